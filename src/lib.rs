@@ -1,1 +1,4 @@
-
+//! Signalbox.
+pub mod engine;
+#[cfg(feature = "ssr")]
+pub mod driver;

@@ -1,0 +1,2 @@
+//! Makes things happen.
+pub mod tool;

@@ -1,0 +1,104 @@
+//! The trait through which the driver calls the outside world. The driver owns it; each tool of the `tools` room
+//! and of the packs implements it, and nothing here knows which tools there are.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{
+    failure::StepError,
+    ids::{ArtifactId, RunId, StepId},
+    tool::{Catalogue, ToolSpec},
+};
+
+/// One call of one tool, on behalf of one attempt of a step.
+pub struct ToolCall {
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub attempt: u32,
+    /// Already checked against the tool's input schema, defaults filled in.
+    pub input: Value,
+    /// The same for every attempt of the step: a receiver that honours it makes a repeated call harmless.
+    pub idempotency_key: String,
+    /// Triggered when the run is cancelled or the attempt has timed out: stop soon, then answer.
+    pub cancel: CancellationToken,
+    pub progress: Progress,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub enum ToolOutcome {
+    Succeeded(Value),
+    Failed(StepError),
+    /// The request may or may not have had its effect: the answer was lost. Says what was lost.
+    Unknown(String),
+}
+
+#[async_trait]
+pub trait Tool: Send + Sync {
+    fn spec(&self) -> &ToolSpec;
+
+    /// Does the work. A crash before or during the call is seen by the driver as a lost attempt: it is made
+    /// again when the spec's effect class allows that, and put to a person otherwise. The future may be dropped
+    /// at any await after `cancel` was triggered and the grace time has passed.
+    async fn call(&self, call: ToolCall) -> ToolOutcome;
+}
+
+/// Where a tool reports how far it is. Reports are coalesced before they reach the log.
+#[derive(Clone)]
+pub struct Progress(Arc<dyn Fn(u8, &str) + Send + Sync>);
+
+impl Progress {
+    pub fn new(report: impl Fn(u8, &str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
+    }
+
+    /// For callers who do not look.
+    pub fn ignored() -> Self {
+        Self::new(|_, _| ())
+    }
+
+    /// `percent` of the work is done (0 to 100); `doing` says in a few words what is being done now.
+    pub fn report(&self, percent: u8, doing: &str) {
+        (self.0)(percent.min(100), doing);
+    }
+}
+
+/// A file that a step leaves behind for people.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub name: String,
+    pub media_type: String,
+    pub content: Vec<u8>,
+}
+
+/// Where tools keep artifacts.
+#[async_trait]
+pub trait ArtifactSink: Send + Sync {
+    /// Keeps the file and answers its id. Keeping another file of the same run, step and name replaces it and
+    /// answers the same id, so that a repeated attempt leaves one file. The error is a sentence for people.
+    async fn keep(&self, artifact: Artifact) -> Result<ArtifactId, String>;
+}
+
+/// The tools this process can call.
+#[derive(Clone, Default)]
+pub struct Toolbox {
+    tools: std::collections::BTreeMap<String, Arc<dyn Tool>>,
+}
+
+impl Toolbox {
+    pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
+        Self { tools: tools.into_iter().map(|tool| (tool.spec().name.clone(), tool)).collect() }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        self.tools.get(name)
+    }
+
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue::new(self.tools.values().map(|tool| tool.spec().clone()))
+    }
+}

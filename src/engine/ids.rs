@@ -1,0 +1,138 @@
+//! The names of things. Each id is its own type, so that a run id can never be passed where a gate id is meant.
+//! Ids are made at the edge (or derived from what the edge passed in); nothing here invents one.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+use super::time::Timestamp;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+text_id!(
+    /// One execution of a workflow version.
+    RunId
+);
+text_id!(
+    /// A workflow, over all its versions.
+    WorkflowId
+);
+text_id!(
+    /// One immutable version of a workflow.
+    VersionId
+);
+text_id!(
+    /// One question put to people by one run.
+    GateId
+);
+text_id!(
+    /// A file that a run left behind.
+    ArtifactId
+);
+text_id!(
+    /// A step's name inside its workflow: `[a-z][a-z0-9_]{0,63}`, or `<step>.approval` for the gate that
+    /// `approval:` compiles into. Wellformedness is checked by `compile`, not here, so that a draft with a
+    /// bad name can still be shown and mended.
+    StepId
+);
+
+impl StepId {
+    /// The gate that guards this step when it carries `approval:`. The dot keeps it apart from every name
+    /// a person can write.
+    pub fn approval_gate(&self) -> StepId {
+        StepId(format!("{}.approval", self.0))
+    }
+}
+
+/// Derives a UUID (version 7 layout) from the moment and the randomness that came in with a command, and from
+/// what it is for. The same command on the same log gives the same id on every machine.
+pub fn derive_uuid(now: Timestamp, entropy: u64, purpose: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(entropy.to_be_bytes());
+    hasher.update(purpose.as_bytes());
+    let digest = hasher.finalize();
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    let millis = now.as_micros().max(0) as u64 / 1000;
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x70;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex(&bytes);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// SHA-256 of a JSON value in canonical form (object keys sorted, no spaces), as lower-case hex.
+pub fn content_hash(value: &serde_json::Value) -> String {
+    // serde_json's map is a BTreeMap here, so its text is already canonical.
+    let text = value.to_string();
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)] as char);
+        text.push(DIGITS[usize::from(byte & 0x0f)] as char);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_derived_id_is_a_version_7_uuid_and_repeats() {
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        let id = derive_uuid(now, 7, "gate:publish");
+        assert_eq!(id, derive_uuid(now, 7, "gate:publish"));
+        assert_ne!(id, derive_uuid(now, 8, "gate:publish"));
+        assert_ne!(id, derive_uuid(now, 7, "gate:other"));
+        assert_eq!(id.len(), 36);
+        assert_eq!(&id[14..15], "7");
+        assert!("89ab".contains(&id[19..20]));
+    }
+
+    #[test]
+    fn the_content_hash_ignores_key_order() {
+        assert_eq!(content_hash(&json!({"a": 1, "b": 2})), content_hash(&json!({"b": 2, "a": 1})));
+        assert_ne!(content_hash(&json!({"a": 1})), content_hash(&json!({"a": 2})));
+    }
+}

@@ -1,0 +1,36 @@
+//! Every bound of the engine in one place: the unit is in the name, the reason beside it.
+
+/// A workflow's steps, synthetic gates included. The viewer is built for runs of this size.
+pub const STEPS_MAX: usize = 10_000;
+/// Edges of one workflow; a hundredfold fan-out of a hundred steps still fits.
+pub const EDGES_MAX: usize = 20_000;
+/// The text of a whole workflow. Larger ones are data in disguise.
+pub const DEFINITION_BYTES_MAX: usize = 1_000_000;
+/// One expression's source text: a condition that is longer wants a `transform` of its own.
+pub const EXPRESSION_BYTES_MAX: usize = 4_096;
+/// How deep brackets may nest in an expression: the parser recurses.
+pub const EXPRESSION_DEPTH_MAX: usize = 32;
+/// How deep a `with`, `set` or input value may nest.
+pub const VALUE_DEPTH_MAX: usize = 64;
+/// One step's output or one run's input, as JSON text. Larger results belong into an artifact.
+pub const OUTPUT_BYTES_MAX: usize = 1_000_000;
+/// Names, labels and titles, so that lists stay readable.
+pub const NAME_CHARS_MAX: usize = 200;
+/// A person's comment on a decision.
+pub const COMMENT_CHARS_MAX: usize = 4_000;
+/// An error message kept in the log; the rest is cut and marked so.
+pub const MESSAGE_CHARS_MAX: usize = 4_000;
+/// Total tries of one step, the first included.
+pub const ATTEMPTS_MAX: u32 = 100;
+/// The longest pause between two tries: a day.
+pub const RETRY_CAP_MS_MAX: u64 = 86_400_000;
+/// The longest a single attempt may take: a day. Longer work is an external step.
+pub const STEP_TIMEOUT_MS_MAX: u64 = 86_400_000;
+/// The longest a gate may wait before it expires: ten years, so that nobody needs a trick for "long".
+pub const GATE_TIMEOUT_MS_MAX: u64 = 315_360_000_000;
+/// Attempts of one run in flight at once unless the workflow says otherwise.
+pub const IN_FLIGHT_DEFAULT: u32 = 256;
+/// How long running tools may take to stop after a cancel before they are abandoned.
+pub const CANCEL_GRACE_MS: u64 = 10_000;
+/// Total share of a step in its run's progress.
+pub const WEIGHT_MAX: u32 = 1_000;
