@@ -1,4 +1,6 @@
 //! Signalbox.
-pub mod engine;
 #[cfg(feature = "ssr")]
 pub mod driver;
+pub mod engine;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod rpc;

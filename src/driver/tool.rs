@@ -91,7 +91,12 @@ pub struct Toolbox {
 
 impl Toolbox {
     pub fn new(tools: impl IntoIterator<Item = Arc<dyn Tool>>) -> Self {
-        Self { tools: tools.into_iter().map(|tool| (tool.spec().name.clone(), tool)).collect() }
+        Self {
+            tools: tools
+                .into_iter()
+                .map(|tool| (tool.spec().name.clone(), tool))
+                .collect(),
+        }
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {

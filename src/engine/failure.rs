@@ -25,7 +25,11 @@ impl StepError {
             Some((cut, _)) => format!("{} … (cut)", &message[..cut]),
             None => message,
         };
-        Self { code: code.into(), message, data: None }
+        Self {
+            code: code.into(),
+            message,
+            data: None,
+        }
     }
 
     pub fn with_data(mut self, data: Value) -> Self {
@@ -37,7 +41,13 @@ impl StepError {
     pub fn as_value(&self) -> Value {
         let mut value = match &self.data {
             Some(Value::Object(fields)) => fields.clone(),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_))
+            Some(
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_),
+            )
             | None => serde_json::Map::new(),
         };
         value.insert(

@@ -93,7 +93,14 @@ pub fn derive_uuid(now: Timestamp, entropy: u64, purpose: &str) -> String {
     bytes[6] = (bytes[6] & 0x0f) | 0x70;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex = hex(&bytes);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
 }
 
 /// SHA-256 of a JSON value in canonical form (object keys sorted, no spaces), as lower-case hex.
@@ -132,7 +139,13 @@ mod tests {
 
     #[test]
     fn the_content_hash_ignores_key_order() {
-        assert_eq!(content_hash(&json!({"a": 1, "b": 2})), content_hash(&json!({"b": 2, "a": 1})));
-        assert_ne!(content_hash(&json!({"a": 1})), content_hash(&json!({"a": 2})));
+        assert_eq!(
+            content_hash(&json!({"a": 1, "b": 2})),
+            content_hash(&json!({"b": 2, "a": 1}))
+        );
+        assert_ne!(
+            content_hash(&json!({"a": 1})),
+            content_hash(&json!({"a": 2}))
+        );
     }
 }

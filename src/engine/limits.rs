@@ -34,3 +34,5 @@ pub const IN_FLIGHT_DEFAULT: u32 = 256;
 pub const CANCEL_GRACE_MS: u64 = 10_000;
 /// Total share of a step in its run's progress.
 pub const WEIGHT_MAX: u32 = 1_000;
+/// How often the process may die under one step before the step is blamed for it.
+pub const INTERRUPTIONS_MAX: usize = 20;

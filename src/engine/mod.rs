@@ -1,7 +1,30 @@
-//! The pure engine.
+//! The engine: what a workflow means and what happens to a run, as pure functions shared by server and browser.
+//! Nothing here waits, reads a clock, draws a random number or touches the world: time, ids and chance come in with
+//! the command, so the same log gives the same state on every machine.
+//!
+//! ```text
+//! compile(&Workflow, &Catalogue)       -> Result<Plan, Vec<Diagnostic>>
+//! decide(&Plan, &RunState, Command, _) -> Result<Turn, Rejection>
+//! RunState::apply(&Recorded)              the only way state changes; never refuses
+//! ```
+
+pub mod binding;
+pub mod command;
+pub mod compile;
+pub mod decide;
+pub mod diagnostic;
+pub mod event;
+pub mod expression;
 pub mod failure;
 pub mod ids;
+pub mod input;
 pub mod limits;
+pub mod plan;
+pub mod progress;
+pub mod retry;
+pub mod state;
+pub mod stream;
+pub mod summary;
 pub mod time;
 pub mod tool;
 pub mod workflow;

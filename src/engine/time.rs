@@ -23,7 +23,10 @@ impl Timestamp {
 
     /// This moment and `ms` milliseconds; the last representable moment if that lies beyond it.
     pub fn plus_ms(self, ms: u64) -> Self {
-        let micros = i64::try_from(ms).ok().and_then(|ms| ms.checked_mul(1000)).unwrap_or(i64::MAX);
+        let micros = i64::try_from(ms)
+            .ok()
+            .and_then(|ms| ms.checked_mul(1000))
+            .unwrap_or(i64::MAX);
         Self(self.0.saturating_add(micros))
     }
 
@@ -73,12 +76,21 @@ mod tests {
         let moment = Timestamp::from_micros(1_763_683_200_000_001);
         let text = serde_json::to_string(&moment).expect("a timestamp serialises");
         assert_eq!(text, "\"2025-11-21T00:00:00.000001Z\"");
-        assert_eq!(serde_json::from_str::<Timestamp>(&text).expect("it parses"), moment);
+        assert_eq!(
+            serde_json::from_str::<Timestamp>(&text).expect("it parses"),
+            moment
+        );
     }
 
     #[test]
     fn adding_never_overflows() {
-        assert_eq!(Timestamp::from_micros(1).plus_ms(u64::MAX), Timestamp::from_micros(i64::MAX));
-        assert_eq!(Timestamp::from_micros(5).ms_since(Timestamp::from_micros(9)), 0);
+        assert_eq!(
+            Timestamp::from_micros(1).plus_ms(u64::MAX),
+            Timestamp::from_micros(i64::MAX)
+        );
+        assert_eq!(
+            Timestamp::from_micros(5).ms_since(Timestamp::from_micros(9)),
+            0
+        );
     }
 }

@@ -57,7 +57,9 @@ pub struct ToolSpec {
 impl ToolSpec {
     /// The effect class of a call with this input.
     pub fn effect_of(&self, input: &Value) -> EffectClass {
-        let Some(by) = &self.effect_by else { return self.effect };
+        let Some(by) = &self.effect_by else {
+            return self.effect;
+        };
         match input.get(&by.field) {
             None => by.absent,
             Some(value) => value
@@ -75,7 +77,12 @@ pub struct Catalogue(BTreeMap<String, ToolSpec>);
 
 impl Catalogue {
     pub fn new(specs: impl IntoIterator<Item = ToolSpec>) -> Self {
-        Self(specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect())
+        Self(
+            specs
+                .into_iter()
+                .map(|spec| (spec.name.clone(), spec))
+                .collect(),
+        )
     }
 
     pub fn get(&self, name: &str) -> Option<&ToolSpec> {

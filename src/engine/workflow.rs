@@ -225,5 +225,9 @@ pub fn slug_of(workflow: &Workflow) -> String {
         }
     }
     let slug: String = slug.trim_end_matches('-').chars().take(64).collect();
-    if slug.is_empty() { "workflow".to_owned() } else { slug }
+    if slug.is_empty() {
+        "workflow".to_owned()
+    } else {
+        slug
+    }
 }

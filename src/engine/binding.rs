@@ -1,0 +1,256 @@
+//! Values with references in them: the `with` of a tool, the `set` of a transform, the `show` of a gate.
+//! Parsed once when the workflow is compiled, resolved against what a run has produced so far. A reference that
+//! finds nothing is an error of the step, never the literal text.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+use super::expression::Expression;
+use super::limits::VALUE_DEPTH_MAX;
+
+/// What references are looked up in.
+pub trait Scope {
+    /// The value of `input`, `context` or a step id; `None` when there is no such name (yet).
+    fn lookup(&self, name: &str) -> Option<Value>;
+}
+
+#[derive(Clone, Debug)]
+pub enum Binding {
+    Literal(Value),
+    Reference(Reference),
+    Expression(Expression),
+    List(Vec<Binding>),
+    Object(Vec<(String, Binding)>),
+}
+
+/// `$root.path.to.0.value`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    pub root: String,
+    pub path: Vec<String>,
+}
+
+impl Binding {
+    /// Reads a value as written in a workflow. The error is a sentence for the author.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        Self::parse_at(value, 0)
+    }
+
+    fn parse_at(value: &Value, depth: usize) -> Result<Self, String> {
+        if depth > VALUE_DEPTH_MAX {
+            return Err(format!(
+                "the value nests deeper than {VALUE_DEPTH_MAX} levels"
+            ));
+        }
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Binding::Literal(value.clone())),
+            Value::String(text) => Self::parse_text(text),
+            Value::Array(items) => items
+                .iter()
+                .map(|item| Self::parse_at(item, depth + 1))
+                .collect::<Result<_, _>>()
+                .map(Binding::List),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), Self::parse_at(value, depth + 1)?)))
+                .collect::<Result<_, String>>()
+                .map(Binding::Object),
+        }
+    }
+
+    fn parse_text(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("$$") {
+            return Ok(Binding::Literal(Value::String(format!("${rest}"))));
+        }
+        if let Some(rest) = text.strip_prefix("==") {
+            return Ok(Binding::Literal(Value::String(format!("={rest}"))));
+        }
+        if text.starts_with('$') {
+            return Reference::parse(text).map(Binding::Reference);
+        }
+        if let Some(source) = text.strip_prefix('=') {
+            return Expression::parse(source).map(Binding::Expression);
+        }
+        Ok(Binding::Literal(Value::String(text.to_owned())))
+    }
+
+    /// The top-level names it reads.
+    pub fn roots(&self) -> BTreeSet<String> {
+        let mut roots = BTreeSet::new();
+        self.collect_roots(&mut roots);
+        roots
+    }
+
+    fn collect_roots(&self, roots: &mut BTreeSet<String>) {
+        match self {
+            Binding::Literal(_) => {}
+            Binding::Reference(reference) => {
+                roots.insert(reference.root.clone());
+            }
+            Binding::Expression(expression) => roots.extend(expression.variables().iter().cloned()),
+            Binding::List(items) => items.iter().for_each(|item| item.collect_roots(roots)),
+            Binding::Object(fields) => fields
+                .iter()
+                .for_each(|(_, value)| value.collect_roots(roots)),
+        }
+    }
+
+    /// Every plain reference in it, with the place where it stands.
+    pub fn references(&self) -> Vec<&Reference> {
+        match self {
+            Binding::Literal(_) | Binding::Expression(_) => Vec::new(),
+            Binding::Reference(reference) => vec![reference],
+            Binding::List(items) => items.iter().flat_map(Binding::references).collect(),
+            Binding::Object(fields) => fields
+                .iter()
+                .flat_map(|(_, value)| value.references())
+                .collect(),
+        }
+    }
+
+    pub fn resolve(&self, scope: &impl Scope) -> Result<Value, String> {
+        match self {
+            Binding::Literal(value) => Ok(value.clone()),
+            Binding::Reference(reference) => reference.resolve(scope),
+            Binding::Expression(expression) => expression.evaluate(|name| scope.lookup(name)),
+            Binding::List(items) => items
+                .iter()
+                .map(|item| item.resolve(scope))
+                .collect::<Result<_, _>>()
+                .map(Value::Array),
+            Binding::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), value.resolve(scope)?)))
+                .collect::<Result<Map<_, _>, String>>()
+                .map(Value::Object),
+        }
+    }
+}
+
+impl Reference {
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let path = text.strip_prefix('$').unwrap_or(text);
+        let mut parts = path.split('.');
+        let root = parts.next().unwrap_or_default();
+        let named = root.starts_with(|c: char| c.is_ascii_lowercase())
+            && root
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let path: Vec<String> = parts.map(str::to_owned).collect();
+        if !named
+            || path
+                .iter()
+                .any(|part| part.is_empty() || part.contains(char::is_whitespace))
+        {
+            return Err(format!(
+                "`{text}` is not a reference: write `$input.name` or `$step_id.field`, or `${text}` for the text itself"
+            ));
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            path,
+        })
+    }
+
+    fn resolve(&self, scope: &impl Scope) -> Result<Value, String> {
+        let root = scope.lookup(&self.root).ok_or_else(|| {
+            format!(
+                "`{self}` has no value: `{}` has not produced one",
+                self.root
+            )
+        })?;
+        let mut value = &root;
+        let mut walked = format!("${}", self.root);
+        for part in &self.path {
+            let found = match value {
+                Value::Object(fields) => fields.get(part),
+                Value::Array(items) => part
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get(index)),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+            };
+            value = found.ok_or_else(|| {
+                format!(
+                    "`{self}` has no value: `{walked}` has no `{part}`{}",
+                    known(value)
+                )
+            })?;
+            walked = format!("{walked}.{part}");
+        }
+        Ok(value.clone())
+    }
+}
+
+/// What there is instead, so that the author sees the misspelling.
+fn known(value: &Value) -> String {
+    match value {
+        Value::Object(fields) if fields.is_empty() => "; it is empty".to_owned(),
+        Value::Object(fields) => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).take(12).collect();
+            format!("; it has {}", names.join(", "))
+        }
+        Value::Array(items) => format!("; it is a list of {}", items.len()),
+        Value::Null => "; it is null (its step was skipped, or it said nothing)".to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => "; it is a plain value".to_owned(),
+    }
+}
+
+impl std::fmt::Display for Reference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "${}", self.root)?;
+        self.path.iter().try_for_each(|part| write!(f, ".{part}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    struct Values(Value);
+
+    impl Scope for Values {
+        fn lookup(&self, name: &str) -> Option<Value> {
+            self.0.get(name).cloned()
+        }
+    }
+
+    fn resolve(template: Value, values: Value) -> Result<Value, String> {
+        Binding::parse(&template)?.resolve(&Values(values))
+    }
+
+    #[test]
+    fn references_expressions_and_escapes_resolve_inside_any_value() {
+        let values =
+            json!({"input": {"n": 2, "list": ["a", "b"]}, "search": {"hotels": [{"name": "X"}]}});
+        let template = json!({
+            "whole": "$input", "deep": ["$search.hotels.0.name", "$input.list.1"], "sum": "=input.n * 100",
+            "text": "plain $input", "dollar": "$$5", "equals": "==x", "literal": 200
+        });
+        let expected = json!({
+            "whole": {"n": 2, "list": ["a", "b"]}, "deep": ["X", "b"], "sum": 200,
+            "text": "plain $input", "dollar": "$5", "equals": "=x", "literal": 200
+        });
+        assert_eq!(resolve(template, values), Ok(expected));
+    }
+
+    #[test]
+    fn a_reference_that_finds_nothing_is_an_error_and_says_what_there_is() {
+        let error =
+            resolve(json!("$probe.diskz"), json!({"probe": {"disks": []}})).expect_err("misspelt");
+        assert!(error.contains("has no `diskz`; it has disks"), "{error}");
+        let error = resolve(json!("$probe.x"), json!({"probe": null})).expect_err("skipped");
+        assert!(error.contains("skipped"), "{error}");
+        assert!(resolve(json!("$nobody"), json!({})).is_err());
+    }
+
+    #[test]
+    fn what_is_not_a_reference_says_how_to_write_the_text() {
+        let error = Binding::parse(&json!("$5 off")).expect_err("no name");
+        assert!(error.contains("`$$5 off` for the text itself"), "{error}");
+        for bad in ["$", "$.a", "$a..b", "$A.b", "$a b"] {
+            assert!(Binding::parse(&json!(bad)).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! The steps one by one: each kind's own fields, the numbers, and the input of tools against their schemas.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+use super::{Compiling, Graph, capitalised};
+use crate::engine::binding::Binding;
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::expression::Expression;
+use crate::engine::limits::{
+    ATTEMPTS_MAX, GATE_TIMEOUT_MS_MAX, NAME_CHARS_MAX, RETRY_CAP_MS_MAX, STEP_TIMEOUT_MS_MAX,
+    WEIGHT_MAX,
+};
+use crate::engine::plan::{GateWork, PlanStep, Work};
+use crate::engine::tool::ToolSpec;
+use crate::engine::workflow::{RetryPolicy, Step, StepKind};
+
+const ONE_TRY: RetryPolicy = RetryPolicy {
+    max_attempts: 1,
+    base_ms: 1_000,
+    cap_ms: 60_000,
+    no_retry: Vec::new(),
+};
+
+impl<'a> Compiling<'a> {
+    /// One plan step per step of the outline; none where the step is too wrong to make one.
+    pub(super) fn plan_steps(&mut self, graph: &Graph<'a>) -> Vec<Option<PlanStep>> {
+        let mut steps = Vec::with_capacity(graph.sources.len());
+        for (at, &(step, is_approval_gate)) in graph.sources.iter().enumerate() {
+            let guarded = at > 0 && graph.sources[at - 1].1;
+            let work = if is_approval_gate {
+                self.approval_work(step, at + 1)
+            } else {
+                self.work(step)
+            };
+            if !is_approval_gate {
+                self.check_fields(step);
+                self.check_numbers(step);
+            }
+            steps.push(work.map(|work| PlanStep {
+                work,
+                on_error: step.on_error.unwrap_or_default(),
+                approved_by: (guarded && !is_approval_gate).then(|| at - 1),
+            }));
+        }
+        steps
+    }
+
+    fn work(&mut self, step: &Step) -> Option<Work> {
+        match step.kind {
+            StepKind::ToolCall => self.tool_work(step),
+            StepKind::HumanGate => {
+                let message = step.message.clone().unwrap_or_default();
+                self.gate_work(
+                    step,
+                    "",
+                    message,
+                    &step.show,
+                    step.approvers.as_ref(),
+                    step.timeout_ms,
+                )
+                .map(Work::Gate)
+            }
+            StepKind::Condition => {
+                let Some(source) = &step.expression else {
+                    self.missing(
+                        step,
+                        "expression",
+                        "Say in CEL what it looks at, such as `size(judge.breaches) > 0`.",
+                    );
+                    return None;
+                };
+                match Expression::parse(source) {
+                    Ok(expression) => Some(Work::Condition { expression }),
+                    Err(message) => {
+                        self.bad_value(step, "expression", &message);
+                        None
+                    }
+                }
+            }
+            StepKind::Parallel => Some(Work::Parallel),
+            StepKind::Join => Some(Work::Join {
+                rule: step.rule.unwrap_or_default(),
+            }),
+            StepKind::Transform => {
+                let Some(set) = &step.set else {
+                    self.missing(step, "set", "Name the fields of its output.");
+                    return None;
+                };
+                let set = Value::Object(
+                    set.iter()
+                        .map(|(name, value)| (name.clone(), value.clone()))
+                        .collect(),
+                );
+                self.binding(step, "set", &set)
+                    .map(|set| Work::Transform { set })
+            }
+        }
+    }
+
+    fn tool_work(&mut self, step: &Step) -> Option<Work> {
+        let Some(name) = &step.tool else {
+            self.missing(step, "tool", "Name the tool it calls.");
+            return None;
+        };
+        let with = step
+            .with
+            .clone()
+            .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        let binding = self.binding(step, "with", &with);
+        let Some(spec) = self.catalogue.get(name) else {
+            let known: Vec<&str> = self.catalogue.names().collect();
+            let problem = Diagnostic::new("unknown_tool", format!("There is no tool `{name}`."))
+                .step(&step.id)
+                .field("tool")
+                .fix(format!("Name one of {}.", known.join(", ")));
+            self.report(problem);
+            return None;
+        };
+        self.check_tool_input(step, spec, &with);
+        binding.map(|with| Work::Tool {
+            spec: Arc::new(spec.clone()),
+            with,
+            retry: step.retry.clone().unwrap_or(ONE_TRY),
+            timeout_ms: step.timeout_ms.unwrap_or(spec.default_timeout_ms),
+        })
+    }
+
+    /// What can be said before the run: missing and unknown fields, and literals of the wrong type.
+    fn check_tool_input(&mut self, step: &Step, spec: &ToolSpec, with: &Value) {
+        let Some(fields) = with.as_object() else {
+            self.bad_value(step, "with", "`with` must be an object");
+            return;
+        };
+        let schema = &spec.input_schema;
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for name in schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            if !fields.contains_key(name) {
+                let problem =
+                    Diagnostic::new("missing_field", format!("`{}` needs `{name}`.", spec.name))
+                        .step(&step.id)
+                        .field(format!("with.{name}"))
+                        .fix(format!("Add `{name}` to `with`."));
+                self.report(problem);
+            }
+        }
+        let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+        for (name, value) in fields {
+            match properties.and_then(|properties| properties.get(name)) {
+                None if closed => {
+                    let known: Vec<&str> = properties
+                        .into_iter()
+                        .flatten()
+                        .map(|(name, _)| name.as_str())
+                        .collect();
+                    let problem = Diagnostic::new(
+                        "unknown_field",
+                        format!("`{}` has no field `{name}`.", spec.name),
+                    )
+                    .step(&step.id)
+                    .field(format!("with.{name}"))
+                    .fix(format!("It takes {}.", known.join(", ")));
+                    self.report(problem);
+                }
+                None => {}
+                Some(schema) => self.check_literal(step, name, value, schema),
+            }
+        }
+    }
+
+    fn check_literal(&mut self, step: &Step, name: &str, value: &Value, schema: &Value) {
+        let bound = value
+            .as_str()
+            .is_some_and(|text| text.starts_with(['$', '=']));
+        let Some(wanted) = schema
+            .get("type")
+            .and_then(Value::as_str)
+            .filter(|_| !bound)
+        else {
+            return;
+        };
+        let fits = match wanted {
+            "string" => value.is_string(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
+            "boolean" => value.is_boolean(),
+            "array" => value.is_array(),
+            "object" => value.is_object(),
+            "null" => value.is_null(),
+            _ => true,
+        };
+        if !fits {
+            let problem =
+                Diagnostic::new("wrong_type", format!("`{name}` must be of type {wanted}."))
+                    .step(&step.id)
+                    .field(format!("with.{name}"));
+            self.report(problem);
+        }
+    }
+
+    fn approval_work(&mut self, step: &'a Step, guards: usize) -> Option<Work> {
+        let approval = step.approval.as_ref()?;
+        let message = approval.message.clone().unwrap_or_default();
+        let gate = self.gate_work(
+            step,
+            "approval.",
+            message,
+            &approval.show,
+            approval.approvers.as_ref(),
+            approval.timeout_ms,
+        );
+        gate.map(|gate| {
+            Work::Gate(GateWork {
+                guards: Some(guards),
+                ..gate
+            })
+        })
+    }
+
+    fn gate_work(
+        &mut self,
+        step: &Step,
+        prefix: &str,
+        message: String,
+        show: &[String],
+        approvers: Option<&Vec<String>>,
+        timeout_ms: Option<u64>,
+    ) -> Option<GateWork> {
+        let nobody = approvers.is_some_and(|names| names.iter().all(|name| name.trim().is_empty()));
+        if nobody {
+            let problem = Diagnostic::new(
+                "gate_without_approvers",
+                format!("Nobody can answer the gate of `{}`.", step.id),
+            )
+            .step(&step.id)
+            .field(format!("{prefix}approvers"))
+            .fix("Name at least one approver, or leave `approvers` out.");
+            self.report(problem);
+        }
+        if let Some(ms) = timeout_ms {
+            self.check_range(
+                step,
+                &format!("{prefix}timeout_ms"),
+                ms,
+                1,
+                GATE_TIMEOUT_MS_MAX,
+            );
+        }
+        let mut shown = Vec::new();
+        for (at, text) in show.iter().enumerate() {
+            let field = format!("{prefix}show.{at}");
+            if !text.starts_with(['$', '=']) {
+                self.bad_value(
+                    step,
+                    &field,
+                    &format!("`{text}` is neither a reference nor an expression"),
+                );
+                continue;
+            }
+            let binding = self.binding(step, &field, &Value::String(text.clone()))?;
+            shown.push((text.trim_start_matches(['$', '=']).to_owned(), binding));
+        }
+        Some(GateWork {
+            message,
+            show: shown,
+            guards: None,
+            approvers: approvers.cloned(),
+            timeout_ms,
+        })
+    }
+
+    fn binding(&mut self, step: &Step, field: &str, value: &Value) -> Option<Binding> {
+        match Binding::parse(value) {
+            Ok(binding) => Some(binding),
+            Err(message) => {
+                self.bad_value(step, field, &message);
+                None
+            }
+        }
+    }
+
+    /// Fields that mean nothing on this kind of step are refused, so that nobody relies on them.
+    fn check_fields(&mut self, step: &Step) {
+        use StepKind::{Condition, HumanGate, Join, ToolCall, Transform};
+        let given = [
+            ("tool", step.tool.is_some(), &[ToolCall][..]),
+            ("with", step.with.is_some(), &[ToolCall]),
+            ("retry", step.retry.is_some(), &[ToolCall]),
+            (
+                "timeout_ms",
+                step.timeout_ms.is_some(),
+                &[ToolCall, HumanGate],
+            ),
+            ("set", step.set.is_some(), &[Transform]),
+            ("expression", step.expression.is_some(), &[Condition]),
+            ("rule", step.rule.is_some(), &[Join]),
+            ("message", step.message.is_some(), &[HumanGate]),
+            ("show", !step.show.is_empty(), &[HumanGate]),
+            ("approvers", step.approvers.is_some(), &[HumanGate]),
+        ];
+        for (field, present, kinds) in given {
+            if present && !kinds.contains(&step.kind) {
+                let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+                let message = format!(
+                    "`{field}` means nothing on `{}`, a {}.",
+                    step.id,
+                    step.kind.as_str()
+                );
+                let fix = format!("Remove it; it belongs to {}.", kinds.join(" and "));
+                self.report(
+                    Diagnostic::new("field_not_for_kind", message)
+                        .step(&step.id)
+                        .field(field)
+                        .fix(fix),
+                );
+            }
+        }
+        if step.kind == HumanGate && step.approval.is_some() {
+            let message = format!("`{}` is a gate itself and needs no `approval`.", step.id);
+            self.report(
+                Diagnostic::new("field_not_for_kind", message)
+                    .step(&step.id)
+                    .field("approval")
+                    .fix("Remove it."),
+            );
+        }
+        if step
+            .name
+            .as_ref()
+            .is_some_and(|name| name.chars().count() > NAME_CHARS_MAX)
+        {
+            let message = format!(
+                "The name of `{}` is longer than {NAME_CHARS_MAX} characters.",
+                step.id
+            );
+            self.report(
+                Diagnostic::new("name_too_long", message)
+                    .step(&step.id)
+                    .field("name"),
+            );
+        }
+    }
+
+    fn check_numbers(&mut self, step: &Step) {
+        if let (Some(ms), StepKind::ToolCall) = (step.timeout_ms, step.kind) {
+            self.check_range(step, "timeout_ms", ms, 1, STEP_TIMEOUT_MS_MAX);
+        }
+        if let Some(weight) = step.weight {
+            self.check_range(step, "weight", u64::from(weight), 0, u64::from(WEIGHT_MAX));
+        }
+        if let Some(retry) = &step.retry {
+            self.check_range(
+                step,
+                "retry.max_attempts",
+                u64::from(retry.max_attempts),
+                1,
+                u64::from(ATTEMPTS_MAX),
+            );
+            self.check_range(step, "retry.cap_ms", retry.cap_ms, 0, RETRY_CAP_MS_MAX);
+            self.check_range(step, "retry.base_ms", retry.base_ms, 0, retry.cap_ms);
+        }
+    }
+
+    fn check_range(&mut self, step: &Step, field: &str, value: u64, min: u64, max: u64) {
+        if !(min..=max).contains(&value) {
+            let message = format!(
+                "`{field}` of `{}` is {value}; it must lie between {min} and {max}.",
+                step.id
+            );
+            self.report(
+                Diagnostic::new("bad_number", message)
+                    .step(&step.id)
+                    .field(field),
+            );
+        }
+    }
+
+    fn missing(&mut self, step: &Step, field: &str, fix: &str) {
+        let message = format!("`{}`, a {}, has no `{field}`.", step.id, step.kind.as_str());
+        self.report(
+            Diagnostic::new("missing_field", message)
+                .step(&step.id)
+                .field(field)
+                .fix(fix),
+        );
+    }
+
+    fn bad_value(&mut self, step: &Step, field: &str, message: &str) {
+        let code = if field == "expression" {
+            "bad_expression"
+        } else {
+            "bad_value"
+        };
+        self.report(
+            Diagnostic::new(code, format!("{}.", capitalised(message)))
+                .step(&step.id)
+                .field(field),
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! CEL expressions: conditions on edges and `=` values. Pure, bounded, typed; there is no `eval` of anything else.
+//! An expression is parsed once, when its workflow is compiled, and evaluated with the values it names.
+
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX};
+
+/// How many macros such as `filter` may nest: each level multiplies the work by the length of a list.
+const COMPREHENSIONS_NESTED_MAX: u32 = 3;
+
+static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
+    let mut env = cel::Env::stdlib();
+    env.add_extension(cel::extensions::strings)
+        .expect("the strings extension is added once");
+    Arc::new(env)
+});
+
+/// Functions an author can call by name, for the sentence that an unknown one gets.
+const FUNCTIONS: &[&str] = &[
+    "bool",
+    "bytes",
+    "charAt",
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "format",
+    "indexOf",
+    "int",
+    "join",
+    "lastIndexOf",
+    "lowerAscii",
+    "replace",
+    "reverse",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "trim",
+    "type",
+    "uint",
+    "upperAscii",
+];
+
+/// A parsed expression.
+#[derive(Clone)]
+pub struct Expression {
+    source: String,
+    program: Arc<cel::Program>,
+    variables: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.source).finish()
+    }
+}
+
+impl Expression {
+    /// Parses and checks the text. The error is a sentence for the author.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        check_size(source)?;
+        let program =
+            ENVIRONMENT
+                .compile(source)
+                .map_err(|errors| match errors.errors.first() {
+                    Some(error) => {
+                        format!(
+                            "`{source}` is not a CEL expression: {} (at character {})",
+                            error.msg, error.pos.1
+                        )
+                    }
+                    None => format!("`{source}` is not a CEL expression"),
+                })?;
+        let mut survey = Survey::default();
+        survey.visit(program.expression(), &mut Vec::new(), 0);
+        if survey.nesting > COMPREHENSIONS_NESTED_MAX {
+            return Err(format!(
+                "`{source}` nests more than {COMPREHENSIONS_NESTED_MAX} macros such as `filter` or `map`; split it over two steps"
+            ));
+        }
+        if let Some(unknown) = survey
+            .functions
+            .iter()
+            .find(|name| !FUNCTIONS.contains(&name.as_str()))
+        {
+            return Err(format!(
+                "`{source}` calls `{unknown}`, which does not exist; there are {}",
+                FUNCTIONS.join(", ")
+            ));
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            program: Arc::new(program),
+            variables: survey.variables,
+        })
+    }
+
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The top-level names it reads: `input`, `context` or step ids.
+    pub fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
+    }
+
+    /// Evaluates with the values that `lookup` gives for each of `variables()`. The error is a sentence.
+    pub fn evaluate(&self, lookup: impl Fn(&str) -> Option<Value>) -> Result<Value, String> {
+        let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
+        for name in &self.variables {
+            let value = lookup(name).ok_or_else(|| {
+                format!("`{}` reads `{name}`, which has no value here", self.source)
+            })?;
+            context.add_variable_from_value(name.as_str(), to_cel(&value));
+        }
+        let result = self
+            .program
+            .execute(&context)
+            .map_err(|error| format!("`{}` failed: {error}", self.source))?;
+        result
+            .json()
+            .map_err(|_| format!("`{}` gives a value that JSON cannot hold", self.source))
+    }
+
+    /// As `evaluate`, for conditions: anything but true or false is an error, never a guess.
+    pub fn holds(&self, lookup: impl Fn(&str) -> Option<Value>) -> Result<bool, String> {
+        match self.evaluate(lookup)? {
+            Value::Bool(truth) => Ok(truth),
+            other => Err(format!(
+                "`{}` must give true or false; it gave {other}",
+                self.source
+            )),
+        }
+    }
+}
+
+fn check_size(source: &str) -> Result<(), String> {
+    if source.trim().is_empty() {
+        return Err("the expression is empty".to_owned());
+    }
+    if source.len() > EXPRESSION_BYTES_MAX {
+        return Err(format!(
+            "the expression has {} bytes; {EXPRESSION_BYTES_MAX} are allowed",
+            source.len()
+        ));
+    }
+    let mut depth = 0usize;
+    let mut deepest = 0usize;
+    let mut prefix_operators = 0usize;
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // `!!!!…` and `----…` recurse in the parser without any bracket, and so does `a?b:c?d:e…`.
+        prefix_operators = if matches!(c, '!' | '-') {
+            prefix_operators + 1
+        } else {
+            0
+        };
+        deepest = deepest.max(depth).max(prefix_operators);
+    }
+    let ternaries = source.matches('?').count();
+    if deepest.max(ternaries) > EXPRESSION_DEPTH_MAX {
+        return Err(format!(
+            "the expression nests deeper than {EXPRESSION_DEPTH_MAX} levels"
+        ));
+    }
+    Ok(())
+}
+
+/// What an expression reads and calls. Names bound by a macro (`d` in `disks.filter(d, …)`) are not reads.
+#[derive(Default)]
+struct Survey {
+    variables: BTreeSet<String>,
+    functions: BTreeSet<String>,
+    nesting: u32,
+}
+
+impl Survey {
+    fn visit(&mut self, node: &IdedExpr, bound: &mut Vec<String>, nesting: u32) {
+        match &node.expr {
+            Expr::Unspecified | Expr::Literal(_) => {}
+            Expr::Ident(name) => {
+                if !name.starts_with('@') && !bound.contains(name) {
+                    self.variables.insert(name.clone());
+                }
+            }
+            Expr::Select(select) => self.visit(&select.operand, bound, nesting),
+            Expr::Call(call) => {
+                if call
+                    .func_name
+                    .starts_with(|c: char| c.is_ascii_alphabetic())
+                {
+                    self.functions.insert(call.func_name.clone());
+                }
+                for part in call.target.as_deref().into_iter().chain(&call.args) {
+                    self.visit(part, bound, nesting);
+                }
+            }
+            Expr::List(list) => list
+                .elements
+                .iter()
+                .for_each(|element| self.visit(element, bound, nesting)),
+            Expr::Map(map) => map
+                .entries
+                .iter()
+                .for_each(|entry| self.visit_entry(&entry.expr, bound, nesting)),
+            Expr::Struct(object) => object
+                .entries
+                .iter()
+                .for_each(|entry| self.visit_entry(&entry.expr, bound, nesting)),
+            Expr::Comprehension(comprehension) => {
+                self.nesting = self.nesting.max(nesting + 1);
+                self.visit(&comprehension.iter_range, bound, nesting);
+                self.visit(&comprehension.accu_init, bound, nesting);
+                let depth = bound.len();
+                bound.push(comprehension.iter_var.clone());
+                bound.extend(comprehension.iter_var2.clone());
+                bound.push(comprehension.accu_var.clone());
+                for part in [
+                    &comprehension.loop_cond,
+                    &comprehension.loop_step,
+                    &comprehension.result,
+                ] {
+                    self.visit(part, bound, nesting + 1);
+                }
+                bound.truncate(depth);
+            }
+        }
+    }
+
+    fn visit_entry(&mut self, entry: &EntryExpr, bound: &mut Vec<String>, nesting: u32) {
+        match entry {
+            EntryExpr::StructField(field) => self.visit(&field.value, bound, nesting),
+            EntryExpr::MapEntry(entry) => {
+                self.visit(&entry.key, bound, nesting);
+                self.visit(&entry.value, bound, nesting);
+            }
+        }
+    }
+}
+
+/// JSON numbers without a fraction become CEL ints (not uints), so that `a + 1` works on every whole number.
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(truth) => cel::Value::Bool(*truth),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => cel::Value::Int(whole),
+            None => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(fields) => {
+            let map: std::collections::HashMap<cel::objects::Key, cel::Value> = fields
+                .iter()
+                .map(|(name, value)| {
+                    (
+                        cel::objects::Key::String(Arc::new(name.clone())),
+                        to_cel(value),
+                    )
+                })
+                .collect();
+            cel::Value::Map(cel::objects::Map { map: Arc::new(map) })
+        }
+    }
+}
+
+/// Values by name, for callers that have them at hand.
+pub fn from_map(values: &BTreeMap<String, Value>) -> impl Fn(&str) -> Option<Value> + '_ {
+    |name| values.get(name).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(source: &str, values: Value, expected: Value) {
+        let values: BTreeMap<String, Value> = serde_json::from_value(values).expect("an object");
+        let expression = Expression::parse(source).expect("it parses");
+        assert_eq!(
+            expression.evaluate(from_map(&values)),
+            Ok(expected),
+            "{source}"
+        );
+    }
+
+    #[test]
+    fn expressions_read_json_as_people_expect() {
+        check("a + 1", json!({"a": 2}), json!(3));
+        check("a > 1.5", json!({"a": 2}), json!(true));
+        check(
+            "a.b.size() > 0 && a.b[0] == 'x'",
+            json!({"a": {"b": ["x"]}}),
+            json!(true),
+        );
+        check(
+            "d.filter(x, x.used > limit)",
+            json!({"d": [{"used": 91.5}, {"used": 3}], "limit": 90}),
+            json!([{"used": 91.5}]),
+        );
+        check(
+            "d.map(x, {'what': x.name})",
+            json!({"d": [{"name": "n"}]}),
+            json!([{"what": "n"}]),
+        );
+        check("has(a.c) ? a.c : 'none'", json!({"a": {}}), json!("none"));
+        check("a == null", json!({"a": null}), json!(true));
+        check("string(a) + '%'", json!({"a": 12.5}), json!("12.5%"));
+    }
+
+    #[test]
+    fn names_bound_by_a_macro_are_not_reads() {
+        let expression = Expression::parse("d.filter(x, x > limit).size() > 0").expect("it parses");
+        assert_eq!(
+            expression.variables().iter().collect::<Vec<_>>(),
+            ["d", "limit"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_an_expression_is_refused_with_a_sentence() {
+        for source in [
+            "",
+            "  ",
+            "1 +",
+            "a b",
+            "(((",
+            "exec('x')",
+            "__import__('os')",
+            "a.b(",
+        ] {
+            assert!(Expression::parse(source).is_err(), "{source}");
+        }
+        assert!(Expression::parse(&"(".repeat(100_000)).is_err());
+        assert!(Expression::parse(&"!".repeat(4_000)).is_err());
+        assert!(Expression::parse(&format!("{}1{}", "[".repeat(33), "]".repeat(33))).is_err());
+        let bomb = "a.map(x, a.map(y, a.map(z, a.map(w, w))))";
+        assert!(
+            Expression::parse(bomb)
+                .expect_err("four levels")
+                .contains("nests more than")
+        );
+    }
+
+    #[test]
+    fn a_condition_that_is_not_a_boolean_is_an_error() {
+        let expression = Expression::parse("a").expect("it parses");
+        let values = BTreeMap::from([("a".to_owned(), json!(1))]);
+        assert!(
+            expression
+                .holds(from_map(&values))
+                .expect_err("a number")
+                .contains("true or false")
+        );
+        assert!(expression.evaluate(|_| None).is_err());
+    }
+}

@@ -1,0 +1,326 @@
+//! The input of a run: which fields a form shows for a schema, and how what was typed becomes JSON. The browser
+//! and the server read forms with the same code, so a form works before and without scripting.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
+
+/// One field of a form, from one property of the input schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    pub name: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    pub required: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    pub kind: FieldKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FieldKind {
+    Text {
+        format: TextFormat,
+    },
+    Number {
+        integer: bool,
+        minimum: Option<Number>,
+        maximum: Option<Number>,
+    },
+    Boolean,
+    Choice {
+        options: Vec<String>,
+    },
+    /// One item a line.
+    Lines {
+        format: TextFormat,
+    },
+    /// Anything else, as JSON text.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextFormat {
+    Plain,
+    Multiline,
+    Url,
+    Email,
+    Date,
+}
+
+/// What is wrong with one field, in a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldError {
+    pub field: String,
+    pub message: String,
+}
+
+/// The fields for a schema, in the order of `required`, then by name.
+pub fn fields(schema: Option<&Value>) -> Vec<Field> {
+    let properties = schema
+        .and_then(|schema| schema.get("properties"))
+        .and_then(Value::as_object);
+    let required: Vec<&str> = schema
+        .and_then(|schema| schema.get("required"))
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut fields: Vec<Field> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| field(name, schema, required.contains(&name.as_str())))
+        .collect();
+    fields.sort_by_key(|field| {
+        required
+            .iter()
+            .position(|name| *name == field.name)
+            .unwrap_or(usize::MAX)
+    });
+    fields
+}
+
+fn field(name: &str, schema: &Value, required: bool) -> Field {
+    let text = |key: &str| schema.get(key).and_then(Value::as_str);
+    let number = |key: &str| schema.get(key).and_then(Value::as_number).cloned();
+    let kind = match (schema.get("enum").and_then(Value::as_array), text("type")) {
+        (Some(options), _) if options.iter().all(Value::is_string) => FieldKind::Choice {
+            options: options
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+        },
+        (_, Some("string")) => FieldKind::Text {
+            format: text_format(schema),
+        },
+        (_, Some(kind @ ("number" | "integer"))) => FieldKind::Number {
+            integer: kind == "integer",
+            minimum: number("minimum"),
+            maximum: number("maximum"),
+        },
+        (_, Some("boolean")) => FieldKind::Boolean,
+        (_, Some("array"))
+            if schema.pointer("/items/type").and_then(Value::as_str) == Some("string") =>
+        {
+            FieldKind::Lines {
+                format: schema.get("items").map_or(TextFormat::Plain, text_format),
+            }
+        }
+        _ => FieldKind::Json,
+    };
+    Field {
+        name: name.to_owned(),
+        title: text("title").map_or_else(|| name.replace('_', " "), str::to_owned),
+        description: text("description").unwrap_or_default().to_owned(),
+        required,
+        default: schema.get("default").cloned(),
+        kind,
+    }
+}
+
+fn text_format(schema: &Value) -> TextFormat {
+    match schema.get("format").and_then(Value::as_str) {
+        Some("uri" | "url") => TextFormat::Url,
+        Some("email") => TextFormat::Email,
+        Some("date") => TextFormat::Date,
+        Some("textarea" | "multiline") => TextFormat::Multiline,
+        Some(_) | None => TextFormat::Plain,
+    }
+}
+
+/// The text that a field starts with.
+pub fn initial_text(field: &Field) -> String {
+    match (&field.kind, &field.default) {
+        (_, None) => String::new(),
+        (FieldKind::Lines { .. }, Some(Value::Array(items))) => items
+            .iter()
+            .map(|item| {
+                item.as_str()
+                    .map_or_else(|| item.to_string(), str::to_owned)
+            })
+            .collect::<Vec<_>>()
+            .join("\n"),
+        (FieldKind::Boolean, Some(value)) => {
+            if value.as_bool() == Some(true) {
+                "true".to_owned()
+            } else {
+                String::new()
+            }
+        }
+        (_, Some(Value::String(text))) => text.clone(),
+        (_, Some(value)) => value.to_string(),
+    }
+}
+
+/// From typed texts to the run's input. Empty optional fields are left out; an unchecked box is false.
+pub fn parse(fields: &[Field], typed: &BTreeMap<String, String>) -> Result<Value, Vec<FieldError>> {
+    let mut input = Map::new();
+    let mut errors = Vec::new();
+    for field in fields {
+        let text = typed
+            .get(&field.name)
+            .map(|text| text.trim())
+            .unwrap_or_default();
+        match parse_field(field, text) {
+            Ok(Some(value)) => {
+                input.insert(field.name.clone(), value);
+            }
+            Ok(None) if field.required => {
+                errors.push(FieldError {
+                    field: field.name.clone(),
+                    message: format!("{} is needed.", field.title),
+                });
+            }
+            Ok(None) => {}
+            Err(message) => errors.push(FieldError {
+                field: field.name.clone(),
+                message,
+            }),
+        }
+    }
+    if errors.is_empty() {
+        Ok(Value::Object(input))
+    } else {
+        Err(errors)
+    }
+}
+
+fn parse_field(field: &Field, text: &str) -> Result<Option<Value>, String> {
+    if matches!(field.kind, FieldKind::Boolean) {
+        return Ok(Some(Value::Bool(matches!(text, "true" | "on" | "1"))));
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match &field.kind {
+        FieldKind::Boolean => Ok(None),
+        FieldKind::Text { .. } => Ok(Some(Value::String(text.to_owned()))),
+        FieldKind::Number { integer, .. } => parse_number(&field.title, text, *integer).map(Some),
+        FieldKind::Choice { options } if options.iter().any(|option| option == text) => {
+            Ok(Some(Value::String(text.to_owned())))
+        }
+        FieldKind::Choice { options } => Err(format!(
+            "{} must be one of {}.",
+            field.title,
+            options.join(", ")
+        )),
+        FieldKind::Lines { .. } => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(Some(Value::Array(
+                lines.map(|line| Value::String(line.to_owned())).collect(),
+            )))
+        }
+        FieldKind::Json => serde_json::from_str(text)
+            .map(Some)
+            .map_err(|error| format!("{} is not JSON: {error}.", field.title)),
+    }
+}
+
+fn parse_number(title: &str, text: &str, integer: bool) -> Result<Value, String> {
+    if let Ok(whole) = text.parse::<i64>() {
+        return Ok(Value::from(whole));
+    }
+    match text
+        .parse::<f64>()
+        .ok()
+        .filter(|_| !integer)
+        .and_then(Number::from_f64)
+    {
+        Some(number) => Ok(Value::Number(number)),
+        None if integer => Err(format!("{title} must be a whole number.")),
+        None => Err(format!("{title} must be a number.")),
+    }
+}
+
+/// Fills in the defaults that the schema gives for absent properties.
+pub fn with_defaults(schema: Option<&Value>, input: Value) -> Value {
+    let Value::Object(mut given) = input else {
+        return input;
+    };
+    for field in fields(schema) {
+        if let (false, Some(default)) = (given.contains_key(&field.name), field.default) {
+            given.insert(field.name, default);
+        }
+    }
+    Value::Object(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema() -> Value {
+        json!({
+            "type": "object",
+            "required": ["endpoints", "mode"],
+            "properties": {
+                "mode": {"enum": ["fast", "deep"], "default": "fast"},
+                "endpoints": {"type": "array", "items": {"type": "string", "format": "uri"}, "title": "Endpoints"},
+                "limit": {"type": "integer", "default": 90, "minimum": 1},
+                "strict": {"type": "boolean"}
+            }
+        })
+    }
+
+    fn typed(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn typed_texts_become_json_by_the_schema() {
+        let fields = fields(Some(&schema()));
+        assert_eq!(
+            fields
+                .iter()
+                .map(|field| field.name.as_str())
+                .collect::<Vec<_>>(),
+            ["endpoints", "mode", "limit", "strict"]
+        );
+        let input = parse(
+            &fields,
+            &typed(&[
+                ("endpoints", "http://a\n\n http://b "),
+                ("mode", "deep"),
+                ("limit", "80"),
+                ("strict", "on"),
+            ]),
+        );
+        assert_eq!(
+            input,
+            Ok(
+                json!({"endpoints": ["http://a", "http://b"], "mode": "deep", "limit": 80, "strict": true})
+            )
+        );
+    }
+
+    #[test]
+    fn every_wrong_field_gets_its_own_sentence() {
+        let fields = fields(Some(&schema()));
+        let errors = parse(&fields, &typed(&[("mode", "odd"), ("limit", "ten")]))
+            .expect_err("three are wrong");
+        let messages: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "Endpoints is needed.",
+                "mode must be one of fast, deep.",
+                "limit must be a whole number."
+            ]
+        );
+    }
+
+    #[test]
+    fn defaults_fill_what_is_absent_and_nothing_else() {
+        let filled = with_defaults(Some(&schema()), json!({"limit": 5}));
+        assert_eq!(filled, json!({"limit": 5, "mode": "fast"}));
+    }
+}

@@ -1,0 +1,107 @@
+//! A run in one line, for lists and panels: derived from its state, stored as a projection, sent when it changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::EndReason;
+use super::ids::{RunId, VersionId, WorkflowId};
+use super::progress;
+use super::state::{RunState, RunStatus, StepStatus};
+use super::time::Timestamp;
+
+/// What a run is a run of. Fixed when it is created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    pub run_id: RunId,
+    pub workflow_id: WorkflowId,
+    pub version_id: VersionId,
+    pub workflow_slug: String,
+    pub workflow_name: String,
+    /// The version's number, from 1.
+    pub version: u32,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    #[serde(flatten)]
+    pub header: RunHeader,
+    /// Of the last event in it.
+    pub seq: u32,
+    pub status: RunStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// 0 to 100.
+    pub percent: u8,
+    pub steps_total: u32,
+    /// Steps that have ended, however.
+    pub steps_done: u32,
+    pub steps_failed: u32,
+    /// Steps that wait for a person.
+    pub waiting_for_people: u32,
+    /// The name of the step that matters most now: one that waits for a person, else one that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<String>,
+    pub started_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl RunSummary {
+    pub fn of(header: &RunHeader, state: &RunState) -> Self {
+        let count = |wanted: &dyn Fn(StepStatus) -> bool| {
+            u32::try_from(
+                state
+                    .steps
+                    .iter()
+                    .filter(|step| wanted(step.status))
+                    .count(),
+            )
+            .unwrap_or(u32::MAX)
+        };
+        Self {
+            header: header.clone(),
+            seq: state.seq,
+            status: state.status(),
+            reason: state
+                .end
+                .as_ref()
+                .and_then(|end| end.reason)
+                .map(EndReason::as_str)
+                .map(str::to_owned),
+            message: state.end.as_ref().and_then(|end| end.message.clone()),
+            percent: progress::percent(state),
+            steps_total: u32::try_from(state.steps.len()).unwrap_or(u32::MAX),
+            steps_done: count(&StepStatus::is_terminal),
+            steps_failed: count(&|status| status == StepStatus::Failed),
+            waiting_for_people: count(&waits_for_person),
+            current: current(state),
+            started_by: state.started_by.clone(),
+            started_at: state.started_at,
+            finished_at: state.finished_at,
+        }
+    }
+}
+
+fn waits_for_person(status: StepStatus) -> bool {
+    matches!(
+        status,
+        StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown
+    )
+}
+
+fn current(state: &RunState) -> Option<String> {
+    if state.end.is_some() {
+        return None;
+    }
+    let find = |wanted: &dyn Fn(StepStatus) -> bool| {
+        state.steps.iter().position(|step| wanted(step.status))
+    };
+    find(&waits_for_person)
+        .or_else(|| find(&|status| matches!(status, StepStatus::InProgress | StepStatus::Retrying)))
+        .or_else(|| find(&|status| status == StepStatus::Queued))
+        .map(|at| state.outline.steps[at].name.clone())
+}

@@ -1,0 +1,122 @@
+//! What our own pages are made of: the answer of each page's server function.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::event::{Question, Recorded};
+use crate::engine::ids::{ArtifactId, GateId, RunId, StepId, WorkflowId};
+use crate::engine::input::{Field, FieldError};
+use crate::engine::plan::Outline;
+use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HomeView {
+    /// Running or waiting, newest first.
+    pub active: Vec<RunSummary>,
+    pub waiting: Vec<GateCard>,
+    /// Ended, newest first.
+    pub recent: Vec<RunSummary>,
+    pub stats: RunStats,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunStats {
+    pub total: u32,
+    pub active: u32,
+    pub completed: u32,
+    pub failed: u32,
+    pub cancelled: u32,
+}
+
+/// A question that waits for a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateCard {
+    pub gate_id: GateId,
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub workflow_name: String,
+    pub question: Question,
+    pub plan_hash: String,
+    pub opened_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowCard {
+    pub id: WorkflowId,
+    pub slug: String,
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    /// The current version's number.
+    pub version: u32,
+    pub is_template: bool,
+    pub steps: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<RunSummary>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowView {
+    pub card: WorkflowCard,
+    pub outline: Outline,
+    pub fields: Vec<Field>,
+    pub recent: Vec<RunSummary>,
+    pub now: Timestamp,
+}
+
+/// A start form that came back: what was typed, and what is wrong with it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RefusedStart {
+    pub typed: BTreeMap<String, String>,
+    pub errors: Vec<FieldError>,
+    /// What is wrong with the whole.
+    pub message: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunsView {
+    pub items: Vec<RunSummary>,
+    /// Pass it as `cursor` for the next page.
+    pub next: Option<String>,
+    pub now: Timestamp,
+}
+
+/// A run, complete: the fold of `events` over `outline` is its state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    pub summary: RunSummary,
+    pub outline: Outline,
+    pub events: Vec<Recorded>,
+    pub artifacts: Vec<ArtifactCard>,
+    pub now: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactCard {
+    pub id: ArtifactId,
+    pub step_id: StepId,
+    pub name: String,
+    pub media_type: String,
+    pub bytes: u32,
+    pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactView {
+    pub card: ArtifactCard,
+    pub run: RunSummary,
+    /// Rendered Markdown, free of markup that came from the data; none for other media types.
+    pub html: Option<String>,
+    /// The text itself; none for binary content.
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalsView {
+    pub waiting: Vec<GateCard>,
+    pub now: Timestamp,
+}
