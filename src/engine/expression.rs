@@ -194,10 +194,9 @@ impl Survey {
             }
             Expr::Select(select) => self.visit(&select.operand, bound, nesting),
             Expr::Call(call) => {
-                if call
-                    .func_name
-                    .starts_with(|c: char| c.is_ascii_alphabetic())
-                {
+                // Operators have names such as `_+_`; what looks like a word was written by the author.
+                let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+                if call.func_name.chars().all(is_word) {
                     self.functions.insert(call.func_name.clone());
                 }
                 for part in call.target.as_deref().into_iter().chain(&call.args) {
