@@ -4,3 +4,5 @@ pub mod driver;
 pub mod engine;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod rpc;
+#[cfg(feature = "ssr")]
+pub mod store;

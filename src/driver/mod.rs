@@ -1,2 +1,272 @@
-//! Makes things happen.
+//! Makes things happen: takes commands, has the engine decide, stores what was decided, and only then acts. `submit`
+//! is the only road from a command to a stored event.
+
+mod bus;
+pub mod clock;
+mod perform;
+mod plans;
+mod projection;
+mod run_task;
+pub mod schemas;
+pub mod service;
 pub mod tool;
+
+#[cfg(test)]
+mod tests;
+
+pub use bus::Committed;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::engine::command::{Command, Rejection};
+use crate::engine::ids::{RunId, VersionId};
+use crate::engine::plan::Plan;
+use crate::engine::state::{RunState, StepStatus};
+use crate::engine::summary::RunHeader;
+use crate::engine::tool::Catalogue;
+use crate::store::{StartKey, Store, StoreError};
+use bus::Bus;
+use clock::Clock;
+use plans::Plans;
+use run_task::{Envelope, Origin};
+use schemas::Schemas;
+use tool::Toolbox;
+
+/// Tool calls that this process makes at once, over all runs.
+const CALLS_MAX: usize = 512;
+/// How long a stopping server waits for tools to finish; what has not by then is found as lost at the next start.
+const STOP_GRACE_MS: u64 = 5_000;
+
+pub struct Driver {
+    store: Arc<dyn Store>,
+    toolbox: Toolbox,
+    schemas: Schemas,
+    plans: Plans,
+    clock: Arc<dyn Clock>,
+    bus: Bus,
+    /// The owners of the runs in memory.
+    runs: Mutex<BTreeMap<RunId, mpsc::Sender<Envelope>>>,
+    calls: TaskTracker,
+    slots: Semaphore,
+}
+
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum SubmitError {
+    #[error("there is no such run")]
+    NoSuchRun,
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl Driver {
+    pub fn new(store: Arc<dyn Store>, toolbox: Toolbox, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let catalogue = toolbox.catalogue();
+        Arc::new(Self {
+            store,
+            schemas: Schemas::new(&catalogue),
+            plans: Plans::new(catalogue),
+            toolbox,
+            clock,
+            bus: Bus::default(),
+            runs: Mutex::default(),
+            calls: TaskTracker::new(),
+            slots: Semaphore::new(CALLS_MAX),
+        })
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub fn catalogue(&self) -> Catalogue {
+        self.toolbox.catalogue()
+    }
+
+    /// Everything committed from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Committed>> {
+        self.bus.subscribe()
+    }
+
+    pub async fn plan(&self, version_id: &VersionId) -> Result<Arc<Plan>, StoreError> {
+        self.plans.get(&*self.store, version_id).await
+    }
+
+    /// Starts a new run. When it answers `Ok` the run is on disk.
+    pub async fn start(
+        self: &Arc<Self>,
+        header: RunHeader,
+        input: serde_json::Value,
+        actor: String,
+        start_key: Option<StartKey>,
+    ) -> Result<(), SubmitError> {
+        let plan = self.plan(&header.version_id).await?;
+        let run_id = header.run_id.clone();
+        let owner = run_task::spawn(
+            self,
+            run_id.clone(),
+            Origin::New {
+                header,
+                plan,
+                start_key,
+            },
+        );
+        self.runs().insert(run_id, owner.clone());
+        let (reply, answer) = oneshot::channel();
+        let envelope = Envelope {
+            command: Command::Start { input, actor },
+            reply: Some(reply),
+        };
+        owner
+            .send(envelope)
+            .await
+            .map_err(|_| SubmitError::Stopping)?;
+        answer.await.map_err(|_| SubmitError::Stopping)?
+    }
+
+    /// The only road from a command to stored events. When it answers `Ok` the events are on disk.
+    pub async fn submit(
+        self: &Arc<Self>,
+        run_id: &RunId,
+        command: Command,
+    ) -> Result<(), SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(
+            run_id,
+            Envelope {
+                command,
+                reply: Some(reply),
+            },
+        )
+        .await;
+        answer.await.map_err(|_| SubmitError::Stopping)?
+    }
+
+    /// For results that nobody waits for: they are not lost while the database does not answer.
+    async fn submit_quietly(self: &Arc<Self>, run_id: &RunId, command: Command) {
+        self.send(
+            run_id,
+            Envelope {
+                command,
+                reply: None,
+            },
+        )
+        .await;
+    }
+
+    async fn send(self: &Arc<Self>, run_id: &RunId, envelope: Envelope) {
+        let mut envelope = envelope;
+        loop {
+            let owner = self
+                .runs()
+                .entry(run_id.clone())
+                .or_insert_with(|| run_task::spawn(self, run_id.clone(), Origin::Stored))
+                .clone();
+            match owner.send(envelope).await {
+                Ok(()) => return,
+                // The owner has just put the run away; a new one will take it up.
+                Err(back) => {
+                    envelope = back.0;
+                    let mut runs = self.runs();
+                    if runs
+                        .get(run_id)
+                        .is_some_and(|known| known.same_channel(&owner))
+                    {
+                        runs.remove(run_id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes up every run that has not ended: timers are armed again, gates go on waiting, and attempts that the
+    /// last process left behind are made again or put to a person.
+    pub async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let open = self.store.open_runs().await?;
+        for run_id in &open {
+            self.recover_run(run_id).await;
+        }
+        Ok(open.len())
+    }
+
+    async fn recover_run(self: &Arc<Self>, run_id: &RunId) {
+        let lost = match self.lost_attempts(run_id).await {
+            Ok(lost) => lost,
+            Err(error) => {
+                return tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be recovered");
+            }
+        };
+        for command in lost {
+            self.submit_quietly(run_id, command).await;
+        }
+        self.submit_quietly(run_id, Command::Wake).await;
+    }
+
+    async fn lost_attempts(&self, run_id: &RunId) -> Result<Vec<Command>, StoreError> {
+        let Some(stored) = self.store.load(run_id).await? else {
+            return Ok(Vec::new());
+        };
+        let plan = self.plan(&stored.header.version_id).await?;
+        let state = RunState::replay(Arc::clone(&plan.outline), &stored.events);
+        let running = state
+            .steps
+            .iter()
+            .zip(&state.outline.steps)
+            .filter(|(step, _)| step.status == StepStatus::InProgress);
+        Ok(running
+            .filter_map(|(step, outline)| {
+                let attempt = step.running_attempt()?.number;
+                Some(Command::AttemptLost {
+                    step: outline.id.clone(),
+                    attempt,
+                })
+            })
+            .collect())
+    }
+
+    /// Waits for tools that are running, for a while. Runs need no farewell: they are on disk.
+    pub async fn stop(&self) {
+        self.calls.close();
+        let finished =
+            tokio::time::timeout(Duration::from_millis(STOP_GRACE_MS), self.calls.wait()).await;
+        if finished.is_err() {
+            tracing::warn!(
+                calls = self.calls.len(),
+                "stopping with tools still running; they will be found as lost"
+            );
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, mpsc::Sender<Envelope>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The owner ends: senders get a new one. Whoever still waits is told to try again.
+    fn forget(&self, run_id: &RunId, inbox: &mut mpsc::Receiver<Envelope>) {
+        self.runs().remove(run_id);
+        inbox.close();
+        while let Ok(envelope) = inbox.try_recv() {
+            if let Some(reply) = envelope.reply {
+                let _ = reply.send(Err(SubmitError::NoSuchRun));
+            }
+        }
+    }
+
+    /// The owner of an ended run ends, unless something has arrived meanwhile.
+    fn forget_if_idle(&self, run_id: &RunId, inbox: &mpsc::Receiver<Envelope>) -> bool {
+        let mut runs = self.runs();
+        let idle = inbox.is_empty();
+        if idle {
+            runs.remove(run_id);
+        }
+        idle
+    }
+}

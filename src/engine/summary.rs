@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::EndReason;
-use super::ids::{RunId, VersionId, WorkflowId};
+use super::ids::{ArtifactId, RunId, StepId, VersionId, WorkflowId};
 use super::progress;
 use super::state::{RunState, RunStatus, StepStatus};
 use super::time::Timestamp;
@@ -48,6 +48,17 @@ pub struct RunSummary {
     pub started_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+}
+
+/// A file that a run left behind, without its content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactCard {
+    pub id: ArtifactId,
+    pub step_id: StepId,
+    pub name: String,
+    pub media_type: String,
+    pub bytes: u32,
+    pub created_at: Timestamp,
 }
 
 impl RunSummary {

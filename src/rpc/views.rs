@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::event::{Question, Recorded};
-use crate::engine::ids::{ArtifactId, GateId, RunId, StepId, WorkflowId};
+use crate::engine::ids::{GateId, RunId, StepId, WorkflowId};
 use crate::engine::input::{Field, FieldError};
 use crate::engine::plan::Outline;
+pub use crate::engine::summary::ArtifactCard;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use std::collections::BTreeMap;
@@ -93,16 +94,6 @@ pub struct RunView {
     pub events: Vec<Recorded>,
     pub artifacts: Vec<ArtifactCard>,
     pub now: Timestamp,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ArtifactCard {
-    pub id: ArtifactId,
-    pub step_id: StepId,
-    pub name: String,
-    pub media_type: String,
-    pub bytes: u32,
-    pub created_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

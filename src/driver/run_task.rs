@@ -1,0 +1,368 @@
+//! The owner of one run: a task with an inbox. Commands that arrive together are decided together and stored in one
+//! commit; then listeners hear of them, effects start, and the callers get their answers. In that order, always.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::bus::Committed;
+use super::perform::Assignment;
+use super::{Driver, SubmitError, projection};
+use crate::engine::command::{Command, Effect, Rejection};
+use crate::engine::decide::advance;
+use crate::engine::event::Recorded;
+use crate::engine::ids::{RunId, StepId};
+use crate::engine::plan::Plan;
+use crate::engine::state::RunState;
+use crate::engine::summary::{RunHeader, RunSummary};
+use crate::store::{Commit, StartKey, StoreError};
+
+/// Commands that one run may have waiting.
+const INBOX_MAX: usize = 1_024;
+/// Commands decided together.
+const BATCH_MAX: usize = 256;
+/// Pause before the database is tried again.
+const STORE_RETRY_MS: u64 = 500;
+
+pub(super) struct Envelope {
+    pub command: Command,
+    /// Whoever waits for the answer. Without one the command must not be lost: it comes from a tool.
+    pub reply: Option<oneshot::Sender<Result<(), SubmitError>>>,
+}
+
+/// How the run gets into memory.
+pub(super) enum Origin {
+    Stored,
+    New {
+        header: RunHeader,
+        plan: Arc<Plan>,
+        start_key: Option<StartKey>,
+    },
+}
+
+pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc::Sender<Envelope> {
+    let (sender, inbox) = mpsc::channel(INBOX_MAX);
+    let driver = Arc::clone(driver);
+    tokio::spawn(async move {
+        let mut inbox = inbox;
+        match load(&driver, &run_id, origin, &mut inbox).await {
+            Some(loaded) => {
+                RunTask {
+                    driver,
+                    run_id,
+                    inbox,
+                    calls: BTreeMap::new(),
+                    loaded,
+                }
+                .run()
+                .await
+            }
+            None => driver.forget(&run_id, &mut inbox),
+        }
+    });
+    sender
+}
+
+struct Loaded {
+    header: RunHeader,
+    plan: Arc<Plan>,
+    state: RunState,
+    start_key: Option<StartKey>,
+}
+
+/// Loads the run; while the database does not answer, callers are told so and the run is tried again. `None` when
+/// there is no such run or it cannot be read; everyone who waits has been told.
+async fn load(
+    driver: &Arc<Driver>,
+    run_id: &RunId,
+    origin: Origin,
+    inbox: &mut mpsc::Receiver<Envelope>,
+) -> Option<Loaded> {
+    if let Origin::New {
+        header,
+        plan,
+        start_key,
+    } = origin
+    {
+        let state = RunState::new(Arc::clone(&plan.outline));
+        return Some(Loaded {
+            header,
+            plan,
+            state,
+            start_key,
+        });
+    }
+    loop {
+        match read(driver, run_id).await {
+            Ok(Some(loaded)) => return Some(loaded),
+            Ok(None) => {
+                refuse_all(inbox, &SubmitError::NoSuchRun);
+                return None;
+            }
+            Err(error @ StoreError::Corrupt(_)) => {
+                tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be loaded");
+                refuse_all(inbox, &SubmitError::Store(error));
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(run.id = %run_id, %error, "run {run_id} cannot be loaded now");
+                refuse_all(inbox, &SubmitError::Store(error));
+                tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+            }
+        }
+    }
+}
+
+async fn read(driver: &Driver, run_id: &RunId) -> Result<Option<Loaded>, StoreError> {
+    let Some(stored) = driver.store.load(run_id).await? else {
+        return Ok(None);
+    };
+    let plan = driver
+        .plans
+        .get(&*driver.store, &stored.header.version_id)
+        .await?;
+    let state = RunState::replay(Arc::clone(&plan.outline), &stored.events);
+    Ok(Some(Loaded {
+        header: stored.header,
+        plan,
+        state,
+        start_key: None,
+    }))
+}
+
+fn refuse_all(inbox: &mut mpsc::Receiver<Envelope>, error: &SubmitError) {
+    while let Ok(envelope) = inbox.try_recv() {
+        if let Some(reply) = envelope.reply {
+            let _ = reply.send(Err(error.clone()));
+        }
+    }
+}
+
+struct RunTask {
+    driver: Arc<Driver>,
+    run_id: RunId,
+    inbox: mpsc::Receiver<Envelope>,
+    /// Attempts under way, to tell them to stop.
+    calls: BTreeMap<(StepId, u32), CancellationToken>,
+    loaded: Loaded,
+}
+
+/// A decided batch, not yet stored.
+#[derive(Default)]
+struct Draft {
+    events: Vec<Recorded>,
+    effects: Vec<Effect>,
+    verdicts: Vec<Result<(), Rejection>>,
+}
+
+impl RunTask {
+    async fn run(mut self) {
+        loop {
+            let mut batch = Vec::new();
+            let wake_at = self.loaded.state.wake_at();
+            let due = async {
+                match wake_at {
+                    Some(moment) => self.driver.clock.sleep_until(moment).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                received = self.inbox.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
+                () = due => batch.push(Envelope { command: Command::Wake, reply: None }),
+            }
+            if !self.handle(batch).await {
+                return self.driver.forget(&self.run_id, &mut self.inbox);
+            }
+            if self.loaded.state.end.is_some()
+                && self.driver.forget_if_idle(&self.run_id, &self.inbox)
+            {
+                return self.say_farewell().await;
+            }
+        }
+    }
+
+    /// Answers what slipped in while the owner was being put away.
+    async fn say_farewell(mut self) {
+        self.inbox.close();
+        let mut late = Vec::new();
+        while let Ok(envelope) = self.inbox.try_recv() {
+            late.push(envelope);
+        }
+        self.handle(late).await;
+    }
+
+    /// Decides, stores and acts, until the batch is through. False: the run cannot go on here.
+    async fn handle(&mut self, mut batch: Vec<Envelope>) -> bool {
+        loop {
+            let expected_seq = self.loaded.state.seq;
+            let draft = self.draft(&batch);
+            if draft.events.is_empty() {
+                answer(batch, draft.verdicts);
+                return true;
+            }
+            let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
+            let commit = Commit {
+                expected_seq,
+                gates: projection::gates(&self.run_id, &self.loaded.state, &draft.events),
+                events: draft.events.clone(),
+                summary: summary.clone(),
+                start_key: self.loaded.start_key.take(),
+            };
+            match self.driver.store.commit(commit).await {
+                Ok(()) => {
+                    self.driver.bus.publish(Committed {
+                        events: draft.events,
+                        summary,
+                    });
+                    self.act(draft.effects);
+                    answer(batch, draft.verdicts);
+                    return true;
+                }
+                Err(error) => match self.recover_from(error, batch).await {
+                    Some(again) => batch = again,
+                    None => return false,
+                },
+            }
+        }
+    }
+
+    /// Moves the state in memory along; it is only valid once the draft is stored.
+    fn draft(&mut self, batch: &[Envelope]) -> Draft {
+        let mut draft = Draft::default();
+        for envelope in batch {
+            let moment = self.driver.clock.moment();
+            let Loaded { plan, state, .. } = &mut self.loaded;
+            let before = state.seq;
+            match advance(plan, state, envelope.command.clone(), moment) {
+                Ok(turn) => {
+                    draft
+                        .events
+                        .extend(
+                            turn.events
+                                .into_iter()
+                                .zip(before + 1..)
+                                .map(|(event, seq)| Recorded {
+                                    seq,
+                                    at: moment.now,
+                                    event,
+                                }),
+                        );
+                    draft.effects.extend(turn.effects);
+                    draft.verdicts.push(Ok(()));
+                }
+                Err(rejection) => {
+                    if envelope.reply.is_none() {
+                        tracing::info!(run.id = %self.run_id, %rejection, "refused for run {}", self.run_id);
+                    }
+                    draft.verdicts.push(Err(rejection));
+                }
+            }
+        }
+        draft
+    }
+
+    /// The draft was not stored, so the state in memory is wrong: reads it again. Answers what is left to be done,
+    /// or `None` when this task has to end.
+    async fn recover_from(
+        &mut self,
+        error: StoreError,
+        batch: Vec<Envelope>,
+    ) -> Option<Vec<Envelope>> {
+        let new_run = self.loaded.state.seq > 0
+            && matches!(
+                batch.first().map(|first| &first.command),
+                Some(Command::Start { .. })
+            );
+        let conflict = error == StoreError::Conflict;
+        let mut left = Vec::new();
+        for envelope in batch {
+            match envelope.reply {
+                Some(reply) if !conflict || new_run => {
+                    let _ = reply.send(Err(SubmitError::Store(error.clone())));
+                }
+                reply => left.push(Envelope {
+                    command: envelope.command,
+                    reply,
+                }),
+            }
+        }
+        if new_run {
+            return None;
+        }
+        tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not stored; reading it again", self.run_id);
+        loop {
+            match read(&self.driver, &self.run_id).await {
+                Ok(Some(loaded)) => {
+                    self.loaded = loaded;
+                    return Some(left);
+                }
+                Ok(None) => return None,
+                Err(StoreError::Corrupt(message)) => {
+                    tracing::error!(run.id = %self.run_id, message, "run {} cannot be read any more", self.run_id);
+                    return None;
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await,
+            }
+        }
+    }
+
+    fn act(&mut self, effects: Vec<Effect>) {
+        self.calls.retain(|(step, number), _| {
+            let running = self
+                .loaded
+                .state
+                .step(step)
+                .and_then(|step| step.running_attempt());
+            running.is_some_and(|attempt| attempt.number == *number)
+                || effects.iter().any(|effect| stops(effect, step, *number))
+        });
+        for effect in effects {
+            match effect {
+                Effect::CallTool {
+                    step,
+                    attempt,
+                    tool,
+                    input,
+                    deadline: _,
+                } => {
+                    let cancel = CancellationToken::new();
+                    self.calls.insert((step.clone(), attempt), cancel.clone());
+                    self.driver.perform(Assignment {
+                        run_id: self.run_id.clone(),
+                        step,
+                        attempt,
+                        tool,
+                        input,
+                        cancel,
+                    });
+                }
+                Effect::StopTool { step, attempt } => {
+                    if let Some(cancel) = self.calls.remove(&(step, attempt)) {
+                        cancel.cancel();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn stops(effect: &Effect, step: &StepId, number: u32) -> bool {
+    match effect {
+        Effect::StopTool {
+            step: stopped,
+            attempt,
+        } => stopped == step && *attempt == number,
+        Effect::CallTool { .. } => false,
+    }
+}
+
+fn answer(batch: Vec<Envelope>, verdicts: Vec<Result<(), Rejection>>) {
+    for (envelope, verdict) in batch.into_iter().zip(verdicts) {
+        if let Some(reply) = envelope.reply {
+            // A caller who has gone away does not change what happened.
+            let _ = reply.send(verdict.map_err(SubmitError::Rejected));
+        }
+    }
+}

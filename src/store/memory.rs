@@ -1,0 +1,134 @@
+//! The reference: a store that keeps everything in memory and is plainly right. Tests and the simulation run on it.
+
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Commit, GateRow, StartKey, Store, StoreError, StoredRun};
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::summary::RunSummary;
+use crate::engine::workflow::Workflow;
+
+#[derive(Default)]
+pub struct MemoryStore {
+    shelves: Mutex<Shelves>,
+}
+
+#[derive(Default)]
+struct Shelves {
+    runs: BTreeMap<RunId, (RunSummary, Vec<Recorded>)>,
+    gates: BTreeMap<GateId, GateRow>,
+    start_keys: BTreeMap<String, (StartKey, RunId)>,
+    definitions: BTreeMap<VersionId, Workflow>,
+}
+
+impl MemoryStore {
+    pub fn keep_definition(&self, version_id: VersionId, workflow: Workflow) {
+        self.shelves().definitions.insert(version_id, workflow);
+    }
+
+    pub fn gate(&self, id: &GateId) -> Option<GateRow> {
+        self.shelves().gates.get(id).cloned()
+    }
+
+    pub fn summary(&self, id: &RunId) -> Option<RunSummary> {
+        self.shelves()
+            .runs
+            .get(id)
+            .map(|(summary, _)| summary.clone())
+    }
+
+    fn shelves(&self) -> MutexGuard<'_, Shelves> {
+        // A panic while the lock was held cannot have left a half-made change: each change is one insert.
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let mut shelves = self.shelves();
+        let run_id = commit.summary.header.run_id.clone();
+        if let Some(start) = &commit.start_key
+            && let Some((kept, run_id)) = shelves.start_keys.get(&start.key)
+        {
+            let same_request = kept.fingerprint == start.fingerprint;
+            return Err(StoreError::StartedBefore {
+                run_id: run_id.clone(),
+                same_request,
+            });
+        }
+        let seq = shelves
+            .runs
+            .get(&run_id)
+            .map_or(0, |(summary, _)| summary.seq);
+        if seq != commit.expected_seq {
+            return Err(StoreError::Conflict);
+        }
+        if let Some(start) = commit.start_key {
+            shelves
+                .start_keys
+                .insert(start.key.clone(), (start, run_id.clone()));
+        }
+        for gate in commit.gates {
+            shelves.gates.insert(gate.id.clone(), gate);
+        }
+        let (summary, events) = shelves
+            .runs
+            .entry(run_id)
+            .or_insert_with(|| (commit.summary.clone(), Vec::new()));
+        *summary = commit.summary;
+        events.extend(commit.events);
+        Ok(())
+    }
+
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        let shelves = self.shelves();
+        Ok(shelves.runs.get(run_id).map(|(summary, events)| StoredRun {
+            header: summary.header.clone(),
+            events: events.clone(),
+        }))
+    }
+
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let shelves = self.shelves();
+        let events = shelves
+            .runs
+            .get(run_id)
+            .map(|(_, events)| events.as_slice())
+            .unwrap_or_default();
+        Ok(events
+            .iter()
+            .filter(|event| event.seq > after)
+            .take(limit as usize)
+            .cloned()
+            .collect())
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let shelves = self.shelves();
+        let open = shelves
+            .runs
+            .iter()
+            .filter(|(_, (summary, _))| summary.finished_at.is_none());
+        Ok(open.map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
+        Ok(self
+            .shelves()
+            .gates
+            .get(gate_id)
+            .map(|gate| gate.run_id.clone()))
+    }
+
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
+        Ok(self.shelves().definitions.get(version_id).cloned())
+    }
+}

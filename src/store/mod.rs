@@ -1,0 +1,129 @@
+//! Remembers. The hot path of the driver is the small trait `Store`; each implementation passes the conformance
+//! suite. Rows, not rules: what may happen to a run is decided elsewhere, a store only stores.
+
+pub mod memory;
+pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, StepId, VersionId};
+use crate::engine::summary::{RunHeader, RunSummary};
+use crate::engine::time::Timestamp;
+use crate::engine::workflow::Workflow;
+
+/// What one turn of one run adds. All of it is stored, or nothing.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The run's last event before this turn; 0 for a run that does not exist yet.
+    pub expected_seq: u32,
+    /// Numbered from `expected_seq + 1`, without gaps; at least one.
+    pub events: Vec<Recorded>,
+    /// The run as it stands after them.
+    pub summary: RunSummary,
+    /// Gates that these events opened or closed.
+    pub gates: Vec<GateRow>,
+    /// With a first commit: the key under which the start is remembered.
+    pub start_key: Option<StartKey>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartKey {
+    pub key: String,
+    /// Of the request: the same key with another fingerprint is a mistake of the caller.
+    pub fingerprint: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateRow {
+    pub id: GateId,
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub state: GateState,
+    /// The event that holds the question.
+    pub opened_seq: u32,
+    pub opened_at: Timestamp,
+    pub deadline: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateState {
+    Open,
+    Approved,
+    Rejected,
+    Expired,
+    /// Its run ended first.
+    Closed,
+}
+
+impl GateState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GateState::Open => "open",
+            GateState::Approved => "approved",
+            GateState::Rejected => "rejected",
+            GateState::Expired => "expired",
+            GateState::Closed => "closed",
+        }
+    }
+}
+
+/// A whole run as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRun {
+    pub header: RunHeader,
+    pub events: Vec<Recorded>,
+}
+
+/// Shaped by what the caller can do about it.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum StoreError {
+    /// Somebody else has written to this run: load it again and decide again.
+    #[error("the run has moved on since it was read")]
+    Conflict,
+    /// The start was remembered before: this is its run.
+    #[error("this start has been made before, as run {run_id}")]
+    StartedBefore { run_id: RunId, same_request: bool },
+    /// Another workflow has this short name.
+    #[error("there is a workflow `{0}` already")]
+    SlugTaken(String),
+    /// Nothing was written. Trying again later may help.
+    #[error("the database does not answer as it should: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read. Trying again does not help.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(String),
+}
+
+/// The hot path of the driver.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. When it answers an error
+    /// nothing of it is stored. When the process dies before it answers, either all of the turn is stored or none
+    /// of it, and the log tells which.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// The run with its whole log.
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError>;
+
+    /// At most `limit` events with a sequence number above `after`, in order.
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError>;
+
+    /// Runs that have not ended, oldest first: what recovery has to look at.
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError>;
+
+    /// The run to which a gate belongs.
+    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError>;
+
+    /// The document of a version.
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError>;
+}

@@ -1,0 +1,80 @@
+//! The hot path on SQLite.
+
+use async_trait::async_trait;
+
+use super::{SqliteStore, corrupt, rows, unavailable};
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::workflow::Workflow;
+use crate::store::{Commit, Store, StoreError, StoredRun};
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.log.commit(commit).await
+    }
+
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        );
+        let row = sqlx::query(sql)
+            .bind(run_id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let Some(row) = row else { return Ok(None) };
+        let header = rows::header(&row)?;
+        let events = self.events(run_id, 0, u32::MAX).await?;
+        Ok(Some(StoredRun { header, events }))
+    }
+
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        sqlx::query("SELECT seq, at, payload FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3")
+            .bind(run_id.as_str())
+            .bind(i64::from(after))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(rows::recorded)
+            .collect()
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id")
+                .fetch_all(&self.readers)
+                .await
+                .map_err(unavailable)?;
+        Ok(ids.into_iter().map(RunId::new).collect())
+    }
+
+    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
+        let run_id: Option<String> = sqlx::query_scalar("SELECT run_id FROM gates WHERE id = $1")
+            .bind(gate_id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        Ok(run_id.map(RunId::new))
+    }
+
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
+        let text: Option<String> =
+            sqlx::query_scalar("SELECT definition FROM workflow_versions WHERE id = $1")
+                .bind(version_id.as_str())
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(unavailable)?;
+        text.map(|text| serde_json::from_str(&text).map_err(corrupt))
+            .transpose()
+    }
+}

@@ -1,0 +1,144 @@
+//! Lists of runs and gates, from the projections.
+
+use serde::Deserialize;
+
+use super::{SqliteStore, corrupt, rows, unavailable};
+use crate::engine::event::{Event, Question};
+use crate::engine::ids::{GateId, RunId, StepId, WorkflowId};
+use crate::engine::state::RunStatus;
+use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
+use crate::store::StoreError;
+
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    pub status: Option<RunStatus>,
+    pub workflow_id: Option<WorkflowId>,
+    /// Only runs that have (true) or have not (false) ended.
+    pub ended: Option<bool>,
+    /// Only runs older than this one: the cursor of the previous page.
+    pub before: Option<RunId>,
+}
+
+/// A question that waits, with what was shown.
+#[derive(Clone, Debug)]
+pub struct OpenGate {
+    pub id: GateId,
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub workflow_name: String,
+    pub question: Question,
+    pub plan_hash: String,
+    pub opened_at: Timestamp,
+    pub deadline: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct StatusCount {
+    pub status: RunStatus,
+    pub runs: u32,
+}
+
+impl SqliteStore {
+    /// Newest first.
+    pub async fn list_runs(
+        &self,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<RunSummary>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs
+             WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR workflow_id = $2)
+               AND ($3 IS NULL OR (finished_at IS NOT NULL) = $3) AND ($4 IS NULL OR id < $4)
+             ORDER BY id DESC LIMIT $5"
+        );
+        sqlx::query(sql)
+            .bind(filter.status.map(RunStatus::as_str))
+            .bind(filter.workflow_id.as_ref().map(WorkflowId::as_str))
+            .bind(filter.ended)
+            .bind(filter.before.as_ref().map(RunId::as_str))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(rows::summary)
+            .collect()
+    }
+
+    pub async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        );
+        let row = sqlx::query(sql)
+            .bind(run_id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(rows::summary).transpose()
+    }
+
+    /// Runs by state.
+    pub async fn stats(&self) -> Result<Vec<StatusCount>, StoreError> {
+        sqlx::query("SELECT status, count(*) AS runs FROM runs GROUP BY status")
+            .fetch_all(&self.readers)
+            .await
+            .map_err(unavailable)?
+            .iter()
+            .map(|row| {
+                Ok(StatusCount {
+                    status: rows::text(row, "status")?.parse().map_err(corrupt)?,
+                    runs: rows::number(row, "runs")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Questions that wait, oldest first. `run_id` narrows it to one run.
+    pub async fn open_gates(
+        &self,
+        run_id: Option<&RunId>,
+        limit: u32,
+    ) -> Result<Vec<OpenGate>, StoreError> {
+        sqlx::query(
+            "SELECT g.id, g.run_id, g.step_id, g.opened_at, g.deadline, r.workflow_name, e.payload
+             FROM gates g JOIN runs r ON r.id = g.run_id
+             JOIN run_events e ON e.run_id = g.run_id AND e.seq = g.opened_seq
+             WHERE g.state = 'open' AND ($1 IS NULL OR g.run_id = $1) ORDER BY g.opened_at, g.id LIMIT $2",
+        )
+        .bind(run_id.map(RunId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await
+        .map_err(unavailable)?
+        .iter()
+        .map(open_gate)
+        .collect()
+    }
+}
+
+fn open_gate(row: &sqlx::sqlite::SqliteRow) -> Result<OpenGate, StoreError> {
+    let event: Event = serde_json::from_str(&rows::text(row, "payload")?).map_err(corrupt)?;
+    let Event::GateOpened {
+        question,
+        plan_hash,
+        ..
+    } = event
+    else {
+        return Err(corrupt("a gate points at an event that opened none"));
+    };
+    Ok(OpenGate {
+        id: GateId::new(rows::text(row, "id")?),
+        run_id: RunId::new(rows::text(row, "run_id")?),
+        step_id: StepId::new(rows::text(row, "step_id")?),
+        workflow_name: rows::text(row, "workflow_name")?,
+        question,
+        plan_hash,
+        opened_at: rows::moment(row, "opened_at")?,
+        deadline: rows::optional_moment(row, "deadline")?,
+    })
+}
