@@ -1,5 +1,7 @@
 //! Signalbox.
 #[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
 pub mod driver;
 pub mod engine;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]

@@ -1,0 +1,108 @@
+//! The log of a run: as pages for pollers, and as a stream (SSE) that goes on where `Last-Event-ID` says.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::Stream;
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::problem::Problem;
+use super::{ApiState, Json, Page, Path, Query};
+use crate::api::live::Follow;
+use crate::engine::event::Recorded;
+use crate::engine::ids::RunId;
+
+/// Events on one page.
+const EVENTS_PER_PAGE_MAX: u32 = 1_000;
+const KEEP_ALIVE_MS: u64 = 15_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventsQuery {
+    /// Only events with a higher sequence number.
+    #[serde(default)]
+    after: u32,
+    limit: Option<u32>,
+}
+
+pub(super) async fn events(
+    State(state): State<ApiState>,
+    Path(run_id): Path<RunId>,
+    Query(query): Query<EventsQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    state.service.run_summary(&run_id).await?;
+    if wants_stream(&headers) {
+        let after = last_event_id(&headers)?.unwrap_or(query.after);
+        let stream = stream(state, run_id, after);
+        let keep_alive = KeepAlive::new().interval(Duration::from_millis(KEEP_ALIVE_MS));
+        return Ok(Sse::new(stream).keep_alive(keep_alive).into_response());
+    }
+    let limit = match query.limit {
+        None => EVENTS_PER_PAGE_MAX,
+        Some(limit @ 1..=EVENTS_PER_PAGE_MAX) => limit,
+        Some(other) => {
+            return Err(Problem::bad_request(format!(
+                "`limit` is {other}; it must lie between 1 and {EVENTS_PER_PAGE_MAX}."
+            )));
+        }
+    };
+    let items = state.service.events(&run_id, query.after, limit).await?;
+    let next = items
+        .last()
+        .filter(|_| items.len() == limit as usize)
+        .map(|last| last.seq.to_string());
+    Ok(Json(Page { items, next }).into_response())
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+    let Some(value) = headers.get("last-event-id") else {
+        return Ok(None);
+    };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| {
+        Problem::bad_request("`Last-Event-ID` must be the sequence number of an event.")
+    })
+}
+
+/// Ends with the run: a client that is told of the end need not ask again.
+fn stream(
+    state: ApiState,
+    run_id: RunId,
+    after: u32,
+) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+    let follow = Follow::new(state.service, run_id, after);
+    futures::stream::unfold(
+        (follow, Vec::<Recorded>::new(), state.stopping),
+        |(mut follow, mut ready, stopping)| async move {
+            loop {
+                if !ready.is_empty() {
+                    let recorded = ready.remove(0);
+                    return Some((Ok(sse_event(&recorded)), (follow, ready, stopping)));
+                }
+                tokio::select! {
+                    next = follow.next() => ready = next?,
+                    () = stopping.cancelled() => return None,
+                }
+            }
+        },
+    )
+}
+
+fn sse_event(recorded: &Recorded) -> SseEvent {
+    let data = serde_json::to_string(recorded).unwrap_or_default();
+    SseEvent::default()
+        .id(recorded.seq.to_string())
+        .event(recorded.event.kind())
+        .data(data)
+}

@@ -1,0 +1,99 @@
+//! `/api/v1`: what programs talk to. Thin: reads the request, calls the service, shapes the answer.
+
+mod events;
+mod gates;
+mod live;
+pub mod problem;
+mod runs;
+mod workflows;
+
+use axum::Router;
+use axum::extract::{FromRef, FromRequest, FromRequestParts};
+use axum::routing::{get, post};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::service::Service;
+use problem::Problem;
+
+/// Who commands are recorded for until people can sign in.
+pub const LOCAL_ACTOR: &str = "local";
+/// Items on one page of a list unless `limit` says otherwise.
+const PAGE_ITEMS: u32 = 50;
+/// Items on one page at the most.
+const PAGE_ITEMS_MAX: u32 = 200;
+
+/// What the handlers reach.
+#[derive(Clone)]
+pub struct ApiState {
+    pub service: Service,
+    /// Cancelled when the server stops: streams end then.
+    pub stopping: CancellationToken,
+}
+
+impl FromRef<ApiState> for Service {
+    fn from_ref(state: &ApiState) -> Self {
+        state.service.clone()
+    }
+}
+
+/// The routes, below `/api/v1`.
+pub fn routes<S>(state: ApiState) -> Router<S> {
+    Router::new()
+        .route("/workflows", get(workflows::list).post(workflows::create))
+        .route("/workflows/validate", post(workflows::validate))
+        .route("/workflows/{slug}", get(workflows::get))
+        .route("/tools", get(workflows::tools))
+        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs/{id}", get(runs::get))
+        .route("/runs/{id}/steps", get(runs::steps))
+        .route("/runs/{id}/cancel", post(runs::cancel))
+        .route(
+            "/runs/{id}/steps/{step}/outcome",
+            post(runs::resolve_outcome),
+        )
+        .route("/runs/{id}/events", get(events::events))
+        .route("/runs/{id}/artifacts", get(runs::artifacts))
+        .route("/runs/{id}/artifacts/{artifact}", get(runs::artifact))
+        .route("/gates", get(gates::list))
+        .route("/gates/{id}/decision", post(gates::decide))
+        .route("/live", get(live::connect))
+        .with_state(state)
+}
+
+/// One page of a list. `next` is the `cursor` of the next one.
+#[derive(Serialize)]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+/// JSON bodies whose errors are problems.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+struct Json<T>(T);
+
+impl<T: Serialize> axum::response::IntoResponse for Json<T> {
+    fn into_response(self) -> axum::response::Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+struct Query<T>(T);
+
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+struct Path<T>(T);
+
+/// The page size that was asked for, within bounds.
+fn page_items(limit: Option<u32>) -> Result<u32, Problem> {
+    match limit {
+        None => Ok(PAGE_ITEMS),
+        Some(limit @ 1..=PAGE_ITEMS_MAX) => Ok(limit),
+        Some(other) => Err(Problem::bad_request(format!(
+            "`limit` is {other}; it must lie between 1 and {PAGE_ITEMS_MAX}."
+        ))),
+    }
+}

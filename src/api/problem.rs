@@ -1,0 +1,207 @@
+//! Errors as programs read them (RFC 9457): one mapping from what went wrong to status, code and sentence.
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{StatusCode, header::CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::driver::SubmitError;
+use crate::driver::service::ServiceError;
+use crate::engine::command::Rejection;
+use crate::store::StoreError;
+
+/// An error answer. The server's outermost layer adds the `request_id`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// What a program branches on; stable once released.
+    pub code: &'static str,
+    /// A sentence for people, with what to do where that is known.
+    pub detail: String,
+    /// The single problems, where there are several.
+    pub errors: Vec<Value>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", detail)
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            format!("There is no such {what}."),
+        )
+    }
+
+    fn with_errors(mut self, errors: &[impl Serialize]) -> Self {
+        self.errors = errors
+            .iter()
+            .filter_map(|error| serde_json::to_value(error).ok())
+            .collect();
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = serde_json::json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = Value::Array(self.errors);
+        }
+        (
+            self.status,
+            [(CONTENT_TYPE, "application/problem+json")],
+            Json(body).0.to_string(),
+        )
+            .into_response()
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound(what) => Problem::not_found(what),
+            ServiceError::InvalidInput(errors) => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_input",
+                "The input does not fit the workflow.",
+            )
+            .with_errors(&errors),
+            ServiceError::InvalidWorkflow(errors) => {
+                let detail = format!("The workflow has {} problem(s).", errors.len());
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", detail)
+                    .with_errors(&errors)
+            }
+            ServiceError::KeyReused => {
+                let detail = "This Idempotency-Key was used for another start. Use a new key.";
+                Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
+            }
+            ServiceError::Submit(SubmitError::NoSuchRun) => Problem::not_found("run"),
+            ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
+            ServiceError::Submit(SubmitError::Store(error)) => error.into(),
+            ServiceError::Submit(SubmitError::Stopping) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "The server is stopping. Try again in a moment.",
+            ),
+        }
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = format!("{rejection}.");
+        let (status, code) = match rejection {
+            Rejection::AlreadyStarted => (StatusCode::CONFLICT, "already_started"),
+            Rejection::NotStarted => (StatusCode::CONFLICT, "not_started"),
+            Rejection::RunEnded => (StatusCode::CONFLICT, "run_ended"),
+            Rejection::UnknownStep(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Rejection::UnknownGate(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Rejection::GateDecided { .. } => (StatusCode::CONFLICT, "gate_decided"),
+            Rejection::GateClosed(_) => (StatusCode::CONFLICT, "gate_closed"),
+            Rejection::PlanChanged => (StatusCode::CONFLICT, "plan_changed"),
+            Rejection::PlanHashMissing => (StatusCode::UNPROCESSABLE_ENTITY, "plan_hash_missing"),
+            Rejection::NotAnApprover { .. } => (StatusCode::FORBIDDEN, "not_an_approver"),
+            Rejection::LateResult { .. } => (StatusCode::CONFLICT, "late_result"),
+            Rejection::OutcomeKnown(_) => (StatusCode::CONFLICT, "outcome_known"),
+            Rejection::CommentTooLong { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "comment_too_long")
+            }
+        };
+        Problem::new(status, code, capitalised(&detail))
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::SlugTaken(slug) => {
+                let detail =
+                    format!("There is a workflow `{slug}` already. Give this one another `slug`.");
+                Problem::new(StatusCode::CONFLICT, "slug_taken", detail)
+            }
+            StoreError::Conflict | StoreError::StartedBefore { .. } => Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "Somebody else was faster. Reload and try again.",
+            ),
+            StoreError::Unavailable(cause) => {
+                tracing::error!(cause, "the database does not answer");
+                let detail =
+                    "The database does not answer as it should. Nothing was changed; try again.";
+                Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database_unavailable",
+                    detail,
+                )
+            }
+            StoreError::Corrupt(cause) => {
+                tracing::error!(cause, "stored data cannot be read");
+                Problem::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "Stored data cannot be read. The log says more.",
+                )
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        match rejection {
+            JsonRejection::MissingJsonContentType(_) => {
+                let detail = "Send JSON, with `Content-Type: application/json`.";
+                Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    detail,
+                )
+            }
+            JsonRejection::JsonDataError(_) | JsonRejection::JsonSyntaxError(_) => {
+                Problem::bad_request(rejection.body_text())
+            }
+            // Such as a body beyond the limit: the extractor knows the status.
+            other => Problem::new(other.status(), "body_unreadable", other.body_text()),
+        }
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        Problem::not_found("address")
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Problem::bad_request(rejection.body_text())
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

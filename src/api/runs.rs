@@ -1,0 +1,331 @@
+//! Runs: start, list, read, cancel, and the files they left.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::time::Duration;
+
+use super::problem::Problem;
+use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items};
+use crate::driver::service::{NewRun, RunRecord, Service};
+use crate::engine::event::{Resolution, SkipReason};
+use crate::engine::failure::StepError;
+use crate::engine::ids::{ArtifactId, GateId, RunId, StepId};
+use crate::engine::state::{Attempt, RunStatus, StepStatus};
+use crate::engine::summary::{ArtifactCard, RunSummary};
+use crate::engine::time::Timestamp;
+use crate::engine::workflow::StepKind;
+use crate::store::sqlite::RunFilter;
+
+/// The longest that a request may be held for a run to finish.
+const WAIT_MS_MAX: u64 = 30_000;
+/// Characters of an `Idempotency-Key`.
+const KEY_CHARS_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartBody {
+    /// Slug or id.
+    workflow: String,
+    #[serde(default)]
+    input: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WaitQuery {
+    /// Such as `30s` or `500ms`: hold the answer until the run has ended, at most so long.
+    wait: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    status: Option<RunStatus>,
+    /// Slug or id.
+    workflow: Option<String>,
+    cursor: Option<RunId>,
+    limit: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommentBody {
+    #[serde(default)]
+    comment: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OutcomeBody {
+    resolution: Resolution,
+    #[serde(default)]
+    comment: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct RunDetail {
+    #[serde(flatten)]
+    summary: RunSummary,
+    input: Value,
+    /// Null until the run has ended.
+    output: Value,
+}
+
+#[derive(Serialize)]
+pub(super) struct StepItem {
+    id: StepId,
+    name: String,
+    kind: StepKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<String>,
+    status: StepStatus,
+    percent: u8,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    attempts: Vec<Attempt>,
+    output: Option<Value>,
+    error: Option<StepError>,
+    skipped: Option<SkipReason>,
+    gate_id: Option<GateId>,
+}
+
+pub(super) async fn start(
+    State(service): State<Service>,
+    Query(query): Query<WaitQuery>,
+    headers: HeaderMap,
+    Json(body): Json<StartBody>,
+) -> Result<Response, Problem> {
+    let wait = query.wait.as_deref().map(wait_time).transpose()?;
+    let input = body
+        .input
+        .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    let new = NewRun {
+        workflow: body.workflow,
+        input,
+        actor: LOCAL_ACTOR.to_owned(),
+        key: idempotency_key(&headers)?,
+    };
+    let run_id = service.start(new).await?;
+    if let Some(wait) = wait {
+        service.wait(&run_id, wait).await?;
+    }
+    let detail = detail(&service.run(&run_id).await?);
+    let location = [(header::LOCATION, format!("/api/v1/runs/{run_id}"))];
+    Ok((StatusCode::CREATED, location, Json(detail)).into_response())
+}
+
+/// Newest first.
+pub(super) async fn list(
+    State(service): State<Service>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<RunSummary>>, Problem> {
+    let limit = page_items(query.limit)?;
+    let workflow_id = match &query.workflow {
+        Some(slug) => Some(
+            service
+                .store()
+                .workflow(slug)
+                .await?
+                .ok_or_else(|| Problem::not_found("workflow"))?
+                .id,
+        ),
+        None => None,
+    };
+    let filter = RunFilter {
+        status: query.status,
+        workflow_id,
+        ended: None,
+        before: query.cursor,
+    };
+    let mut items = service.store().list_runs(&filter, limit + 1).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|last| last.header.run_id.to_string());
+    Ok(Json(Page { items, next }))
+}
+
+pub(super) async fn get(
+    State(service): State<Service>,
+    Path(run_id): Path<RunId>,
+    Query(query): Query<WaitQuery>,
+) -> Result<Json<RunDetail>, Problem> {
+    if let Some(wait) = query.wait.as_deref().map(wait_time).transpose()? {
+        service.wait(&run_id, wait).await?;
+    }
+    Ok(Json(detail(&service.run(&run_id).await?)))
+}
+
+fn detail(record: &RunRecord) -> RunDetail {
+    let state = record.state();
+    RunDetail {
+        summary: RunSummary::of(&record.header, &state),
+        output: state
+            .end
+            .as_ref()
+            .map(|end| end.output.clone())
+            .unwrap_or_default(),
+        input: state.input,
+    }
+}
+
+/// Every step of the plan, from the first moment on.
+pub(super) async fn steps(
+    State(service): State<Service>,
+    Path(run_id): Path<RunId>,
+) -> Result<Json<Page<StepItem>>, Problem> {
+    let state = service.run(&run_id).await?.state();
+    let items = state
+        .outline
+        .steps
+        .iter()
+        .zip(state.steps)
+        .map(|(outline, step)| StepItem {
+            id: outline.id.clone(),
+            name: outline.name.clone(),
+            kind: outline.kind,
+            tool: outline.tool.clone(),
+            status: step.status,
+            percent: if step.status.is_terminal() {
+                100
+            } else {
+                step.percent
+            },
+            started_at: step.started_at,
+            finished_at: step.finished_at,
+            attempts: step.attempts,
+            output: step.output,
+            error: step.error,
+            skipped: step.skipped,
+            gate_id: step.gate.map(|gate| gate.id),
+        });
+    Ok(Json(Page {
+        items: items.collect(),
+        next: None,
+    }))
+}
+
+pub(super) async fn cancel(
+    State(service): State<Service>,
+    Path(run_id): Path<RunId>,
+    body: Option<axum::Json<CommentBody>>,
+) -> Result<Json<RunSummary>, Problem> {
+    let comment = body.map(|body| body.0.comment).unwrap_or_default();
+    service.cancel(&run_id, LOCAL_ACTOR, comment).await?;
+    Ok(Json(service.run_summary(&run_id).await?))
+}
+
+pub(super) async fn resolve_outcome(
+    State(service): State<Service>,
+    Path((run_id, step)): Path<(RunId, StepId)>,
+    Json(body): Json<OutcomeBody>,
+) -> Result<Json<RunSummary>, Problem> {
+    service
+        .resolve_outcome(&run_id, &step, body.resolution, LOCAL_ACTOR, body.comment)
+        .await?;
+    Ok(Json(service.run_summary(&run_id).await?))
+}
+
+pub(super) async fn artifacts(
+    State(service): State<Service>,
+    Path(run_id): Path<RunId>,
+) -> Result<Json<Page<ArtifactCard>>, Problem> {
+    service.run_summary(&run_id).await?;
+    Ok(Json(Page {
+        items: service.store().artifacts_of(&run_id).await?,
+        next: None,
+    }))
+}
+
+/// The file itself: always a download, never a page of ours, whatever it claims to be.
+pub(super) async fn artifact(
+    State(service): State<Service>,
+    Path((run_id, artifact_id)): Path<(RunId, ArtifactId)>,
+) -> Result<Response, Problem> {
+    let file = service
+        .store()
+        .artifact(&run_id, &artifact_id)
+        .await?
+        .ok_or_else(|| Problem::not_found("file"))?;
+    let name: String = file
+        .card
+        .name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+        .unwrap_or(HeaderValue::from_static("attachment"));
+    let media_type = HeaderValue::from_str(&file.card.media_type)
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_DISPOSITION, disposition),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; sandbox"),
+        ),
+    ];
+    Ok((headers, file.content).into_response())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= KEY_CHARS_MAX => Ok(Some(key.to_owned())),
+        Ok(_) | Err(_) => Err(Problem::bad_request(format!(
+            "`Idempotency-Key` must have 1 to {KEY_CHARS_MAX} visible characters."
+        ))),
+    }
+}
+
+/// `30s` or `500ms`, at most the longest wait there is.
+fn wait_time(text: &str) -> Result<Duration, Problem> {
+    let (number, unit_ms) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1),
+        (None, Some(number)) => (number, 1_000),
+        (None, None) => ("", 0),
+    };
+    match number.parse::<u64>() {
+        Ok(number) => Ok(Duration::from_millis(
+            number.saturating_mul(unit_ms).min(WAIT_MS_MAX),
+        )),
+        Err(_) => Err(Problem::bad_request(format!(
+            "`wait` is `{text}`; write it like `30s` or `500ms`."
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_times_are_read_and_bounded() {
+        assert_eq!(wait_time("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(wait_time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(
+            wait_time("9999999999s"),
+            Ok(Duration::from_millis(WAIT_MS_MAX))
+        );
+        for bad in ["", "s", "-1s", "1m", "1.5s", "ms"] {
+            assert!(wait_time(bad).is_err(), "{bad}");
+        }
+    }
+}
