@@ -14,14 +14,23 @@ pub async fn decide_gate(
     comment: String,
     plan_hash: String,
 ) -> Result<(), PageError> {
-    let _ = (run_id, gate_id, decision, comment, plan_hash);
-    Err(PageError::not_found("gate"))
+    // Only for the browser, to know which page to come back to.
+    let _ = run_id;
+    let decision = super::read_word(&decision, "decision", "approve or reject")?;
+    let gate_id = gate_id.as_str().into();
+    let hash = Some(plan_hash).filter(|hash| !hash.is_empty());
+    super::service()?
+        .decide(&gate_id, decision, super::LOCAL_ACTOR, comment, hash)
+        .await?;
+    Ok(())
 }
 
 #[server(prefix = "/rpc", endpoint = "cancel_run")]
 pub async fn cancel_run(run_id: String, comment: String) -> Result<(), PageError> {
-    let _ = (run_id, comment);
-    Err(PageError::not_found("run"))
+    super::service()?
+        .cancel(&run_id.as_str().into(), super::LOCAL_ACTOR, comment)
+        .await?;
+    Ok(())
 }
 
 /// `resolution`: `happened`, `did_not` or `retry`.
@@ -32,6 +41,10 @@ pub async fn resolve_outcome(
     resolution: String,
     comment: String,
 ) -> Result<(), PageError> {
-    let _ = (run_id, step_id, resolution, comment);
-    Err(PageError::not_found("step"))
+    let resolution = super::read_word(&resolution, "resolution", "happened, did_not or retry")?;
+    let (run_id, step_id) = (run_id.as_str().into(), step_id.as_str().into());
+    super::service()?
+        .resolve_outcome(&run_id, &step_id, resolution, super::LOCAL_ACTOR, comment)
+        .await?;
+    Ok(())
 }

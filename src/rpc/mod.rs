@@ -1,7 +1,105 @@
 //! Server functions for our own pages. Each is a public POST endpoint under `/rpc`; the bodies are thin and call the
-//! same services as the API.
+//! same service as the API.
 
 pub mod actions;
+#[cfg(feature = "ssr")]
+mod assemble;
 pub mod error;
+#[cfg(feature = "ssr")]
+pub mod forms;
+#[cfg(feature = "ssr")]
+mod markdown;
 pub mod pages;
 pub mod views;
+
+#[cfg(feature = "ssr")]
+mod server {
+    use leptos::prelude::use_context;
+
+    use super::error::PageError;
+    use crate::driver::SubmitError;
+    use crate::driver::service::{Service, ServiceError};
+    use crate::engine::command::Rejection;
+    use crate::store::StoreError;
+
+    /// Who commands are recorded for until people can sign in.
+    pub(super) const LOCAL_ACTOR: &str = "local";
+
+    pub(super) fn service() -> Result<Service, PageError> {
+        use_context::<Service>()
+            .ok_or_else(|| PageError::new(500, "internal", "Something went wrong on the server."))
+    }
+
+    /// A word of one of our enums, as it is written in forms.
+    pub(super) fn read_word<T: serde::de::DeserializeOwned>(
+        word: &str,
+        field: &str,
+        choices: &str,
+    ) -> Result<T, PageError> {
+        serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|_| {
+            PageError::new(422, "bad_request", format!("`{field}` must be {choices}."))
+        })
+    }
+
+    impl From<ServiceError> for PageError {
+        fn from(error: ServiceError) -> Self {
+            match error {
+                ServiceError::NotFound(what) => PageError::not_found(what),
+                ServiceError::InvalidInput(_) => {
+                    PageError::new(422, "invalid_input", "The input does not fit the workflow.")
+                }
+                ServiceError::InvalidWorkflow(_) => {
+                    PageError::new(422, "invalid_workflow", "The workflow has problems.")
+                }
+                ServiceError::KeyReused => {
+                    PageError::new(409, "idempotency_key_reused", "This start was made before.")
+                }
+                ServiceError::Submit(SubmitError::NoSuchRun) => PageError::not_found("run"),
+                ServiceError::Submit(SubmitError::Stopping) => PageError::new(
+                    503,
+                    "stopping",
+                    "The server is stopping. Try again in a moment.",
+                ),
+                ServiceError::Submit(SubmitError::Store(error)) => error.into(),
+                ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
+            }
+        }
+    }
+
+    impl From<StoreError> for PageError {
+        fn from(error: StoreError) -> Self {
+            tracing::error!(%error, "a page could not be served");
+            PageError::new(
+                503,
+                "database_unavailable",
+                "The database does not answer as it should. Try again in a moment.",
+            )
+        }
+    }
+
+    impl From<Rejection> for PageError {
+        fn from(rejection: Rejection) -> Self {
+            let mut text = rejection.to_string();
+            if let Some(first) = text.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            let status = match rejection {
+                Rejection::UnknownStep(_) | Rejection::UnknownGate(_) => 404,
+                Rejection::NotAnApprover { .. } => 403,
+                Rejection::PlanHashMissing | Rejection::CommentTooLong { .. } => 422,
+                Rejection::AlreadyStarted
+                | Rejection::NotStarted
+                | Rejection::RunEnded
+                | Rejection::GateDecided { .. }
+                | Rejection::GateClosed(_)
+                | Rejection::PlanChanged
+                | Rejection::LateResult { .. }
+                | Rejection::OutcomeKnown(_) => 409,
+            };
+            PageError::new(status, "refused", format!("{text}."))
+        }
+    }
+}
+
+#[cfg(feature = "ssr")]
+use server::{LOCAL_ACTOR, read_word, service};

@@ -1,0 +1,213 @@
+//! Puts together what the pages show, from lists and logs.
+
+use super::error::PageError;
+use super::markdown;
+use super::views::{
+    ApprovalsView, ArtifactView, GateCard, HomeView, RunStats, RunView, RunsView, WorkflowCard,
+    WorkflowView,
+};
+use crate::driver::service::Service;
+use crate::engine::ids::{ArtifactId, RunId};
+use crate::engine::input::fields;
+use crate::engine::state::RunStatus;
+use crate::engine::summary::RunSummary;
+use crate::store::sqlite::{OpenGate, RunFilter, WorkflowRow};
+
+/// Items of the short lists on Home and beside a workflow.
+const SHORT_LIST: u32 = 8;
+/// Runs on one page of the list.
+const RUNS_PER_PAGE: u32 = 50;
+/// Questions shown at once.
+const GATES_SHOWN: u32 = 100;
+
+pub(super) async fn home(service: &Service) -> Result<HomeView, PageError> {
+    let store = service.store();
+    let open = RunFilter {
+        ended: Some(false),
+        ..RunFilter::default()
+    };
+    let ended = RunFilter {
+        ended: Some(true),
+        ..RunFilter::default()
+    };
+    Ok(HomeView {
+        active: store.list_runs(&open, SHORT_LIST).await?,
+        waiting: gates(service).await?,
+        recent: store.list_runs(&ended, SHORT_LIST).await?,
+        stats: stats(service).await?,
+        now: service.now(),
+    })
+}
+
+async fn stats(service: &Service) -> Result<RunStats, PageError> {
+    let mut stats = RunStats::default();
+    for count in service.store().stats().await? {
+        stats.total += count.runs;
+        match count.status {
+            RunStatus::Pending
+            | RunStatus::Running
+            | RunStatus::Waiting
+            | RunStatus::Cancelling => stats.active += count.runs,
+            RunStatus::Completed => stats.completed += count.runs,
+            RunStatus::Failed => stats.failed += count.runs,
+            RunStatus::Cancelled => stats.cancelled += count.runs,
+        }
+    }
+    Ok(stats)
+}
+
+pub(super) async fn workflows(service: &Service) -> Result<Vec<WorkflowCard>, PageError> {
+    let mut cards = Vec::new();
+    for row in service.store().list_workflows().await? {
+        let recent = recent_runs(service, &row, 1).await?;
+        cards.push(card(row, recent.into_iter().next()));
+    }
+    Ok(cards)
+}
+
+pub(super) async fn workflow(service: &Service, slug: &str) -> Result<WorkflowView, PageError> {
+    let (row, definition) = service.workflow(slug).await?;
+    let outline = service.outline(&row.version_id).await?;
+    let recent = recent_runs(service, &row, SHORT_LIST).await?;
+    Ok(WorkflowView {
+        card: card(row, recent.first().cloned()),
+        outline: (*outline).clone(),
+        fields: fields(definition.inputs.as_ref()),
+        recent,
+        now: service.now(),
+    })
+}
+
+async fn recent_runs(
+    service: &Service,
+    row: &WorkflowRow,
+    limit: u32,
+) -> Result<Vec<RunSummary>, PageError> {
+    let filter = RunFilter {
+        workflow_id: Some(row.id.clone()),
+        ..RunFilter::default()
+    };
+    Ok(service.store().list_runs(&filter, limit).await?)
+}
+
+fn card(row: WorkflowRow, last_run: Option<RunSummary>) -> WorkflowCard {
+    WorkflowCard {
+        id: row.id,
+        slug: row.slug,
+        name: row.name,
+        description: row.description,
+        tags: row.tags,
+        version: row.version,
+        is_template: row.is_template,
+        steps: row.steps,
+        last_run,
+    }
+}
+
+pub(super) async fn runs(
+    service: &Service,
+    status: &str,
+    cursor: Option<String>,
+) -> Result<RunsView, PageError> {
+    let status = match status {
+        "" => None,
+        word => Some(
+            word.parse()
+                .map_err(|message: String| PageError::new(422, "bad_request", message))?,
+        ),
+    };
+    let before = cursor.filter(|cursor| !cursor.is_empty()).map(RunId::new);
+    let filter = RunFilter {
+        status,
+        before,
+        ..RunFilter::default()
+    };
+    let mut items = service
+        .store()
+        .list_runs(&filter, RUNS_PER_PAGE + 1)
+        .await?;
+    let more = items.len() > RUNS_PER_PAGE as usize;
+    items.truncate(RUNS_PER_PAGE as usize);
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|last| last.header.run_id.to_string());
+    Ok(RunsView {
+        items,
+        next,
+        now: service.now(),
+    })
+}
+
+pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, PageError> {
+    let record = service.run(run_id).await?;
+    Ok(RunView {
+        summary: record.summary(),
+        outline: (*record.outline).clone(),
+        events: record.events,
+        artifacts: service.store().artifacts_of(run_id).await?,
+        now: service.now(),
+    })
+}
+
+pub(super) async fn active_run(service: &Service) -> Result<Option<RunView>, PageError> {
+    let open = RunFilter {
+        ended: Some(false),
+        ..RunFilter::default()
+    };
+    let active = service.store().list_runs(&open, SHORT_LIST).await?;
+    let waiting = active.iter().find(|run| run.waiting_for_people > 0);
+    match waiting.or(active.first()) {
+        Some(summary) => run(service, &summary.header.run_id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn approvals(service: &Service) -> Result<ApprovalsView, PageError> {
+    Ok(ApprovalsView {
+        waiting: gates(service).await?,
+        now: service.now(),
+    })
+}
+
+async fn gates(service: &Service) -> Result<Vec<GateCard>, PageError> {
+    let gates = service.store().open_gates(None, GATES_SHOWN).await?;
+    Ok(gates.into_iter().map(gate_card).collect())
+}
+
+fn gate_card(gate: OpenGate) -> GateCard {
+    GateCard {
+        gate_id: gate.id,
+        run_id: gate.run_id,
+        step_id: gate.step_id,
+        workflow_name: gate.workflow_name,
+        question: gate.question,
+        plan_hash: gate.plan_hash,
+        opened_at: gate.opened_at,
+        deadline: gate.deadline,
+    }
+}
+
+pub(super) async fn artifact(
+    service: &Service,
+    run_id: &RunId,
+    id: &ArtifactId,
+) -> Result<ArtifactView, PageError> {
+    let run = service.run_summary(run_id).await?;
+    let file = service
+        .store()
+        .artifact(run_id, id)
+        .await?
+        .ok_or_else(|| PageError::not_found("file"))?;
+    let text = String::from_utf8(file.content).ok();
+    let html = match (&text, file.card.media_type.as_str()) {
+        (Some(text), "text/markdown") => Some(markdown::to_html(text)),
+        (Some(_) | None, _) => None,
+    };
+    Ok(ArtifactView {
+        card: file.card,
+        run,
+        html,
+        text,
+    })
+}

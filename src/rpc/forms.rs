@@ -1,0 +1,81 @@
+//! The start form, as a browser without scripting posts it. What is refused comes back with what was typed.
+
+use std::collections::BTreeMap;
+
+use super::server::LOCAL_ACTOR;
+use super::views::RefusedStart;
+use crate::driver::service::{NewRun, Service, ServiceError};
+use crate::engine::ids::RunId;
+use crate::engine::input;
+
+/// Fields of the input are named `input.<name>` in the form.
+const PREFIX: &str = "input.";
+
+/// Why a start form led to no run.
+#[derive(Debug)]
+pub enum FormError {
+    NotFound,
+    /// Show the form again with this.
+    Refused(RefusedStart),
+}
+
+/// Starts the run that the form asks for.
+pub async fn start(
+    service: &Service,
+    slug: &str,
+    form: Vec<(String, String)>,
+) -> Result<RunId, FormError> {
+    let (row, definition) = match service.workflow(slug).await {
+        Ok(found) => found,
+        Err(ServiceError::NotFound(_)) => return Err(FormError::NotFound),
+        Err(error) => return Err(failed(BTreeMap::new(), &error)),
+    };
+    let typed: BTreeMap<String, String> = form
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_owned(), text)))
+        .collect();
+    let fields = input::fields(definition.inputs.as_ref());
+    let input = match input::parse(&fields, &typed) {
+        Ok(input) => input,
+        Err(errors) => {
+            return Err(FormError::Refused(RefusedStart {
+                typed,
+                errors,
+                message: None,
+            }));
+        }
+    };
+    let new = NewRun {
+        workflow: row.slug,
+        input,
+        actor: LOCAL_ACTOR.to_owned(),
+        key: None,
+    };
+    match service.start(new).await {
+        Ok(run_id) => Ok(run_id),
+        Err(ServiceError::InvalidInput(errors)) => {
+            // `endpoints.0` belongs to the field `endpoints`.
+            let errors = errors.into_iter().map(|mut error| {
+                error.field = error.field.split('.').next().unwrap_or_default().to_owned();
+                error
+            });
+            Err(FormError::Refused(RefusedStart {
+                typed,
+                errors: errors.collect(),
+                message: None,
+            }))
+        }
+        Err(error) => Err(failed(typed, &error)),
+    }
+}
+
+fn failed(typed: BTreeMap<String, String>, error: &ServiceError) -> FormError {
+    tracing::error!(%error, "a start form could not be served");
+    let message =
+        Some("The run could not be started. Nothing was lost: try again in a moment.".to_owned());
+    FormError::Refused(RefusedStart {
+        typed,
+        errors: Vec::new(),
+        message,
+    })
+}

@@ -1,0 +1,84 @@
+//! Markdown as safe HTML. Reports hold text from the outside world, so markup in it is shown as text, and links lead
+//! only to the web.
+
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+
+pub(super) fn to_html(markdown: &str) -> String {
+    let parser = Parser::new_ext(
+        markdown,
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH,
+    );
+    let mut open_links: Vec<bool> = Vec::new();
+    let events = parser.filter_map(|event| match event {
+        Event::Html(raw) | Event::InlineHtml(raw) => Some(Event::Text(raw)),
+        Event::Start(Tag::Link {
+            dest_url,
+            link_type,
+            title,
+            id,
+        }) => {
+            let safe = is_web(&dest_url);
+            open_links.push(safe);
+            safe.then_some(Event::Start(Tag::Link {
+                dest_url,
+                link_type,
+                title,
+                id,
+            }))
+        }
+        Event::End(TagEnd::Link) => open_links
+            .pop()
+            .unwrap_or(false)
+            .then_some(Event::End(TagEnd::Link)),
+        // A picture would be a request to a place that the report's data chose; its description stays.
+        Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
+        other => Some(other),
+    });
+    let mut page = String::new();
+    html::push_html(&mut page, events);
+    page
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_html;
+
+    #[test]
+    fn reports_are_formatted() {
+        let html = to_html(
+            "# Health\n\n| Disk | Used |\n| --- | --- |\n| / | 91 % |\n\n[a](https://example.org)",
+        );
+        assert!(html.contains("<h1>Health</h1>") && html.contains("<td>91 %</td>"));
+        assert!(html.contains("href=\"https://example.org\""));
+    }
+
+    #[test]
+    fn markup_and_addresses_from_the_data_do_nothing() {
+        for hostile in [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "[x](javascript:alert(1))",
+            "[x](data:text/html,<script>alert(1)</script>)",
+            "![x](http://attacker/beacon)",
+            "<a href=\"javascript:alert(1)\">x</a>",
+            "[x](JaVaScRiPt:alert(1))",
+            "<svg/onload=alert(1)>",
+        ] {
+            let html = to_html(hostile);
+            for forbidden in [
+                "<script",
+                "<img",
+                "<svg",
+                "<a href=\"j",
+                "<a href=\"d",
+                "<a href=\"J",
+            ] {
+                assert!(!html.contains(forbidden), "{hostile} became {html}");
+            }
+        }
+    }
+}
