@@ -104,7 +104,10 @@ impl Driver {
         input: serde_json::Value,
         repeatable: bool,
     ) -> Option<ToolOutcome> {
+        // Kept here too: reports are read to the last one after the tool has dropped its end.
         let (report, mut reports) = watch::channel::<Report>(None);
+        let report = Arc::new(report);
+        let reporter = Arc::clone(&report);
         let call = ToolCall {
             run_id: assignment.run_id.clone(),
             step_id: assignment.step.clone(),
@@ -113,7 +116,7 @@ impl Driver {
             idempotency_key: format!("{}/{}", assignment.run_id, assignment.step),
             cancel: assignment.cancel.clone(),
             progress: Progress::new(move |percent, doing| {
-                report.send_replace(Some((percent, doing.to_owned())));
+                reporter.send_replace(Some((percent, doing.to_owned())));
             }),
         };
         let work = AssertUnwindSafe(tool.call(call)).catch_unwind();

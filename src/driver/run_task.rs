@@ -157,6 +157,13 @@ struct Draft {
     verdicts: Vec<Result<(), Rejection>>,
 }
 
+/// What is left to do after a commit that was not acknowledged.
+enum Aftermath {
+    Concluded,
+    Again(Vec<Envelope>),
+    Over,
+}
+
 impl RunTask {
     async fn run(mut self) {
         loop {
@@ -202,30 +209,39 @@ impl RunTask {
                 answer(batch, draft.verdicts);
                 return true;
             }
-            let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
-            let commit = Commit {
-                expected_seq,
-                gates: projection::gates(&self.run_id, &self.loaded.state, &draft.events),
-                events: draft.events.clone(),
-                summary: summary.clone(),
-                start_key: self.loaded.start_key.take(),
+            let commit = self.commit(expected_seq, &draft);
+            let Err(error) = self.driver.store.commit(commit).await else {
+                self.conclude(batch, draft);
+                return true;
             };
-            match self.driver.store.commit(commit).await {
-                Ok(()) => {
-                    self.driver.bus.publish(Committed {
-                        events: draft.events,
-                        summary,
-                    });
-                    self.act(draft.effects);
-                    answer(batch, draft.verdicts);
-                    return true;
-                }
-                Err(error) => match self.recover_from(error, batch).await {
-                    Some(again) => batch = again,
-                    None => return false,
-                },
+            tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
+            match self.after_failure(error, batch, draft).await {
+                Aftermath::Concluded => return true,
+                Aftermath::Again(left) => batch = left,
+                Aftermath::Over => return false,
             }
         }
+    }
+
+    fn commit(&mut self, expected_seq: u32, draft: &Draft) -> Commit {
+        Commit {
+            expected_seq,
+            gates: projection::gates(&self.run_id, &self.loaded.state, &draft.events),
+            events: draft.events.clone(),
+            summary: RunSummary::of(&self.loaded.header, &self.loaded.state),
+            start_key: self.loaded.start_key.take(),
+        }
+    }
+
+    /// The draft is on disk: listeners hear of it, effects start, callers get their answers.
+    fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft) {
+        let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
+        self.driver.bus.publish(Committed {
+            events: draft.events,
+            summary,
+        });
+        self.act(draft.effects);
+        answer(batch, draft.verdicts);
     }
 
     /// Moves the state in memory along; it is only valid once the draft is stored.
@@ -263,49 +279,51 @@ impl RunTask {
         draft
     }
 
-    /// The draft was not stored, so the state in memory is wrong: reads it again. Answers what is left to be done,
-    /// or `None` when this task has to end.
-    async fn recover_from(
+    /// The store did not say that the draft is stored. The log tells whether it is; until it can be read, nobody
+    /// gets an answer that might be wrong.
+    async fn after_failure(
         &mut self,
         error: StoreError,
         batch: Vec<Envelope>,
-    ) -> Option<Vec<Envelope>> {
-        let new_run = self.loaded.state.seq > 0
-            && matches!(
-                batch.first().map(|first| &first.command),
-                Some(Command::Start { .. })
-            );
-        let conflict = error == StoreError::Conflict;
-        let mut left = Vec::new();
-        for envelope in batch {
-            match envelope.reply {
-                Some(reply) if !conflict || new_run => {
-                    let _ = reply.send(Err(SubmitError::Store(error.clone())));
+        draft: Draft,
+    ) -> Aftermath {
+        if let StoreError::StartedBefore { .. } = error {
+            refuse(batch, &error);
+            return Aftermath::Over;
+        }
+        let stored = loop {
+            match self.driver.store.load(&self.run_id).await {
+                Ok(Some(stored)) => break stored,
+                Ok(None) => {
+                    refuse(batch, &error);
+                    return Aftermath::Over;
                 }
-                reply => left.push(Envelope {
-                    command: envelope.command,
-                    reply,
-                }),
+                Err(StoreError::Unavailable(_)) => {
+                    tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
+                }
+                Err(unreadable) => {
+                    tracing::error!(run.id = %self.run_id, error = %unreadable, "run {} cannot be read any more", self.run_id);
+                    refuse(batch, &unreadable);
+                    return Aftermath::Over;
+                }
             }
+        };
+        if stored.events.ends_with(&draft.events) {
+            // It was stored after all, and only the answer was lost: the state in memory is right.
+            self.conclude(batch, draft);
+            return Aftermath::Concluded;
         }
-        if new_run {
-            return None;
+        self.loaded.state = RunState::replay(Arc::clone(&self.loaded.plan.outline), &stored.events);
+        if error == StoreError::Conflict {
+            return Aftermath::Again(batch);
         }
-        tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not stored; reading it again", self.run_id);
-        loop {
-            match read(&self.driver, &self.run_id).await {
-                Ok(Some(loaded)) => {
-                    self.loaded = loaded;
-                    return Some(left);
-                }
-                Ok(None) => return None,
-                Err(StoreError::Corrupt(message)) => {
-                    tracing::error!(run.id = %self.run_id, message, "run {} cannot be read any more", self.run_id);
-                    return None;
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await,
-            }
-        }
+        // Callers may try again themselves; what tools have said must not be lost.
+        let (callers, tools): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .partition(|envelope| envelope.reply.is_some());
+        refuse(callers, &error);
+        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+        Aftermath::Again(tools)
     }
 
     fn act(&mut self, effects: Vec<Effect>) {
@@ -345,6 +363,12 @@ impl RunTask {
                 }
             }
         }
+    }
+}
+
+fn refuse(batch: Vec<Envelope>, error: &StoreError) {
+    for reply in batch.into_iter().filter_map(|envelope| envelope.reply) {
+        let _ = reply.send(Err(SubmitError::Store(error.clone())));
     }
 }
 

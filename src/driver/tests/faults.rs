@@ -1,0 +1,122 @@
+//! A store that fails: nothing acknowledged is lost, nothing is stuck.
+
+use async_trait::async_trait;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::stage::{Script, Stage, assert_completed, assert_sound, chain, document};
+use crate::driver::SubmitError;
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::workflow::Workflow;
+use crate::store::memory::MemoryStore;
+use crate::store::{Commit, Store, StoreError, StoredRun};
+
+/// What goes wrong at the chosen call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// Nothing is stored, and the caller is told.
+    BeforeCommit,
+    /// All is stored, and the caller is told that it failed: the answer was lost.
+    AfterCommit,
+}
+
+struct FailingStore {
+    inner: MemoryStore,
+    calls: AtomicUsize,
+    fail_at: usize,
+    fault: Fault,
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        let down = || Err(StoreError::Unavailable("as the test says".to_owned()));
+        match self.fault {
+            Fault::BeforeCommit if call == self.fail_at => down(),
+            Fault::AfterCommit if call == self.fail_at => {
+                self.inner.commit(commit).await?;
+                down()
+            }
+            Fault::BeforeCommit | Fault::AfterCommit => self.inner.commit(commit).await,
+        }
+    }
+
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        self.inner.load(run_id).await
+    }
+
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        self.inner.events(run_id, after, limit).await
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        self.inner.open_runs().await
+    }
+
+    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
+        self.inner.run_of_gate(gate_id).await
+    }
+
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
+        self.inner.definition(version_id).await
+    }
+}
+
+/// Runs a chain of forty with the fault at commit `fail_at`. Answers whether the fault was met.
+async fn run_with(fail_at: usize, fault: Fault) -> bool {
+    let ids: Vec<String> = (0..40).map(|number| format!("s{number}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let inner = MemoryStore::default();
+    inner.keep_definition("v".into(), document(chain(&ids)));
+    let store = Arc::new(FailingStore {
+        inner,
+        calls: AtomicUsize::new(0),
+        fail_at,
+        fault,
+    });
+    let stage = Stage::on(store.clone(), Script::default());
+    let header = Stage::header();
+    let run = header.run_id.clone();
+    let started = stage
+        .driver
+        .start(header, json!({}), "tester".to_owned(), None)
+        .await;
+    match started {
+        Ok(()) => {}
+        Err(SubmitError::Store(_)) if fail_at == 1 && fault == Fault::BeforeCommit => {
+            assert_eq!(
+                store.load(&run).await,
+                Ok(None),
+                "a refused start leaves nothing"
+            );
+            return true;
+        }
+        Err(other) => panic!("{fault:?} at {fail_at}: {other}"),
+    }
+    let state = stage.until_ended(&run).await;
+    assert_completed(&state);
+    assert_sound(&stage.log(&run).await);
+    store.calls.load(Ordering::SeqCst) >= fail_at
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_forty_steps_survives_a_failure_of_each_of_its_commits() {
+    for fault in [Fault::BeforeCommit, Fault::AfterCommit] {
+        let mut fail_at = 1;
+        while run_with(fail_at, fault).await {
+            fail_at += 1;
+        }
+        assert!(
+            fail_at > 40,
+            "every commit of the run was tried, {fail_at} in all"
+        );
+    }
+}
