@@ -1,10 +1,34 @@
-//! Signalbox.
-#[cfg(feature = "ssr")]
-pub mod api;
-#[cfg(feature = "ssr")]
-pub mod driver;
+//! Signalbox: a self-hosted control room for workflows in which programs, machines and people take part.
+//!
+//! The crate is built twice: with the feature `ssr` it is the server, with `hydrate` it is the WASM
+//! client of the same pages. The two are never enabled together.
+//!
+//! The rooms, in reading order; a room may use only rooms that stand before it here (and not all of those: the table
+//! is in `tests/integration/tidy.rs`, which fails on an arrow against it):
+//!
+//! - [`engine`]: what a workflow means and what happens to a run. Pure.
+//! - `store`: remembers. Rows, not rules.
+//! - `driver`: makes things happen: decides, stores, acts.
+//! - `tools`: what a step does to the world.
+//! - `api`: `/api/v1`, for programs. `rpc`: server functions for our own pages.
+//! - `ui`: the pages.
+//! - `server`: the process.
+
+#![recursion_limit = "256"]
+
 pub mod engine;
-#[cfg(any(feature = "ssr", feature = "hydrate"))]
-pub mod rpc;
+
 #[cfg(feature = "ssr")]
 pub mod store;
+
+#[cfg(feature = "ssr")]
+pub mod driver;
+
+#[cfg(feature = "ssr")]
+pub mod tools;
+
+#[cfg(feature = "ssr")]
+pub mod api;
+
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod rpc;
