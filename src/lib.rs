@@ -32,3 +32,17 @@ pub mod api;
 
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod rpc;
+
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod ui;
+
+#[cfg(feature = "ssr")]
+pub mod server;
+
+/// Takes over the server-rendered page in the browser; the script in the page's head calls it.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(ui::App);
+}

@@ -1,0 +1,173 @@
+# `make run` builds and starts Signalbox; `make test` checks everything. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# Cargo's output stays quiet behind one line per stage; `make V=1 …` shows all of it.
+V ?=
+QUIET := $(if $(V),,--quiet)
+SAY := @printf '• %s\n'
+
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/signalbox
+WASM_TARGET := wasm32-unknown-unknown
+
+# The command and the crate must agree to the last digit, so the lock file decides.
+WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' Cargo.lock)
+WASM_BINDGEN_ROOT := $(CACHE)/tools/wasm-bindgen-$(WASM_BINDGEN_VERSION)
+export PATH := $(WASM_BINDGEN_ROOT)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+WASM := $(TARGET_DIR)/$(WASM_TARGET)/wasm-release/signalbox.wasm
+CLIENT := target/client
+SITE := target/site
+BINARY := target/release/signalbox
+
+# Folders too, so that a file that went away counts as a change.
+SITE_SOURCES := $(shell find style public)
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+	  'make run           build what is missing and start on http://127.0.0.1:3000' \
+	  'make build         the one file: $(BINARY)' \
+	  'make watch         rebuild and reload while you edit (needs cargo-leptos)' \
+	  'make test          everything that must pass' \
+	  'make lint          formatting, clippy for the library, the server and the client, docs' \
+	  'make test-rust     unit, property and integration tests' \
+	  'make test-browser  the browser tests, in Chromium' \
+	  'make format        put the sources into shape' \
+	  'make clean         remove what was built here'
+
+# ---- Running -------------------------------------------------------------------------------------
+
+.PHONY: run
+run: build
+	@exec ./$(BINARY) serve
+
+.PHONY: watch
+watch: setup
+	@command -v cargo-leptos >/dev/null || { printf '%s\n' \
+	  'make watch needs cargo-leptos. Install it with:' \
+	  '  OPENSSL_NO_VENDOR=1 cargo install --locked cargo-leptos@0.3.10 --features no_downloads' \
+	  '(a C compiler, pkg-config and libssl-dev are needed; it takes some minutes)' \
+	  'Without it, `make run` after each change does the same by hand.'; exit 1; }
+	@exec cargo leptos watch
+
+# ---- Setting up ----------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: prerequisites wasm-target wasm-bindgen node_modules/.installed
+
+.PHONY: prerequisites
+prerequisites:
+	@for tool in cargo cc node npm; do \
+	  command -v $$tool >/dev/null || { echo "Signalbox is built with $$tool, which is not installed." >&2; exit 1; }; \
+	done
+
+.PHONY: wasm-target
+wasm-target: prerequisites
+	@if [ ! -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM_TARGET)" ]; then \
+	  echo '• Adding the WASM target to Rust'; \
+	  command -v rustup >/dev/null || { echo 'Install the Rust standard library for $(WASM_TARGET), or rustup.' >&2; exit 1; }; \
+	  rustup $(QUIET) target add $(WASM_TARGET); \
+	fi
+
+.PHONY: wasm-bindgen
+wasm-bindgen: prerequisites
+	@if [ "$$(wasm-bindgen --version 2>/dev/null)" != 'wasm-bindgen $(WASM_BINDGEN_VERSION)' ]; then \
+	  echo '• Installing wasm-bindgen $(WASM_BINDGEN_VERSION), which joins the client to the browser (about 3 minutes)'; \
+	  cargo install $(QUIET) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
+	fi
+
+node_modules/.installed: package.json package-lock.json | prerequisites
+	$(SAY) 'Installing the tools that shrink the client and bundle the styles'
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# ---- Building ------------------------------------------------------------------------------------
+
+.PHONY: build
+build: $(SITE)/site.json
+	$(SAY) 'Building the server with the client inside$(if $(wildcard $(BINARY)),, (about 6 minutes the first time))'
+	@SIGNALBOX_SITE='$(CURDIR)/$(SITE)' cargo build $(QUIET) --release --features ssr --bin signalbox
+	@if [ '$(TARGET_DIR)' != '$(CURDIR)/target' ]; then \
+	  mkdir -p target/release; \
+	  cmp -s '$(TARGET_DIR)/release/signalbox' $(BINARY) \
+	    || { cp '$(TARGET_DIR)/release/signalbox' $(BINARY).new && mv -f $(BINARY).new $(BINARY); }; \
+	fi
+
+.PHONY: client site
+client: $(CLIENT)/.bound
+site: $(SITE)/site.json
+
+# Cargo knows best whether the client is current, so it is always asked. It leaves the file alone
+# when nothing changed, and then nothing below is made again.
+$(WASM): FORCE | setup
+	$(SAY) 'Building the client$(if $(wildcard $(WASM)),, (about 3 minutes the first time))'
+	@cargo build $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release
+
+$(CLIENT)/.bound: $(WASM) Cargo.lock node_modules/.installed
+	$(SAY) 'Shrinking the client'
+	@rm -rf $(CLIENT) && mkdir -p $(CLIENT)
+	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name signalbox $(WASM)
+	@wasm-opt -Oz $(CLIENT)/signalbox_bg.wasm -o $(CLIENT)/signalbox_bg.wasm
+	@touch $@
+
+$(SITE)/site.json: $(CLIENT)/.bound scripts/site.mjs $(SITE_SOURCES)
+	$(SAY) 'Bundling the styles and compressing the client'
+	@node scripts/site.mjs $(CLIENT) $(SITE)
+
+.PHONY: FORCE
+FORCE:
+
+# ---- Checking ------------------------------------------------------------------------------------
+
+# The stages run one after the other: each alone uses all processors. The browser tests come last,
+# because they are the ones that need the release build.
+.PHONY: test
+test:
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory test-browser
+
+.PHONY: format
+format:
+	@cargo fmt
+
+# The two features exclude each other, so each is checked alone, and the library without any.
+.PHONY: lint
+lint: wasm-target
+	$(SAY) 'Checking the formatting'
+	@cargo fmt --check
+	$(SAY) 'Linting the library without features'
+	@cargo clippy $(QUIET) --lib -- -D warnings
+	$(SAY) 'Linting the server and its tests'
+	@cargo clippy $(QUIET) --features ssr --all-targets -- -D warnings
+	$(SAY) 'Linting the client'
+	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) -- -D warnings
+	$(SAY) 'Checking the documentation'
+	@RUSTDOCFLAGS='-D warnings' cargo doc $(QUIET) --no-deps --features ssr --document-private-items
+
+.PHONY: test-rust
+test-rust: prerequisites
+	$(SAY) 'Testing the crate'
+	@cargo test --features ssr
+
+.PHONY: test-browser
+test-browser: build end2end/node_modules/.installed
+	@scripts/chromium.sh --install
+	$(SAY) 'Testing in the browser'
+	@cd end2end && SIGNALBOX_BINARY='$(CURDIR)/$(BINARY)' CHROMIUM="$$(../scripts/chromium.sh)" npx playwright test
+
+end2end/node_modules/.installed: end2end/package.json end2end/package-lock.json | prerequisites
+	$(SAY) 'Installing the tools of the browser tests'
+	@cd end2end && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: clean
+clean:
+	@cargo clean $(QUIET)
+	@rm -rf target node_modules end2end/node_modules

@@ -1,0 +1,70 @@
+// What every test gets: a running server for its worker, and a page that fails the test when the
+// browser complains about anything.
+
+import { AxeBuilder } from "@axe-core/playwright";
+import { type Page, expect, test as base } from "@playwright/test";
+import { Signalbox } from "./signalbox";
+
+export { expect } from "@playwright/test";
+
+type TestFixtures = {
+  /** What the browser complained about so far: console errors and warnings of the security policy,
+   *  exceptions, requests that failed. A test that provokes some empties it; the rest must be none. */
+  complaints: string[];
+};
+
+type WorkerFixtures = {
+  /** One server for all tests of a worker. A test that kills it starts its own. */
+  signalbox: Signalbox;
+};
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  signalbox: [
+    async ({}, use) => {
+      const signalbox = await Signalbox.start();
+      await use(signalbox);
+      await signalbox.dispose();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ signalbox }, use) => use(signalbox.url),
+  complaints: [
+    async ({ page }, use) => {
+      const complaints = collectComplaints(page);
+      await use(complaints);
+      expect(complaints, "the browser complained").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Also reports violations of the Content-Security-Policy, which Chromium logs as errors. */
+export function collectComplaints(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") {
+      complaints.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
+  return complaints;
+}
+
+/** Waits until the client has taken over the page, so that buttons do what they promise. */
+export async function hydrated(page: Page): Promise<void> {
+  await expect(page.locator("html")).toHaveAttribute("data-hydrated", "");
+}
+
+/** Runs axe on the page as it stands, in both themes. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const found = violations.map(({ id, help, nodes }) => ({
+      id,
+      help,
+      elements: nodes.map((node) => node.html),
+    }));
+    expect(found, `accessibility in the ${colorScheme} theme`).toEqual([]);
+  }
+}

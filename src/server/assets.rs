@@ -1,0 +1,286 @@
+//! The client's files, which live inside the executable: found by path, sent in the smallest
+//! encoding the browser takes, cached for ever when the name carries a hash.
+
+use crate::ui::shell::ClientFiles;
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// In a release build the folder's content is inside the executable; in a debug build it is read
+/// from disk, so that a newly built client shows without a new server.
+#[derive(RustEmbed)]
+#[folder = "$SIGNALBOX_SITE"]
+#[allow_missing = true]
+struct Site;
+
+/// Written by `scripts/site.mjs`; says which names the hashed files have. Never served.
+const MANIFEST: &str = "site.json";
+
+const HASH_DIGITS: usize = 16;
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Kept by the browser, but asked for again each time; the answer is usually "not modified".
+const REVALIDATE: &str = "no-cache";
+
+#[derive(Deserialize)]
+struct Manifest {
+    script: String,
+    wasm: String,
+    style: String,
+}
+
+/// Where the current client is. Without a manifest these are the names that cargo-leptos gives.
+pub fn client_files() -> ClientFiles {
+    let manifest = Site::get(MANIFEST).and_then(|file| serde_json::from_slice(&file.data).ok());
+    let Manifest {
+        script,
+        wasm,
+        style,
+    } = manifest.unwrap_or_else(|| Manifest {
+        script: "pkg/signalbox.js".to_owned(),
+        wasm: "pkg/signalbox.wasm".to_owned(),
+        style: "pkg/signalbox.css".to_owned(),
+    });
+    ClientFiles {
+        script: format!("/{script}"),
+        wasm: format!("/{wasm}"),
+        style: format!("/{style}"),
+    }
+}
+
+/// The file at this URL path, if there is one.
+pub fn respond(url_path: &str, request: &HeaderMap) -> Option<Response> {
+    let path = url_path.trim_start_matches('/');
+    let plain = find(path)?;
+    let accepted = request
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok());
+    let chosen = preferred(accepted.unwrap_or_default())
+        .into_iter()
+        .find_map(|encoding| Some((Some(encoding), Site::get(&encoding.variant_of(path))?)));
+    let (encoding, file) = chosen.unwrap_or((None, plain));
+
+    let etag = entity_tag(&file, encoding);
+    let caching = if is_hashed(path) {
+        FOR_EVER
+    } else {
+        REVALIDATE
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    let known = matches_tag(request, &etag);
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(ETAG, etag);
+    }
+    if known {
+        return Some((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
+    if let Some(encoding) = encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    Some((headers, body(file)).into_response())
+}
+
+fn find(path: &str) -> Option<EmbeddedFile> {
+    let hidden = path.split('/').any(|segment| segment.starts_with('.'));
+    let variant = Encoding::ALL
+        .iter()
+        .any(|encoding| path.ends_with(encoding.suffix()));
+    if path.is_empty() || path == MANIFEST || hidden || variant {
+        return None;
+    }
+    Site::get(path).or_else(|| style_source(path))
+}
+
+/// cargo-leptos does not follow `@import`, so during `make watch` the browser asks for each partial.
+#[cfg(debug_assertions)]
+fn style_source(path: &str) -> Option<EmbeddedFile> {
+    #[derive(RustEmbed)]
+    #[folder = "style"]
+    #[allow_missing = true]
+    struct StyleSources;
+
+    StyleSources::get(path.strip_prefix("pkg/")?)
+}
+
+#[cfg(not(debug_assertions))]
+fn style_source(_path: &str) -> Option<EmbeddedFile> {
+    None
+}
+
+/// Encodings that the build prepared beside each file, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Brotli,
+    Gzip,
+}
+
+impl Encoding {
+    const ALL: [Self; 2] = [Self::Brotli, Self::Gzip];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Brotli => ".br",
+            Self::Gzip => ".gz",
+        }
+    }
+
+    fn variant_of(self, path: &str) -> String {
+        format!("{path}{}", self.suffix())
+    }
+}
+
+/// The prepared encodings that an `Accept-Encoding` value admits, the wished one first and the
+/// smaller one first among equals. The plain file remains as the last resort.
+fn preferred(accept_encoding: &str) -> Vec<Encoding> {
+    let weight_of = |name: &str| {
+        accept_encoding.split(',').find_map(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            if !parts.next()?.eq_ignore_ascii_case(name) {
+                return None;
+            }
+            let weight = parts.find_map(|part| part.strip_prefix("q="));
+            Some(weight.map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0)))
+        })
+    };
+    let any_other = weight_of("*").unwrap_or(0.0);
+    let mut admitted: Vec<(Encoding, f32)> = Encoding::ALL
+        .into_iter()
+        .map(|encoding| (encoding, weight_of(encoding.name()).unwrap_or(any_other)))
+        .filter(|(_, weight)| *weight > 0.0)
+        .collect();
+    admitted.sort_by(|(_, left), (_, right)| right.total_cmp(left));
+    admitted.into_iter().map(|(encoding, _)| encoding).collect()
+}
+
+/// Differs between encodings, because a strong tag promises the same bytes.
+fn entity_tag(file: &EmbeddedFile, encoding: Option<Encoding>) -> String {
+    let digest = file.metadata.sha256_hash();
+    let mut tag = String::from("\"");
+    for byte in &digest[..HASH_DIGITS / 2] {
+        // Writing to a string cannot fail.
+        let _ = write!(tag, "{byte:02x}");
+    }
+    if let Some(encoding) = encoding {
+        tag.push('-');
+        tag.push_str(encoding.name());
+    }
+    tag.push('"');
+    tag
+}
+
+fn matches_tag(request: &HeaderMap, etag: &str) -> bool {
+    let Some(asked) = request
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    asked
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+/// `signalbox.0123456789abcdef.wasm` never changes its content.
+fn is_hashed(path: &str) -> bool {
+    path.split(['.', '/'])
+        .any(|part| part.len() == HASH_DIGITS && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "css" => "text/css; charset=utf-8",
+        "ico" => "image/x-icon",
+        "js" => "text/javascript; charset=utf-8",
+        "json" => "application/json",
+        "png" => "image/png",
+        "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
+        "wasm" => "application/wasm",
+        "webmanifest" => "application/manifest+json",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+fn body(file: EmbeddedFile) -> Body {
+    match file.data {
+        Cow::Borrowed(bytes) => Body::from(Bytes::from_static(bytes)),
+        Cow::Owned(bytes) => Body::from(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Encoding::{Brotli, Gzip};
+
+    #[test]
+    fn the_smallest_admitted_encoding_is_chosen() {
+        let check = |accepted: &str, expected: &[Encoding]| {
+            assert_eq!(preferred(accepted), expected, "{accepted}");
+        };
+        check("gzip, deflate, br, zstd", &[Brotli, Gzip]);
+        check("gzip", &[Gzip]);
+        check("GZIP;q=0.5, Br;q=0.9", &[Brotli, Gzip]);
+        check("br;q=0.2, gzip;q=0.8", &[Gzip, Brotli]);
+        check("br;q=0, gzip", &[Gzip]);
+        check("*", &[Brotli, Gzip]);
+        check("*;q=0", &[]);
+        check("br;q=0, *", &[Gzip]);
+        check("br;q=nonsense", &[]);
+        check("identity", &[]);
+        check("brotli", &[]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn only_hashed_names_are_kept_for_ever() {
+        assert!(is_hashed("pkg/signalbox.0123456789abcdef.wasm"));
+        assert!(!is_hashed("pkg/signalbox.wasm"));
+        assert!(!is_hashed("favicon.svg"));
+        assert!(!is_hashed("pkg/signalbox.0123456789abcdeg.wasm"));
+    }
+
+    #[test]
+    fn the_manifest_hidden_files_and_variants_are_not_served() {
+        for path in [
+            "/site.json",
+            "/.env",
+            "/pkg/.keep",
+            "/favicon.svg.br",
+            "/favicon.svg.gz",
+            "/",
+        ] {
+            assert!(respond(path, &HeaderMap::new()).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_tag_matches_itself_in_any_list() {
+        let asked = |value: &'static str| {
+            HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(value))])
+        };
+        assert!(matches_tag(&asked("\"a\""), "\"a\""));
+        assert!(matches_tag(&asked("\"b\", W/\"a\""), "\"a\""));
+        assert!(matches_tag(&asked("*"), "\"a\""));
+        assert!(!matches_tag(&asked("\"a-br\""), "\"a\""));
+        assert!(!matches_tag(&HeaderMap::new(), "\"a\""));
+    }
+}

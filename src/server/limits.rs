@@ -1,0 +1,19 @@
+//! Every bound the process puts on a request, with its unit in its name and its reason beside it.
+
+use std::time::Duration;
+
+/// A workflow of the largest permitted size, as JSON, stays well below this.
+pub const REQUEST_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Time until an answer must begin. Streams begin at once and may then last as long as they like.
+pub const RESPONSE_START_MS_MAX: u64 = 30_000;
+
+/// Time that open requests get to end after a stop signal. What they would lose is only an answer:
+/// everything that happened is committed before it is reported.
+pub const STOP_MS_MAX: u64 = 5_000;
+
+/// An error answer is read once more to add the request id; a longer one is passed on as it is.
+pub const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
+
+pub const RESPONSE_START_MAX: Duration = Duration::from_millis(RESPONSE_START_MS_MAX);
+pub const STOP_MAX: Duration = Duration::from_millis(STOP_MS_MAX);

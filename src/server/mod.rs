@@ -1,0 +1,218 @@
+//! The process: it reads the configuration, opens the socket, puts the guards around the routes and
+//! stops in good order. What the routes do lives in the rooms below.
+
+mod assets;
+pub mod config;
+mod guard;
+mod headers;
+mod health;
+mod limits;
+mod pages;
+mod problem;
+mod telemetry;
+
+pub use guard::OwnHosts;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use config::{Cli, Command, ServeConfig};
+use leptos::prelude::LeptosOptions;
+use limits::{REQUEST_BODY_BYTES_MAX, STOP_MAX};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::trace::TraceLayer;
+
+/// What every route may reach. Cheap to clone: services join it behind an `Arc`.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    leptos: LeptosOptions,
+    own_hosts: OwnHosts,
+    /// Cancelled when the server is told to stop; streams end then, so that they delay nobody.
+    pub stopping: CancellationToken,
+}
+
+impl AppState {
+    /// `listening` is the address the socket really has, with the port that clients will name.
+    pub fn new(listening: SocketAddr) -> Self {
+        let leptos = LeptosOptions::builder()
+            .output_name("signalbox")
+            .site_addr(listening)
+            .build();
+        Self {
+            leptos,
+            own_hosts: OwnHosts::new(listening),
+            stopping: CancellationToken::new(),
+        }
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// Why the server did not start or did not go on.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    #[error("the log filter is not understood: {0}")]
+    LogFilter(#[from] tracing_subscriber::filter::ParseError),
+    #[error("the folder {} for the database cannot be made: {source}", folder.display())]
+    DatabaseFolder { folder: PathBuf, source: io::Error },
+    #[error("{address} cannot be listened on: {source}; choose another with --listen")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("the server stopped: {0}")]
+    Stopped(io::Error),
+}
+
+/// Does what the command line asks, until it is done.
+pub async fn run(cli: Cli) -> Result<(), ServeError> {
+    match cli.command {
+        Command::Serve(config) => serve(config).await,
+    }
+}
+
+/// All routes with all guards around them; what a test drives without a socket.
+pub fn router(state: AppState) -> Router {
+    let routes = Router::new()
+        .nest("/api/v1", api(&state))
+        .merge(pages::routes(&state))
+        .fallback(pages::file_or_not_found);
+    guarded(routes, state)
+}
+
+fn guarded(routes: Router<AppState>, state: AppState) -> Router {
+    // The first layer is the outermost one.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(problem::finish))
+        .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
+        .layer(from_fn_with_state(
+            headers::PagePolicy::new(&state.leptos),
+            headers::secure,
+        ))
+        .layer(CatchPanicLayer::custom(problem::from_panic))
+        .layer(from_fn_with_state(state.own_hosts, guard::own_host_only))
+        .layer(guard::same_origin_writes())
+        .layer(from_fn(guard::same_origin_reads))
+        .layer(from_fn(problem::limit_duration))
+        .layer(RequestBodyLimitLayer::new(REQUEST_BODY_BYTES_MAX));
+    routes
+        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
+        .layer(layers)
+        .with_state(state)
+}
+
+/// The routes for programs. Other rooms' routers are merged here with their services.
+fn api(_state: &AppState) -> Router<AppState> {
+    Router::new()
+        .route("/health", get(health::health))
+        .fallback(problem::no_such_endpoint)
+}
+
+async fn serve(config: ServeConfig) -> Result<(), ServeError> {
+    telemetry::start(&config.log, config.log_format)?;
+    if let Some(file) = config.database.file() {
+        make_parent_folder(&file)?;
+    }
+    let address = config.listen;
+    let refused = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listening = listener.local_addr().map_err(refused)?;
+    let state = AppState::new(listening);
+    let stopping = state.stopping.clone();
+
+    // Small frames of a live stream must not wait for the acknowledgement of the last one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
+    let server = axum::serve(listener, router(state))
+        .with_graceful_shutdown(stopping.clone().cancelled_owned());
+    tokio::spawn(cancel_on_signal(stopping.clone()));
+    announce(listening, &config);
+
+    tokio::select! {
+        result = server => result.map_err(ServeError::Stopped),
+        () = patience_runs_out(stopping) => {
+            tracing::warn!("some requests were still open after {STOP_MAX:?} and were dropped");
+            Ok(())
+        }
+    }
+}
+
+fn make_parent_folder(file: &Path) -> Result<(), ServeError> {
+    let Some(folder) = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder).map_err(|source| ServeError::DatabaseFolder {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+/// The one line that a person, and the browser tests, wait for.
+fn announce(listening: SocketAddr, config: &ServeConfig) {
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(io::stdout(), "Signalbox is ready at http://{listening}");
+    tracing::info!(address = %listening, database = config.database.as_str(), "listening");
+}
+
+/// Ctrl-C in a terminal, SIGTERM from a service manager.
+async fn cancel_on_signal(stopping: CancellationToken) {
+    let interrupted = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "Ctrl-C cannot be noticed");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated() => {}
+    }
+    tracing::info!("stopping");
+    stopping.cancel();
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be noticed");
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+async fn patience_runs_out(stopping: CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(STOP_MAX).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Connects the pages to HTTP: their routes, the server functions they call, the files they load,
+//! and the page for addresses that do not exist.
+
+use super::{AppState, assets, problem};
+use crate::ui::{App, shell::shell};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use leptos::nonce::Nonce;
+use leptos::prelude::{AnyView, IntoAny, provide_context, use_context};
+use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
+
+/// One route for each page and, under `/rpc`, one for each server function.
+pub fn routes(state: &AppState) -> Router<AppState> {
+    let paths = generate_route_list(App);
+    Router::new().leptos_routes_with_context(state, paths, context(state), document(state))
+}
+
+/// A file of the client, or else the page that says there is nothing here.
+pub async fn file_or_not_found(State(state): State<AppState>, request: Request) -> Response {
+    let path = request.uri().path();
+    if problem::is_api_path(path) {
+        return problem::no_such_endpoint().await.into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Some(file) = assets::respond(path, request.headers()) {
+        return file;
+    }
+    let render = render_app_async_with_context(context(&state), document(&state));
+    let mut response = render(request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// What pages and server functions find in their Leptos context. Services are handed in here, each
+/// under its own type, because neither `ui` nor `rpc` may know the server's state.
+fn context(_state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    move || {
+        // Replaces the nonce that Leptos drew: the header already names the request's own.
+        let parts = use_context::<Parts>();
+        if let Some(nonce) = parts
+            .as_ref()
+            .and_then(|parts| parts.extensions.get::<Nonce>())
+        {
+            provide_context(nonce.clone());
+        }
+    }
+}
+
+fn document(state: &AppState) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {
+    let options = state.leptos.clone();
+    move || shell(assets::client_files(), options.clone()).into_any()
+}

@@ -1,0 +1,191 @@
+//! Errors as programs read them: `application/problem+json` (RFC 9457) with a `code` to branch on
+//! and the `request_id` to quote. Causes are logged where they happen and never sent.
+
+use super::limits::{PROBLEM_BYTES_MAX, RESPONSE_START_MAX};
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::any::Any;
+use uuid::Uuid;
+
+pub const PROBLEM_JSON: &str = "application/problem+json";
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names one request in its answer and in the log. Always our own: a name chosen by the caller
+/// could repeat another request's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(pub Uuid);
+
+/// An error answer. The request id is added by [`finish`] when the answer leaves the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    #[serde(serialize_with = "status_number")]
+    pub status: StatusCode,
+    /// What a program branches on; never changes once released.
+    pub code: &'static str,
+    /// The same sentence for every problem of this code.
+    pub title: &'static str,
+    /// What is particular to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: None,
+        }
+    }
+
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
+    /// What is known when a layer answered with a status and nothing else.
+    fn from_status(status: StatusCode) -> Self {
+        let (code, title) = match status {
+            StatusCode::BAD_REQUEST => ("bad_request", "The request is malformed."),
+            StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
+            StatusCode::METHOD_NOT_ALLOWED => (
+                "method_not_allowed",
+                "This address does not answer to this method.",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "The request body is too large."),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+                "unsupported_media_type",
+                "The body has a content type that is not read here.",
+            ),
+            StatusCode::UNPROCESSABLE_ENTITY => (
+                "invalid_body",
+                "The body is well-formed but does not have the expected shape.",
+            ),
+            other if other.is_server_error() => ("internal", "The server failed on this request."),
+            _ => ("request_refused", "The request was refused."),
+        };
+        Self::new(status, code, title)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        // A struct of strings and a number always serialises.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
+    }
+}
+
+/// The outermost layer: names the request, and sees to it that every problem carries that name and
+/// that programs get a problem where an inner layer answered with plain text or nothing.
+pub async fn finish(mut request: Request, next: Next) -> Response {
+    let id = RequestId(Uuid::now_v7());
+    request.extensions_mut().insert(id);
+    let for_program = is_api_path(request.uri().path());
+    let mut response = next.run(request).await;
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    if is_problem(&response) {
+        response = name_problem(response, id).await;
+    } else if failed && for_program && !is_json(&response) {
+        response = name_problem(problem_from(response).await.into_response(), id).await;
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0.to_string()) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, value);
+    }
+    response
+}
+
+/// Refuses to let a request wait for ever. Only the time until the answer begins counts.
+pub async fn limit_duration(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(RESPONSE_START_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "The server took too long to answer.",
+        )
+        .into_response(),
+    }
+}
+
+/// What a caller learns of a panic: that there was one. The log has the rest under the request id.
+pub fn from_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a payload that is not text");
+    tracing::error!(panic = message, "a request handler panicked");
+    Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+}
+
+/// Answers every address under `/api` that no route has.
+pub async fn no_such_endpoint() -> Problem {
+    Problem::from_status(StatusCode::NOT_FOUND)
+}
+
+pub fn is_api_path(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
+}
+
+fn is_problem(response: &Response) -> bool {
+    content_type(response).starts_with(PROBLEM_JSON)
+}
+
+fn is_json(response: &Response) -> bool {
+    content_type(response).starts_with("application/json")
+}
+
+fn content_type(response: &Response) -> &str {
+    response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// Keeps an extractor's sentence about what is wrong with the input; a failure of ours stays silent.
+async fn problem_from(response: Response) -> Problem {
+    let problem = Problem::from_status(response.status());
+    let speaks =
+        response.status().is_client_error() && content_type(&response).starts_with("text/plain");
+    if !speaks {
+        return problem;
+    }
+    match to_bytes(response.into_body(), PROBLEM_BYTES_MAX).await {
+        Ok(bytes) if !bytes.is_empty() => problem.with_detail(String::from_utf8_lossy(&bytes)),
+        Ok(_) | Err(_) => problem,
+    }
+}
+
+async fn name_problem(response: Response, id: RequestId) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, PROBLEM_BYTES_MAX).await else {
+        tracing::warn!(request_id = %id.0, "an error answer was too long to be passed on");
+        return Problem::from_status(parts.status).into_response();
+    };
+    let Ok(mut problem) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    problem.insert("request_id".to_owned(), Value::String(id.0.to_string()));
+    let named = serde_json::to_vec(&problem).unwrap_or_else(|_| bytes.to_vec());
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(named))
+}
+
+fn status_number<S: serde::Serializer>(
+    status: &StatusCode,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}

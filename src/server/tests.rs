@@ -1,0 +1,221 @@
+//! The guards and the headers, tried on the whole router as a client meets it.
+
+use super::*;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, Response, StatusCode};
+use axum::routing::post;
+use serde_json::Value;
+use tower::ServiceExt;
+
+const OWN_HOST: &str = "127.0.0.1:3000";
+
+#[tokio::test]
+async fn health_answers_with_the_version() {
+    let answer = send(get_request("/api/v1/health")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json()["status"], "ok");
+    assert_eq!(answer.json()["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(
+        answer
+            .header("content-security-policy")
+            .starts_with("default-src 'none';")
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_host_is_refused_everywhere() {
+    for path in ["/", "/api/v1/health", "/favicon.svg", "/none"] {
+        let request = Request::get(path).header("host", "rebound.example:3000");
+        let answer = send(request.body(Body::empty()).expect("a request")).await;
+        answer.is_problem(StatusCode::MISDIRECTED_REQUEST, "foreign_host");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_or_with_two_hosts_is_refused() {
+    let none = Request::get("/").body(Body::empty()).expect("a request");
+    send(none)
+        .await
+        .is_problem(StatusCode::MISDIRECTED_REQUEST, "foreign_host");
+    let two = Request::get("/")
+        .header("host", OWN_HOST)
+        .header("host", "example.org");
+    let two = two.body(Body::empty()).expect("a request");
+    send(two)
+        .await
+        .is_problem(StatusCode::MISDIRECTED_REQUEST, "foreign_host");
+}
+
+#[tokio::test]
+async fn a_foreign_page_can_neither_write_nor_stream() {
+    let foreign_post = own(Request::post("/echo")).header("sec-fetch-site", "cross-site");
+    let old_browser = own(Request::post("/echo")).header("origin", "http://example.org");
+    let event_stream = own(Request::get("/api/v1/health"))
+        .header("accept", "text/event-stream")
+        .header("sec-fetch-site", "same-site");
+    let web_socket = own(Request::get("/api/v1/health"))
+        .header("upgrade", "websocket")
+        .header("origin", "http://localhost:8080");
+    for request in [foreign_post, old_browser, event_stream, web_socket] {
+        let answer = send(request.body(Body::empty()).expect("a request")).await;
+        answer.is_problem(StatusCode::FORBIDDEN, "cross_origin");
+    }
+}
+
+#[tokio::test]
+async fn own_pages_programs_and_followed_links_pass() {
+    let own_page = own(Request::post("/echo")).header("sec-fetch-site", "same-origin");
+    let program = own(Request::post("/echo"));
+    let link = own(Request::get("/api/v1/health"))
+        .header("sec-fetch-site", "cross-site")
+        .header("sec-fetch-mode", "navigate");
+    for request in [own_page, program, link] {
+        let answer = send(request.body(Body::empty()).expect("a request")).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_becomes_a_problem_that_tells_nothing() {
+    let answer = send(get_request("/panic")).await;
+    answer.is_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
+    assert!(!answer.text().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_body_above_the_limit_is_refused() {
+    let body = Body::from(vec![b'x'; REQUEST_BODY_BYTES_MAX + 1]);
+    let answer = send(
+        own(Request::post("/api/v1/echo"))
+            .body(body)
+            .expect("a request"),
+    )
+    .await;
+    answer.is_problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large");
+}
+
+#[tokio::test]
+async fn programs_get_problems_from_every_layer() {
+    send(get_request("/api/v1/none"))
+        .await
+        .is_problem(StatusCode::NOT_FOUND, "not_found");
+    send(get_request("/api"))
+        .await
+        .is_problem(StatusCode::NOT_FOUND, "not_found");
+    let wrong_method = own(Request::delete("/api/v1/health")).body(Body::empty());
+    let answer = send(wrong_method.expect("a request")).await;
+    answer.is_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn a_page_carries_the_nonce_of_its_policy() {
+    let answer = send(get_request("/")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let policy = answer.header("content-security-policy").to_owned();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .and_then(|rest| rest.split('\'').next());
+    let nonce = nonce.expect("a nonce in the policy");
+    assert!(nonce.len() >= 22, "128 bits in base64");
+    let text = answer.text();
+    assert!(text.contains(&format!("nonce=\"{nonce}\"")), "{text}");
+    assert_eq!(
+        text.matches("<script").count(),
+        text.matches(&format!("nonce=\"{nonce}\"")).count()
+    );
+    assert!(
+        !text.contains("style=\""),
+        "inline styles are blocked by the policy"
+    );
+}
+
+#[tokio::test]
+async fn no_two_pages_share_a_nonce() {
+    let first = send(get_request("/")).await;
+    let second = send(get_request("/")).await;
+    let policy = "content-security-policy";
+    assert_ne!(first.header(policy), second.header(policy));
+}
+
+#[tokio::test]
+async fn an_unknown_address_gets_the_page_that_says_so() {
+    let answer = send(get_request("/no/such/page")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert!(answer.header("content-type").starts_with("text/html"));
+    assert!(answer.text().contains("Page not found"));
+}
+
+struct Answer {
+    status: StatusCode,
+    response: Response<()>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("a JSON body")
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a text body")
+    }
+
+    fn is_problem(&self, status: StatusCode, code: &str) {
+        assert_eq!(self.status, status);
+        assert_eq!(self.header("content-type"), problem::PROBLEM_JSON);
+        let problem = self.json();
+        assert_eq!(problem["code"], code);
+        assert_eq!(problem["status"], status.as_u16());
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+    }
+}
+
+/// The real routes, and beside them some that misbehave or need nothing.
+async fn send(request: Request<Body>) -> Answer {
+    let state = AppState::new(OWN_HOST.parse().expect("an address"));
+    let routes = Router::new()
+        .nest(
+            "/api/v1",
+            api(&state).route("/echo", post(async |body: String| body)),
+        )
+        .merge(pages::routes(&state))
+        .route("/echo", post(async |body: String| body))
+        .route(
+            "/panic",
+            get(async || -> &'static str { panic!("a secret") }),
+        )
+        .fallback(pages::file_or_not_found);
+    let response = guarded(routes, state)
+        .oneshot(request)
+        .await
+        .expect("an answer");
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a body").to_vec();
+    Answer {
+        status: parts.status,
+        response: Response::from_parts(parts, ()),
+        body,
+    }
+}
+
+fn get_request(path: &str) -> Request<Body> {
+    own(Request::get(path))
+        .method(Method::GET)
+        .body(Body::empty())
+        .expect("a request")
+}
+
+fn own(builder: axum::http::request::Builder) -> axum::http::request::Builder {
+    builder.header("host", OWN_HOST)
+}

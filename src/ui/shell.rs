@@ -1,0 +1,62 @@
+//! The HTML document around the application: the head, the styles and the script that starts the
+//! client. It never holds page content, and nothing in it is hydrated except what stands in `<body>`.
+
+use crate::ui::App;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+/// Addresses of the client's files on this server. The server reads them from the site manifest
+/// and hands them in, because the names carry a hash that only the build knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// The JavaScript that loads the WASM, such as `/pkg/signalbox.0123456789abcdef.js`.
+    pub script: String,
+    /// The compiled client.
+    pub wasm: String,
+    /// The bundled style sheet.
+    pub style: String,
+}
+
+/// The whole document, rendered on the server only.
+pub fn shell(files: ClientFiles, options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="stylesheet" href=files.style.clone() />
+                <HydrationHead files />
+                <AutoReload options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// Preloads the client and starts it. Leptos' own component finds hashed names in a file beside the
+/// executable at run time; our executable stands alone, so the names come from inside it.
+#[component]
+fn HydrationHead(files: ClientFiles) -> impl IntoView {
+    let ClientFiles { script, wasm, .. } = files;
+    // The attribute lets tests, and styles that need a live page, know that hydration is over.
+    let start = format!(
+        "import init, {{ hydrate }} from {script:?};\n\
+         await init({{ module_or_path: {wasm:?} }});\n\
+         hydrate();\n\
+         document.documentElement.dataset.hydrated = \"\";"
+    );
+    view! {
+        <link rel="modulepreload" href=script />
+        <link rel="preload" href=wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous" />
+        <script type="module" nonce=use_nonce()>
+            {start}
+        </script>
+    }
+}
