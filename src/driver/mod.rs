@@ -1,6 +1,7 @@
 //! Makes things happen: takes commands, has the engine decide, stores what was decided, and only then acts. `submit`
 //! is the only road from a command to a stored event.
 
+pub mod artifacts;
 mod bus;
 pub mod clock;
 mod perform;

@@ -47,7 +47,9 @@ pub trait Tool: Send + Sync {
 
 /// Where a tool reports how far it is. Reports are coalesced before they reach the log.
 #[derive(Clone)]
-pub struct Progress(Arc<dyn Fn(u8, &str) + Send + Sync>);
+pub struct Progress(Arc<Report>);
+
+type Report = dyn Fn(u8, &str) + Send + Sync;
 
 impl Progress {
     pub fn new(report: impl Fn(u8, &str) + Send + Sync + 'static) -> Self {

@@ -30,6 +30,17 @@ mod server {
             .ok_or_else(|| PageError::new(500, "internal", "Something went wrong on the server."))
     }
 
+    /// Gives the page that is being rendered the status of its error, such as 404.
+    pub(super) fn respond<T>(result: Result<T, PageError>) -> Result<T, PageError> {
+        if let Err(error) = &result
+            && let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+            && let Ok(status) = axum::http::StatusCode::from_u16(error.status)
+        {
+            response.set_status(status);
+        }
+        result
+    }
+
     /// A word of one of our enums, as it is written in forms.
     pub(super) fn read_word<T: serde::de::DeserializeOwned>(
         word: &str,
@@ -102,4 +113,4 @@ mod server {
 }
 
 #[cfg(feature = "ssr")]
-use server::{LOCAL_ACTOR, read_word, service};
+use server::{LOCAL_ACTOR, read_word, respond, service};

@@ -9,43 +9,43 @@ use super::views::{
 
 #[server(prefix = "/rpc", endpoint = "home")]
 pub async fn home() -> Result<HomeView, PageError> {
-    super::assemble::home(&super::service()?).await
+    super::respond(super::assemble::home(&super::service()?).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "workflows")]
 pub async fn workflows() -> Result<Vec<WorkflowCard>, PageError> {
-    super::assemble::workflows(&super::service()?).await
+    super::respond(super::assemble::workflows(&super::service()?).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "workflow")]
 pub async fn workflow(slug: String) -> Result<WorkflowView, PageError> {
-    super::assemble::workflow(&super::service()?, &slug).await
+    super::respond(super::assemble::workflow(&super::service()?, &slug).await)
 }
 
 /// `status`: empty for all, else a run state.
 #[server(prefix = "/rpc", endpoint = "runs")]
 pub async fn runs(status: String, cursor: Option<String>) -> Result<RunsView, PageError> {
-    super::assemble::runs(&super::service()?, &status, cursor).await
+    super::respond(super::assemble::runs(&super::service()?, &status, cursor).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "run")]
 pub async fn run(run_id: String) -> Result<RunView, PageError> {
-    super::assemble::run(&super::service()?, &run_id.as_str().into()).await
+    super::respond(super::assemble::run(&super::service()?, &run_id.as_str().into()).await)
 }
 
 /// The run that the task-list panel shows: one that waits for a person, else the newest that runs.
 #[server(prefix = "/rpc", endpoint = "active_run")]
 pub async fn active_run() -> Result<Option<RunView>, PageError> {
-    super::assemble::active_run(&super::service()?).await
+    super::respond(super::assemble::active_run(&super::service()?).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "approvals")]
 pub async fn approvals() -> Result<ApprovalsView, PageError> {
-    super::assemble::approvals(&super::service()?).await
+    super::respond(super::assemble::approvals(&super::service()?).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "artifact")]
 pub async fn artifact(run_id: String, artifact_id: String) -> Result<ArtifactView, PageError> {
     let (run_id, artifact_id) = (run_id.as_str().into(), artifact_id.as_str().into());
-    super::assemble::artifact(&super::service()?, &run_id, &artifact_id).await
+    super::respond(super::assemble::artifact(&super::service()?, &run_id, &artifact_id).await)
 }

@@ -1,6 +1,7 @@
 //! The process: it reads the configuration, opens the socket, puts the guards around the routes and
 //! stops in good order. What the routes do lives in the rooms below.
 
+mod assembly;
 mod assets;
 pub mod config;
 mod guard;
@@ -9,10 +10,13 @@ mod health;
 mod limits;
 mod pages;
 mod problem;
+mod rpc_status;
 mod telemetry;
 
 pub use guard::OwnHosts;
 
+use crate::api::{self, ApiState};
+use crate::driver::service::Service;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -33,9 +37,10 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::trace::TraceLayer;
 
 /// What every route may reach. Cheap to clone: services join it behind an `Arc`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AppState {
     leptos: LeptosOptions,
+    service: Service,
     own_hosts: OwnHosts,
     /// Cancelled when the server is told to stop; streams end then, so that they delay nobody.
     pub stopping: CancellationToken,
@@ -43,13 +48,14 @@ pub struct AppState {
 
 impl AppState {
     /// `listening` is the address the socket really has, with the port that clients will name.
-    pub fn new(listening: SocketAddr) -> Self {
+    pub fn new(listening: SocketAddr, service: Service) -> Self {
         let leptos = LeptosOptions::builder()
             .output_name("signalbox")
             .site_addr(listening)
             .build();
         Self {
             leptos,
+            service,
             own_hosts: OwnHosts::new(listening),
             stopping: CancellationToken::new(),
         }
@@ -74,6 +80,8 @@ pub enum ServeError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error(transparent)]
+    Assembly(#[from] assembly::AssemblyError),
     #[error("the server stopped: {0}")]
     Stopped(io::Error),
 }
@@ -88,7 +96,7 @@ pub async fn run(cli: Cli) -> Result<(), ServeError> {
 /// All routes with all guards around them; what a test drives without a socket.
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
-        .nest("/api/v1", api(&state))
+        .nest("/api/v1", api_routes(&state))
         .merge(pages::routes(&state))
         .fallback(pages::file_or_not_found);
     guarded(routes, state)
@@ -107,6 +115,7 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
         .layer(from_fn_with_state(state.own_hosts, guard::own_host_only))
         .layer(guard::same_origin_writes())
         .layer(from_fn(guard::same_origin_reads))
+        .layer(from_fn(rpc_status::correct))
         .layer(from_fn(problem::limit_duration))
         .layer(RequestBodyLimitLayer::new(REQUEST_BODY_BYTES_MAX));
     routes
@@ -116,8 +125,12 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
 }
 
 /// The routes for programs. Other rooms' routers are merged here with their services.
-fn api(_state: &AppState) -> Router<AppState> {
-    Router::new()
+fn api_routes(state: &AppState) -> Router<AppState> {
+    let api = ApiState {
+        service: state.service.clone(),
+        stopping: state.stopping.clone(),
+    };
+    api::routes(api)
         .route("/health", get(health::health))
         .fallback(problem::no_such_endpoint)
 }
@@ -131,7 +144,8 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
     let refused = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let listening = listener.local_addr().map_err(refused)?;
-    let state = AppState::new(listening);
+    let service = assembly::assemble(config.database.as_str(), listening).await?;
+    let state = AppState::new(listening, service.clone());
     let stopping = state.stopping.clone();
 
     // Small frames of a live stream must not wait for the acknowledgement of the last one.
@@ -145,13 +159,15 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
     tokio::spawn(cancel_on_signal(stopping.clone()));
     announce(listening, &config);
 
-    tokio::select! {
+    let served = tokio::select! {
         result = server => result.map_err(ServeError::Stopped),
         () = patience_runs_out(stopping) => {
             tracing::warn!("some requests were still open after {STOP_MAX:?} and were dropped");
             Ok(())
         }
-    }
+    };
+    service.stop().await;
+    served
 }
 
 fn make_parent_folder(file: &Path) -> Result<(), ServeError> {

@@ -2,12 +2,15 @@
 //! and the page for addresses that do not exist.
 
 use super::{AppState, assets, problem};
+use crate::rpc::forms::{self, FormError};
 use crate::ui::{App, shell::shell};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::{Form, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::post;
 use leptos::nonce::Nonce;
 use leptos::prelude::{AnyView, IntoAny, provide_context, use_context};
 use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
@@ -15,7 +18,9 @@ use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_conte
 /// One route for each page and, under `/rpc`, one for each server function.
 pub fn routes(state: &AppState) -> Router<AppState> {
     let paths = generate_route_list(App);
-    Router::new().leptos_routes_with_context(state, paths, context(state), document(state))
+    Router::new()
+        .route("/workflows/{slug}", post(start_run))
+        .leptos_routes_with_context(state, paths, context(state), document(state))
 }
 
 /// A file of the client, or else the page that says there is nothing here.
@@ -38,10 +43,41 @@ pub async fn file_or_not_found(State(state): State<AppState>, request: Request) 
     response
 }
 
+/// The start form, posted without scripting. A run leads to its page; a refusal shows the form again, with everything
+/// that was typed.
+async fn start_run(
+    State(state): State<AppState>,
+    Path(slug): Path<String>,
+    uri: Uri,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Response {
+    let refused = match forms::start(&state.service, &slug, form).await {
+        Ok(run_id) => return Redirect::to(&format!("/runs/{run_id}")).into_response(),
+        Err(FormError::NotFound) => None,
+        Err(FormError::Refused(refused)) => Some(refused),
+    };
+    let page_context = context(&state);
+    let with_refusal = move || {
+        page_context();
+        if let Some(refused) = &refused {
+            provide_context(refused.clone());
+        }
+    };
+    let mut page = Request::new(Body::empty());
+    *page.uri_mut() = uri;
+    let mut response = render_app_async_with_context(with_refusal, document(&state))(page).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    response
+}
+
 /// What pages and server functions find in their Leptos context. Services are handed in here, each
 /// under its own type, because neither `ui` nor `rpc` may know the server's state.
-fn context(_state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+fn context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    let service = state.service.clone();
     move || {
+        provide_context(service.clone());
         // Replaces the nonce that Leptos drew: the header already names the request's own.
         let parts = use_context::<Parts>();
         if let Some(nonce) = parts

@@ -1,0 +1,78 @@
+//! Puts the parts together: store, tools, driver, service. And the templates that come with the product.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use thiserror::Error;
+
+use crate::driver::Driver;
+use crate::driver::artifacts::StoredArtifacts;
+use crate::driver::clock::{Clock, SystemClock};
+use crate::driver::service::{Service, ServiceError};
+use crate::engine::workflow::Workflow;
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+use crate::tools::toolbox;
+
+/// Each is a file in `templates/`.
+const TEMPLATES: &[(&str, &str)] = &[(
+    "system-health-check",
+    include_str!("../../templates/system-health-check.yaml"),
+)];
+/// Stands for this server's own address in a template.
+const THIS_SERVER: &str = "{{this_server}}";
+
+#[derive(Debug, Error)]
+pub enum AssemblyError {
+    #[error("the database {url} cannot be used: {source}")]
+    Database { url: String, source: StoreError },
+    #[error("the template {name} is broken: {reason}")]
+    Template { name: &'static str, reason: String },
+}
+
+/// Opens the database, brings templates up to date and takes up the runs that have not ended.
+pub async fn assemble(url: &str, listening: SocketAddr) -> Result<Service, AssemblyError> {
+    let database = |source| AssemblyError::Database {
+        url: url.to_owned(),
+        source,
+    };
+    let store = Arc::new(SqliteStore::open(url).await.map_err(database)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
+    let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts)), clock);
+    let service = Service::new(driver, store);
+    for (name, text) in TEMPLATES {
+        seed(&service, name, text, listening).await?;
+    }
+    let taken_up = service.recover().await.map_err(database)?;
+    if taken_up > 0 {
+        tracing::info!(
+            runs = taken_up,
+            "took up {taken_up} runs that had not ended"
+        );
+    }
+    Ok(service)
+}
+
+async fn seed(
+    service: &Service,
+    name: &'static str,
+    text: &str,
+    listening: SocketAddr,
+) -> Result<(), AssemblyError> {
+    let broken = |reason: String| AssemblyError::Template { name, reason };
+    let text = text.replace(THIS_SERVER, &format!("http://{listening}"));
+    let workflow: Workflow =
+        serde_saphyr::from_str(&text).map_err(|error| broken(error.to_string()))?;
+    service
+        .seed_template(workflow)
+        .await
+        .map_err(|error| match error {
+            ServiceError::InvalidWorkflow(problems) => broken(
+                problems
+                    .iter()
+                    .map(|problem| format!("\n  {problem}"))
+                    .collect(),
+            ),
+            other => broken(other.to_string()),
+        })
+}
