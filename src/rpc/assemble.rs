@@ -201,7 +201,9 @@ pub(super) async fn artifact(
         .ok_or_else(|| PageError::not_found("file"))?;
     let text = String::from_utf8(file.content).ok();
     let html = match (&text, file.card.media_type.as_str()) {
-        (Some(text), "text/markdown") => Some(markdown::to_html(text)),
+        (Some(text), media_type) if media_type.starts_with("text/markdown") => {
+            Some(markdown::to_html(text))
+        }
         (Some(_) | None, _) => None,
     };
     Ok(ArtifactView {

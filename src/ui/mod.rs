@@ -1,6 +1,12 @@
 //! The pages, compiled for the server (which renders them) and for the browser (which brings them to life).
 
+pub mod components;
+pub mod format;
+mod layout;
+pub mod live;
+mod pages;
 pub mod shell;
+pub mod theme;
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -8,45 +14,35 @@ use leptos_router::SsrMode;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
+use layout::Layout;
+use live::Live;
+use pages::{
+    ApprovalsPage, ArtifactPage, HomePage, NotFoundPage, RunPage, RunsPage, WorkflowPage,
+    WorkflowsPage,
+};
+
 /// The whole application below `<body>`: the same tree on both sides, or hydration fails.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
+    Live::provide();
+    // Pages are complete when they arrive: they have to be readable before, and without, the client.
     view! {
         <Title formatter=|title: String| {
             if title.is_empty() { "Signalbox".to_owned() } else { format!("{title} · Signalbox") }
         } />
         <Router>
-            <Routes fallback=NotFound>
-                <Route path=path!("/") view=Home ssr=SsrMode::Async />
-            </Routes>
+            <Layout>
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                    <Route path=path!("/workflows") view=WorkflowsPage ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug") view=WorkflowPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs") view=RunsPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id/artifacts/:artifact") view=ArtifactPage ssr=SsrMode::Async />
+                    <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
+                </Routes>
+            </Layout>
         </Router>
-    }
-}
-
-#[component]
-fn Home() -> impl IntoView {
-    let presses = RwSignal::new(0_u32);
-    view! {
-        <main>
-            <h1>"Signalbox"</h1>
-            <p>"A control room for workflows in which programs, machines and people take part."</p>
-            <button type="button" on:click=move |_| presses.update(|count| *count += 1)>
-                "Pressed " {presses} " times"
-            </button>
-        </main>
-    }
-}
-
-#[component]
-fn NotFound() -> impl IntoView {
-    view! {
-        <Title text="Page not found" />
-        <main>
-            <h1>"Page not found"</h1>
-            <p>
-                "There is no page at this address. " <a href="/">"Go to the start page"</a> "."
-            </p>
-        </main>
     }
 }

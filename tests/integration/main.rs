@@ -1,1 +1,9 @@
+//! Tests through the public surface: the real server as a process of its own, its API, its database, its death. And
+//! the walls of the house, checked on the sources.
 
+mod api;
+mod crash;
+mod house;
+mod server;
+mod streams;
+mod stub;

@@ -264,7 +264,7 @@ impl<'a> Compiling<'a> {
                 continue;
             }
             let binding = self.binding(step, &field, &Value::String(text.clone()))?;
-            shown.push((text.trim_start_matches(['$', '=']).to_owned(), binding));
+            shown.push((label(text), binding));
         }
         Some(GateWork {
             message,
@@ -402,5 +402,13 @@ impl<'a> Compiling<'a> {
                 .step(&step.id)
                 .field(field),
         );
+    }
+}
+
+/// What a person reads beside a shown value: the last word of a reference, an expression as it stands.
+fn label(text: &str) -> String {
+    match text.strip_prefix('$') {
+        Some(path) => capitalised(&path.rsplit('.').next().unwrap_or(path).replace('_', " ")),
+        None => text.trim_start_matches('=').trim().to_owned(),
     }
 }

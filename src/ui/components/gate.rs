@@ -1,0 +1,79 @@
+//! A question that waits for a person, and the two answers. Works as a plain form before the page is live.
+
+use leptos::prelude::*;
+
+use super::ValueView;
+use crate::engine::event::{Action, Question};
+use crate::rpc::actions::DecideGate;
+use crate::ui::format;
+
+#[component]
+pub fn GateForm(
+    question: Question,
+    #[prop(into)] run_id: String,
+    #[prop(into)] gate_id: String,
+    plan_hash: String,
+    /// Kept by the page, so that the answer to a refused decision survives the form.
+    decide: ServerAction<DecideGate>,
+) -> impl IntoView {
+    let shown: Vec<_> = question
+        .shown
+        .into_iter()
+        .map(|shown| view! { <div class="shown"><h4>{shown.label}</h4><ValueView value=shown.value /></div> })
+        .collect();
+    let comment_id = format!("comment-{gate_id}");
+    let refused_gate = gate_id.clone();
+    let refusal = move || {
+        let about_this = decide.input().with(|input| {
+            input
+                .as_ref()
+                .is_none_or(|input| input.gate_id == refused_gate)
+        });
+        decide
+            .value()
+            .get()
+            .filter(|_| about_this)
+            .and_then(Result::err)
+            .map(|error| {
+                view! { <p class="notice notice-failed" role="alert">{error.message}</p> }
+            })
+    };
+    let short_hash: String = plan_hash.chars().take(12).collect();
+    view! {
+        <div class="gate">
+            {(!question.message.is_empty()).then(|| view! { <p class="gate-message">{question.message}</p> })}
+            {shown}
+            {question.action.map(|action| view! { <ActionView action /> })}
+            <ActionForm action=decide attr:class="gate-form">
+                <input type="hidden" name="run_id" value=run_id />
+                <input type="hidden" name="gate_id" value=gate_id />
+                <input type="hidden" name="plan_hash" value=plan_hash />
+                <label for=comment_id.clone()>"Comment (optional)"</label>
+                <textarea id=comment_id name="comment" rows="2" maxlength="4000"></textarea>
+                {refusal}
+                <div class="gate-answers">
+                    <button class="button button-approve" name="decision" value="approve" disabled=move || decide.pending().get()>
+                        "Approve"
+                    </button>
+                    <button class="button button-reject" name="decision" value="reject" disabled=move || decide.pending().get()>
+                        "Reject"
+                    </button>
+                    <span class="muted hash">"Shown as " <code>{short_hash}</code></span>
+                </div>
+            </ActionForm>
+        </div>
+    }
+}
+
+/// Exactly what will be done.
+#[component]
+fn ActionView(action: Action) -> impl IntoView {
+    let tool = action.tool.unwrap_or_else(|| action.step.to_string());
+    view! {
+        <div class="shown">
+            <h4>"What will be done"</h4>
+            <p><code>{tool}</code></p>
+            <pre class="json" tabindex="0">{format::pretty(&action.input)}</pre>
+        </div>
+    }
+}

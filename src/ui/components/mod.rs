@@ -1,0 +1,44 @@
+//! Parts that several pages are made of.
+
+mod connection;
+mod gate;
+mod graph;
+mod progress;
+mod run_list;
+mod status;
+mod time;
+mod value;
+
+pub use connection::ConnectionBadge;
+pub use gate::GateForm;
+pub use graph::branch_labels;
+pub use progress::Bar;
+pub use run_list::RunList;
+pub use status::{RunBadge, StatusIcon, StepBadge};
+pub use time::{Elapsed, Moment};
+pub use value::ValueView;
+
+use leptos::prelude::*;
+
+use crate::rpc::error::PageError;
+
+/// A failure, in place of what could not be shown.
+#[component]
+pub fn Failure(error: PageError) -> impl IntoView {
+    view! {
+        <div class="notice notice-failed" role="alert">
+            <p>{error.message}</p>
+        </div>
+    }
+}
+
+/// What stands where there is nothing yet.
+#[component]
+pub fn Empty(title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <p class="empty-title">{title}</p>
+            {children()}
+        </div>
+    }
+}

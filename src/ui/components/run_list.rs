@@ -1,0 +1,39 @@
+//! Runs in rows; each follows its run while it moves.
+
+use leptos::prelude::*;
+
+use super::{Bar, Elapsed, Moment, RunBadge};
+use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
+use crate::ui::live::Live;
+
+#[component]
+pub fn RunList(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
+    let rows: Vec<_> = runs
+        .into_iter()
+        .map(|run| view! { <li><RunRow run now /></li> })
+        .collect();
+    view! { <ul class="run-list">{rows}</ul> }
+}
+
+#[component]
+fn RunRow(run: RunSummary, now: Timestamp) -> impl IntoView {
+    let live = Live::expect();
+    let href = format!("/runs/{}", run.header.run_id);
+    let name = run.header.workflow_name.clone();
+    let created_at = run.header.created_at;
+    let run = Memo::new(move |_| live.newest(&run));
+    let percent = Signal::derive(move || run.with(|run| run.percent));
+    let since = Signal::derive(move || run.with(|run| run.started_at));
+    let until = Signal::derive(move || run.with(|run| run.finished_at));
+    let detail = move || run.with(|run| run.message.clone().or_else(|| run.current.clone()));
+    view! {
+        <a class="run-row" href=href>
+            <span class="run-row-name">{name.clone()}</span>
+            {move || view! { <RunBadge status=run.with(|run| run.status) /> }}
+            <span class="run-row-detail">{detail}</span>
+            <Bar percent label=format!("Progress of {name}") />
+            <span class="run-row-time"><Moment at=created_at />" · "<Elapsed since until now /></span>
+        </a>
+    }
+}

@@ -1,0 +1,38 @@
+//! Moments and durations. The server prints UTC; the browser then puts the reader's own time in its place.
+
+use leptos::prelude::*;
+
+use crate::engine::time::Timestamp;
+use crate::ui::format;
+use crate::ui::live::{Live, local_time};
+
+#[component]
+pub fn Moment(at: Timestamp) -> impl IntoView {
+    let text = RwSignal::new(format::utc(at));
+    let exact = at.to_string();
+    let machine = exact.clone();
+    Effect::new(move || {
+        if let Some(local) = local_time(&exact) {
+            text.set(local);
+        }
+    });
+    view! { <time datetime=machine>{move || text.get()}</time> }
+}
+
+/// How long it took, or has been taking. `now`: the server's clock when the page was made.
+#[component]
+pub fn Elapsed(
+    #[prop(into)] since: Signal<Option<Timestamp>>,
+    #[prop(into)] until: Signal<Option<Timestamp>>,
+    now: Timestamp,
+) -> impl IntoView {
+    let live = Live::expect();
+    let text = move || {
+        let start = since.get()?;
+        let end = until
+            .get()
+            .unwrap_or_else(|| live.clock.get().unwrap_or(now));
+        Some(format::duration(end.ms_since(start)))
+    };
+    view! { <span class="elapsed">{text}</span> }
+}

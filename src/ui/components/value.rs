@@ -1,0 +1,92 @@
+//! Any JSON value, as people read it: tables for lists of records, words for plain values. Always text, never markup.
+
+use leptos::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::ui::format;
+
+/// Rows of a table that are shown; the rest is counted.
+const ROWS_MAX: usize = 50;
+
+#[component]
+pub fn ValueView(value: Value) -> impl IntoView {
+    show(value, 0)
+}
+
+fn show(value: Value, depth: usize) -> AnyView {
+    match value {
+        Value::Null => view! { <span class="muted">"–"</span> }.into_any(),
+        Value::Bool(truth) => (if truth { "yes" } else { "no" }).into_any(),
+        Value::Number(number) => number.to_string().into_any(),
+        Value::String(text) => view! { <span class="text">{text}</span> }.into_any(),
+        Value::Array(items) if items.is_empty() => {
+            view! { <span class="muted">"none"</span> }.into_any()
+        }
+        Value::Array(items) if depth == 0 && items.iter().all(Value::is_object) => table(items),
+        Value::Object(fields) if depth < 2 && !fields.is_empty() => record(fields, depth),
+        Value::Array(items)
+            if items
+                .iter()
+                .all(|item| !item.is_object() && !item.is_array()) =>
+        {
+            list(items, depth)
+        }
+        other => view! { <pre class="json" tabindex="0">{format::pretty(&other)}</pre> }.into_any(),
+    }
+}
+
+fn record(fields: Map<String, Value>, depth: usize) -> AnyView {
+    let rows: Vec<_> = fields
+        .into_iter()
+        .map(|(name, value)| {
+            // A list of records inside a record is a table all the same.
+            let inner = if value.is_array() { 0 } else { depth + 1 };
+            view! { <div><dt>{format::in_words(&name)}</dt><dd>{show(value, inner)}</dd></div> }
+        })
+        .collect();
+    view! { <dl class="record">{rows}</dl> }.into_any()
+}
+
+fn list(items: Vec<Value>, depth: usize) -> AnyView {
+    let items: Vec<_> = items
+        .into_iter()
+        .map(|item| view! { <li>{show(item, depth + 1)}</li> })
+        .collect();
+    view! { <ul class="values">{items}</ul> }.into_any()
+}
+
+fn table(items: Vec<Value>) -> AnyView {
+    let mut columns: Vec<String> = Vec::new();
+    for name in items
+        .iter()
+        .filter_map(Value::as_object)
+        .flat_map(Map::keys)
+    {
+        if !columns.contains(name) {
+            columns.push(name.clone());
+        }
+    }
+    let hidden = items.len().saturating_sub(ROWS_MAX);
+    let head: Vec<_> = columns
+        .iter()
+        .map(|name| view! { <th scope="col">{format::in_words(name)}</th> })
+        .collect();
+    let rows: Vec<_> = items
+        .into_iter()
+        .take(ROWS_MAX)
+        .map(|item| {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|name| view! { <td>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> })
+                .collect();
+            view! { <tr>{cells}</tr> }
+        })
+        .collect();
+    view! {
+        <div class="table-scroll" tabindex="0" role="group" aria-label="Table">
+            <table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
+            {(hidden > 0).then(|| view! { <p class="muted">{format!("and {hidden} more")}</p> })}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,99 @@
+//! Numbers, times and sentences for people.
+
+use serde_json::Value;
+
+use crate::engine::event::SkipReason;
+use crate::engine::plan::Outline;
+use crate::engine::time::Timestamp;
+
+/// `850 ms`, `4.2 s`, `3 min 05 s`, `2 h 07 min`, `3 d 4 h`.
+pub fn duration(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0 => format!("{ms} ms"),
+        1..60 => format!("{seconds}.{} s", ms % 1_000 / 100),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+/// `2026-11-21 02:36:22 UTC`, as the server prints it; the browser puts its own in place.
+pub fn utc(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..19)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
+}
+
+pub fn bytes(count: u32) -> String {
+    match count {
+        0..1_000 => format!("{count} bytes"),
+        1_000..1_000_000 => format!("{}.{} kB", count / 1_000, count % 1_000 / 100),
+        _ => format!("{}.{} MB", count / 1_000_000, count % 1_000_000 / 100_000),
+    }
+}
+
+/// Why a step did not run.
+pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
+    let name = |id| {
+        outline
+            .position(id)
+            .map_or_else(|| id.to_string(), |at| outline.steps[at].name.clone())
+    };
+    match reason {
+        SkipReason::BranchNotTaken { at } => {
+            format!("The run took another way after “{}”.", name(at))
+        }
+        SkipReason::UpstreamFailed { at } => format!("“{}” did not succeed.", name(at)),
+        SkipReason::UpstreamSkipped { at } => format!("“{}” was skipped.", name(at)),
+        SkipReason::RunEnded => "The run had ended.".to_owned(),
+    }
+}
+
+pub fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// `used_percent` → `Used percent`.
+pub fn in_words(name: &str) -> String {
+    let text = name.replace('_', " ");
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well_at_every_size() {
+        let texts: Vec<String> = [0, 850, 4_230, 185_000, 7_620_000, 273_600_000]
+            .into_iter()
+            .map(duration)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "0 ms",
+                "850 ms",
+                "4.2 s",
+                "3 min 05 s",
+                "2 h 07 min",
+                "3 d 4 h"
+            ]
+        );
+    }
+
+    #[test]
+    fn times_are_printed_in_utc() {
+        assert_eq!(
+            utc(Timestamp::from_micros(1_763_683_200_000_001)),
+            "2025-11-21 00:00:00 UTC"
+        );
+    }
+}

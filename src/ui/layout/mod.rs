@@ -1,0 +1,39 @@
+//! What surrounds every page: the way to the others, the state of the connection, and the task list of the active run.
+
+mod panel;
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::components::ConnectionBadge;
+use panel::TaskPanel;
+
+#[component]
+pub fn Layout(children: Children) -> impl IntoView {
+    view! {
+        <a class="skip" href="#main">"Skip to the content"</a>
+        <div class="frame">
+            <header class="bar-side">
+                <a class="brand" href="/">
+                    <svg class="brand-mark" viewBox="0 0 24 24" aria-hidden="true">
+                        <rect x="7" y="1.500" width="10" height="21" rx="5" />
+                        <circle class="brand-stop" cx="12" cy="7" r="2.600" />
+                        <circle class="brand-go" cx="12" cy="16.500" r="2.600" />
+                    </svg>
+                    "Signalbox"
+                </a>
+                <nav aria-label="Main">
+                    <ul>
+                        <li><A href="/" exact=true>"Home"</A></li>
+                        <li><A href="/workflows">"Workflows"</A></li>
+                        <li><A href="/runs">"Runs"</A></li>
+                        <li><A href="/approvals">"Approvals"</A></li>
+                    </ul>
+                </nav>
+                <ConnectionBadge />
+            </header>
+            <main id="main" tabindex="-1">{children()}</main>
+            <TaskPanel />
+        </div>
+    }
+}

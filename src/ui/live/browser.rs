@@ -1,0 +1,167 @@
+//! The browser's side of the live connection: connects, notices silence, tries again after 3, 6, 9, 10 and 10
+//! seconds, then polls and waits for the person to press the button.
+
+use futures::future::{Either, select};
+use futures::{SinkExt, StreamExt};
+use gloo_net::http::Request as HttpRequest;
+use gloo_net::websocket::Message as Frame;
+use gloo_net::websocket::futures::WebSocket;
+use gloo_timers::future::TimeoutFuture;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use serde::Deserialize;
+use std::pin::pin;
+
+use super::{Connection, Live};
+use crate::engine::event::Recorded;
+use crate::engine::stream::{Message, RECONNECT_MS, Request, SILENCE_MS_MAX};
+use crate::engine::time::Timestamp;
+
+/// How often requests that wait are looked for while the connection is quiet.
+const OUTBOX_MS: u32 = 200;
+/// Pause between two polls while there is no connection.
+const POLL_MS: u32 = 5_000;
+
+#[derive(Deserialize)]
+struct EventsPage {
+    items: Vec<Recorded>,
+}
+
+pub(super) fn connect(live: Live) {
+    spawn_local(tick(live));
+    spawn_local(keep_connected(live));
+}
+
+/// The moment in the reader's own zone and manner.
+pub fn local_time(rfc3339: &str) -> Option<String> {
+    let date = js_sys::Date::new(&rfc3339.into());
+    let options = js_sys::Object::new();
+    for (name, value) in [("dateStyle", "medium"), ("timeStyle", "medium")] {
+        js_sys::Reflect::set(&options, &name.into(), &value.into()).ok()?;
+    }
+    Some(date.to_locale_string("default", &options).into())
+}
+
+async fn tick(live: Live) {
+    loop {
+        let micros = js_sys::Date::now() * 1_000.0;
+        if live
+            .clock
+            .try_set(Some(Timestamp::from_micros(micros as i64)))
+            .is_some()
+        {
+            // The application is gone.
+            return;
+        }
+        TimeoutFuture::new(1_000).await;
+    }
+}
+
+async fn keep_connected(live: Live) {
+    let mut failures = 0;
+    loop {
+        if talk(live).await {
+            failures = 0;
+        }
+        let Some(pause) = RECONNECT_MS.get(failures) else {
+            live.connection.set(Connection::Offline);
+            poll_until_asked(live).await;
+            failures = 0;
+            live.connection.set(Connection::Reconnecting);
+            continue;
+        };
+        live.connection.set(Connection::Reconnecting);
+        failures += 1;
+        TimeoutFuture::new(*pause).await;
+        poll(live).await;
+    }
+}
+
+/// One connection, until it is cut or silent. True if it was ever alive.
+async fn talk(live: Live) -> bool {
+    let Some(address) = address() else {
+        return false;
+    };
+    let Ok(mut socket) = WebSocket::open(&address) else {
+        return false;
+    };
+    live.outbox.set_value(live.subscriptions());
+    let mut alive = false;
+    let mut silent_ms = 0;
+    loop {
+        if alive && send_waiting(live, &mut socket).await.is_err() {
+            return alive;
+        }
+        match select(socket.next(), pin!(TimeoutFuture::new(OUTBOX_MS))).await {
+            Either::Left((Some(Ok(Frame::Text(text))), _)) => {
+                silent_ms = 0;
+                if !alive {
+                    alive = true;
+                    live.connection.set(Connection::Live);
+                    // What happened to the lists while nobody listened.
+                    live.lists
+                        .update(|version| *version = version.wrapping_add(1));
+                }
+                if let Ok(message) = serde_json::from_str::<Message>(&text) {
+                    live.receive(message);
+                }
+            }
+            Either::Left((Some(Ok(Frame::Bytes(_))), _)) => {}
+            Either::Left((Some(Err(_)) | None, _)) => return alive,
+            Either::Right(_) => {
+                silent_ms += OUTBOX_MS;
+                if silent_ms >= SILENCE_MS_MAX {
+                    return alive;
+                }
+            }
+        }
+    }
+}
+
+async fn send_waiting(live: Live, socket: &mut WebSocket) -> Result<(), ()> {
+    let waiting: Vec<Request> = live
+        .outbox
+        .try_update_value(std::mem::take)
+        .unwrap_or_default();
+    for request in waiting {
+        let text = serde_json::to_string(&request).map_err(|_| ())?;
+        socket.send(Frame::Text(text)).await.map_err(|_| ())?;
+    }
+    Ok(())
+}
+
+fn address() -> Option<String> {
+    let location = web_sys::window()?.location();
+    let scheme = if location.protocol().ok()? == "https:" {
+        "wss"
+    } else {
+        "ws"
+    };
+    Some(format!("{scheme}://{}/api/v1/live", location.host().ok()?))
+}
+
+async fn poll_until_asked(live: Live) {
+    let asked = live.retries.get_untracked();
+    while live.retries.get_untracked() == asked {
+        poll(live).await;
+        for _ in 0..POLL_MS / OUTBOX_MS {
+            if live.retries.get_untracked() != asked {
+                return;
+            }
+            TimeoutFuture::new(OUTBOX_MS).await;
+        }
+    }
+}
+
+/// Fetches what followed runs have to say, without a stream.
+async fn poll(live: Live) {
+    for (run_id, after) in live.followed_runs() {
+        let url = format!("/api/v1/runs/{run_id}/events?after={after}");
+        let Ok(response) = HttpRequest::get(&url).send().await else {
+            return;
+        };
+        if let Ok(page) = response.json::<EventsPage>().await {
+            live.receive_events(&run_id, &page.items);
+        }
+    }
+}

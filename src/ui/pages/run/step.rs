@@ -1,0 +1,182 @@
+//! One step of the run: how it stands, why, what went in and what came out.
+
+use leptos::prelude::*;
+use std::sync::Arc;
+
+use super::Viewer;
+use super::acts::OutcomeForm;
+use crate::engine::failure::StepError;
+use crate::engine::plan::Outline;
+use crate::engine::state::{Attempt, AttemptOutcome, Gate, StepRun, StepStatus};
+use crate::ui::components::{Bar, Elapsed, GateForm, Moment, StepBadge, ValueView, branch_labels};
+use crate::ui::format;
+use crate::ui::theme;
+
+#[component]
+pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
+    let outline = viewer
+        .state
+        .with_untracked(|state| Arc::clone(&state.outline));
+    let step = Memo::new(move |_| viewer.state.with(|state| state.steps[at].clone()));
+    let shape = outline.steps[at].clone();
+    let labels: Vec<_> = branch_labels(&outline, at)
+        .into_iter()
+        .map(|label| view! { <span class="tag">{label}</span> })
+        .collect();
+    let what = shape
+        .tool
+        .clone()
+        .unwrap_or_else(|| shape.kind.as_str().replace('_', " "));
+    let look = Memo::new(move |_| theme::of_step(step.with(|step| step.status)));
+    let max_attempts = shape.max_attempts;
+    let note = move || step.with(|step| attempt_note(step, max_attempts));
+    let since = Signal::derive(move || step.with(|step| step.started_at));
+    let until = Signal::derive(move || step.with(|step| step.finished_at));
+    view! {
+        <li class=move || format!("step is-{}", look.get().class) id=format!("step-{}", shape.id)>
+            <div class="step-head">
+                <h3>{shape.name.clone()}</h3>
+                {labels}
+                {move || view! { <StepBadge status=step.with(|step| step.status) note=note().unwrap_or_default() /> }}
+                <span class="step-time"><Elapsed since until now=viewer.now /></span>
+                <code class="muted step-what">{what}</code>
+            </div>
+            <Running step />
+            {move || step.with(|step| reason(step, &outline))}
+            <Question viewer at step step_id=shape.id.to_string() />
+            {move || step.with(details)}
+        </li>
+    }
+}
+
+/// `attempt 2 of 5`, where there is more than one.
+fn attempt_note(step: &StepRun, max_attempts: u32) -> Option<String> {
+    let made = u32::try_from(step.attempts.len()).unwrap_or(u32::MAX);
+    match step.status {
+        StepStatus::Retrying => Some(format!("attempt {} of {max_attempts}", made + 1)),
+        StepStatus::InProgress | StepStatus::Completed | StepStatus::Failed if made > 1 => {
+            Some(format!("attempt {made}"))
+        }
+        StepStatus::InProgress
+        | StepStatus::Completed
+        | StepStatus::Failed
+        | StepStatus::Pending
+        | StepStatus::Queued
+        | StepStatus::WaitingForApproval
+        | StepStatus::OutcomeUnknown
+        | StepStatus::Skipped
+        | StepStatus::Cancelled => None,
+    }
+}
+
+/// The bar, while a tool works.
+#[component]
+fn Running(step: Memo<StepRun>) -> impl IntoView {
+    let percent = Signal::derive(move || step.with(|step| step.percent));
+    view! {
+        <Show when=move || step.with(|step| step.status == StepStatus::InProgress)>
+            <div class="step-running">
+                <Bar percent label="Progress of the step" />
+                <span class="muted">{move || step.with(|step| step.doing.clone())}</span>
+            </div>
+        </Show>
+    }
+}
+
+/// Why it failed, is tried again, or was skipped.
+fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
+    if let Some(skipped) = &step.skipped {
+        return Some(
+            view! { <p class="muted">{format::skip_reason(skipped, outline)}</p> }.into_any(),
+        );
+    }
+    let StepError { code, message, .. } = step.error.clone()?;
+    let next = step
+        .attempts
+        .last()
+        .and_then(|attempt| attempt.retry_at)
+        .filter(|_| step.status == StepStatus::Retrying);
+    let view = view! {
+        <p class="step-error">{message} " " <code>{code}</code> {next.map(|at| view! { " · next try " <Moment at /> })}</p>
+    };
+    Some(view.into_any())
+}
+
+/// What waits for a person here.
+#[component]
+fn Question(viewer: Viewer, at: usize, step: Memo<StepRun>, step_id: String) -> impl IntoView {
+    let waits = Memo::new(move |_| {
+        step.with(|step| match step.status {
+            StepStatus::WaitingForApproval => step.gate.clone().map(Waits::Gate),
+            StepStatus::OutcomeUnknown => {
+                Some(Waits::Outcome(step.unknown.clone().unwrap_or_default()))
+            }
+            StepStatus::Pending
+            | StepStatus::Queued
+            | StepStatus::InProgress
+            | StepStatus::Retrying
+            | StepStatus::Completed
+            | StepStatus::Failed
+            | StepStatus::Skipped
+            | StepStatus::Cancelled => None,
+        })
+    });
+    let _ = at;
+    move || {
+        match waits.get()? {
+        Waits::Gate(gate) => Some(
+            view! {
+                <GateForm question=gate.question run_id=viewer.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=viewer.decide />
+            }
+            .into_any(),
+        ),
+        Waits::Outcome(message) => Some(view! { <OutcomeForm viewer step_id=step_id.clone() message /> }.into_any()),
+    }
+    }
+}
+
+#[derive(Clone, PartialEq)]
+enum Waits {
+    Gate(Gate),
+    Outcome(String),
+}
+
+/// Attempts, input and output, folded away.
+fn details(step: &StepRun) -> Option<AnyView> {
+    let decided = step.gate.as_ref().and_then(|gate| gate.decided.clone()).map(|decided| {
+        let comment = (!decided.comment.is_empty()).then(|| format!(": “{}”", decided.comment));
+        view! { <p class="step-decided">{format!("{} by {}", format::in_words(decided.decision.past_tense()), decided.actor)} {comment} " · " <Moment at=decided.at /></p> }
+    });
+    let has_more = !step.attempts.is_empty() || step.output.is_some();
+    if decided.is_none() && !has_more {
+        return None;
+    }
+    let attempts: Vec<_> = step.attempts.iter().map(attempt_row).collect();
+    let input = step.attempts.last().map(|attempt| attempt.input.clone());
+    let more = has_more.then(|| {
+        view! {
+            <details class="more">
+                <summary>"Details"</summary>
+                {(!attempts.is_empty()).then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{attempts}</ol> })}
+                {input.map(|input| view! { <h4>"Input"</h4><ValueView value=input /> })}
+                {step.output.clone().map(|output| view! { <h4>"Output"</h4><ValueView value=output /> })}
+            </details>
+        }
+    });
+    Some(view! { {decided} {more} }.into_any())
+}
+
+fn attempt_row(attempt: &Attempt) -> impl IntoView + use<> {
+    let outcome = match &attempt.outcome {
+        AttemptOutcome::Running => "running".to_owned(),
+        AttemptOutcome::Succeeded => "succeeded".to_owned(),
+        AttemptOutcome::Failed { error } => format!("failed: {}", error.message),
+        AttemptOutcome::Interrupted => "interrupted: the server stopped; made again".to_owned(),
+        AttemptOutcome::Unknown { message } => format!("outcome unknown: {message}"),
+        AttemptOutcome::Stopped => "stopped".to_owned(),
+    };
+    let took = attempt
+        .finished_at
+        .map(|at| format::duration(at.ms_since(attempt.started_at)));
+    view! { <li>{outcome} " " <span class="muted">{took}</span></li> }
+}

@@ -1,0 +1,227 @@
+//! The real server as a process of its own, on a free port and a database that is thrown away.
+
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest that a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct Server {
+    process: Child,
+    pub address: String,
+    pub client: Client,
+    database: PathBuf,
+    // Dropped last: the process has ended by then.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let database = folder.path().join("signalbox.db");
+        let mut server = Self::on(database).await;
+        server._folder = Some(folder);
+        server
+    }
+
+    async fn on(database: PathBuf) -> Self {
+        let process = launch(&database, "127.0.0.1:0");
+        let (process, address) = ready(process).await;
+        Self {
+            process,
+            address,
+            client: Client::builder().no_proxy().build().expect("a client"),
+            database,
+            _folder: None,
+        }
+    }
+
+    /// `kill -9`, then a new process on the same database and port.
+    pub async fn kill_and_restart(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it has ended");
+        let listen = self.address.trim_start_matches("http://").to_owned();
+        let (process, address) = ready(launch(&self.database, &listen)).await;
+        self.process = process;
+        assert_eq!(address, self.address);
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let response = self
+            .client
+            .get(self.url(path))
+            .send()
+            .await
+            .expect("the server answers");
+        let status = response.status();
+        let body: Value = response.json().await.expect("JSON");
+        assert!(status.is_success(), "{path}: {status} {body}");
+        body
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(
+            self.client
+                .post(self.url(path))
+                .json(&body)
+                .send()
+                .await
+                .expect("the server answers"),
+        )
+        .await
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/api/v1{path}", self.address)
+    }
+
+    pub async fn create(&self, workflow: Value) -> String {
+        let (status, body) = self.post("/workflows", workflow).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["slug"].as_str().expect("a slug").to_owned()
+    }
+
+    pub async fn start_run(&self, workflow: &str, input: Value) -> String {
+        let (status, body) = self
+            .post("/runs", json!({ "workflow": workflow, "input": input }))
+            .await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["run_id"].as_str().expect("an id").to_owned()
+    }
+
+    pub async fn run(&self, id: &str) -> Value {
+        self.get(&format!("/runs/{id}")).await
+    }
+
+    /// The run's step with this id.
+    pub async fn step(&self, run: &str, step: &str) -> Value {
+        let steps = self.get(&format!("/runs/{run}/steps")).await;
+        let found = steps["items"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|item| item["id"] == step)
+            .cloned();
+        found.expect("the step is there")
+    }
+
+    pub async fn until_run(&self, id: &str, status: &str) -> Value {
+        self.until(|| self.run(id), |run| run["status"] == status)
+            .await
+    }
+
+    pub async fn until_step(&self, run: &str, step: &str, status: &str) -> Value {
+        self.until(|| self.step(run, step), |step| step["status"] == status)
+            .await
+    }
+
+    /// Asks again until the answer is as wanted.
+    async fn until<F: Future<Output = Value>>(
+        &self,
+        ask: impl Fn() -> F,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let started = now();
+        loop {
+            let answer = ask().await;
+            if wanted(&answer) {
+                return answer;
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "it never became as wanted: {answer:#}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The run's open gate.
+    pub async fn gate(&self, run: &str) -> Value {
+        let gates = self
+            .until(
+                || self.get_owned(format!("/gates?run={run}")),
+                |gates| gates["items"][0].is_object(),
+            )
+            .await;
+        gates["items"][0].clone()
+    }
+
+    async fn get_owned(&self, path: String) -> Value {
+        self.get(&path).await
+    }
+
+    pub async fn decide(&self, gate: &Value, decision: &str) -> (StatusCode, Value) {
+        let path = format!("/gates/{}/decision", gate["id"].as_str().expect("an id"));
+        self.post(
+            &path,
+            json!({ "decision": decision, "plan_hash": gate["plan_hash"] }),
+        )
+        .await
+    }
+
+    pub async fn events(&self, run: &str) -> Vec<Value> {
+        let page = self.get(&format!("/runs/{run}/events")).await;
+        page["items"].as_array().expect("a list").clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub async fn answer(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    (status, response.json().await.unwrap_or_default())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test of a real process waits in real time"
+)]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+fn launch(database: &std::path::Path, listen: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_signalbox"))
+        .args([
+            "serve",
+            "--listen",
+            listen,
+            "--database",
+            &format!("sqlite:{}", database.display()),
+            "--log",
+            "warn",
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts")
+}
+
+/// Waits for the line in which the server says that it is ready, and where.
+async fn ready(mut process: Child) -> (Child, String) {
+    let output = process.stdout.take().expect("it is piped");
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut lines = BufReader::new(output).lines();
+        let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            line.strip_prefix("Signalbox is ready at ")
+                .map(|address| address.trim().to_owned())
+        });
+        // Goes on reading, so that the server never waits for a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        address
+    });
+    let address = tokio::time::timeout(PATIENCE, reading)
+        .await
+        .expect("in time")
+        .expect("no panic");
+    (process, address.expect("the server says where it is"))
+}

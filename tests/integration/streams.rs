@@ -1,0 +1,157 @@
+//! The live streams: nothing missing, nothing twice, wherever the line is cut.
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::server::Server;
+use crate::stub::Stub;
+
+fn chain(stub: &Stub, steps: usize) -> Value {
+    let url = format!("{}/slow/20/step", stub.address);
+    let ids: Vec<String> = (0..steps).map(|number| format!("s{number}")).collect();
+    json!({
+        "name": "Chain",
+        "steps": ids.iter().map(|id| json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url } })).collect::<Vec<_>>(),
+        "edges": ids.windows(2).map(|pair| json!({ "from": pair[0], "to": pair[1] })).collect::<Vec<_>>()
+    })
+}
+
+/// Reads server-sent events after `last` until `count` have come or the stream ends. Answers their ids.
+async fn read_sse(server: &Server, run: &str, last: Option<u64>, count: usize) -> Vec<u64> {
+    let mut request = server
+        .client
+        .get(server.url(&format!("/runs/{run}/events")))
+        .header("accept", "text/event-stream");
+    if let Some(last) = last {
+        request = request.header("last-event-id", last.to_string());
+    }
+    let mut body = request.send().await.expect("it answers").bytes_stream();
+    let (mut text, mut ids) = (String::new(), Vec::new());
+    while ids.len() < count
+        && let Some(chunk) = tokio::time::timeout(Duration::from_secs(20), body.next())
+            .await
+            .expect("in time")
+    {
+        text.push_str(&String::from_utf8_lossy(&chunk.expect("bytes")));
+        while let Some(end) = text.find("\n\n") {
+            let event: String = text.drain(..end + 2).collect();
+            ids.extend(
+                event
+                    .lines()
+                    .find_map(|line| line.strip_prefix("id: "))
+                    .map(|id| id.parse::<u64>().expect("a number")),
+            );
+        }
+    }
+    ids
+}
+
+#[tokio::test]
+async fn an_event_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let run = server
+        .start_run(&server.create(chain(&stub, 20)).await, json!({}))
+        .await;
+    let mut seen: Vec<u64> = Vec::new();
+    loop {
+        let news = read_sse(&server, &run, seen.last().copied(), 3).await;
+        if news.is_empty() {
+            break;
+        }
+        seen.extend(news);
+    }
+    let all: Vec<u64> = server
+        .events(&run)
+        .await
+        .iter()
+        .map(|event| event["seq"].as_u64().expect("a number"))
+        .collect();
+    assert_eq!(seen, all);
+    assert_eq!(server.run(&run).await["status"], "completed");
+}
+
+#[tokio::test]
+async fn the_live_connection_carries_summaries_and_the_events_of_a_run() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let run = server
+        .start_run(&server.create(chain(&stub, 5)).await, json!({}))
+        .await;
+    let address = server.url("/live").replace("http://", "ws://");
+    let (mut socket, _) = tokio_tungstenite::connect_async(&address)
+        .await
+        .expect("it upgrades");
+    for request in [
+        json!({ "type": "subscribe_runs" }),
+        json!({ "type": "subscribe_run", "run_id": run, "after": 0 }),
+        json!({ "type": "odd" }),
+    ] {
+        socket
+            .send(Message::text(request.to_string()))
+            .await
+            .expect("it is sent");
+    }
+    let (mut seqs, mut refused, mut summaries) = (Vec::new(), 0, 0);
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(20), socket.next())
+            .await
+            .expect("in time")
+            .expect("open")
+            .expect("a frame");
+        let Message::Text(text) = frame else { continue };
+        let message: Value = serde_json::from_str(&text).expect("JSON");
+        match message["type"].as_str() {
+            Some("events") => seqs.extend(
+                message["events"]
+                    .as_array()
+                    .expect("a list")
+                    .iter()
+                    .map(|event| event["seq"].as_u64().expect("a number")),
+            ),
+            Some("run") => {
+                summaries += 1;
+                if message["summary"]["status"] == "completed" {
+                    break;
+                }
+            }
+            Some("refused") => refused += 1,
+            Some("ping") => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    assert_eq!(seqs.len(), server.events(&run).await.len());
+    assert_eq!((refused, summaries > 3), (1, true));
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_open_the_live_connection() {
+    let server = Server::start().await;
+    let request = |origin: &str| {
+        server
+            .client
+            .get(server.url("/live"))
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .header("origin", origin)
+    };
+    assert_eq!(
+        request("http://attacker.example")
+            .send()
+            .await
+            .expect("it answers")
+            .status(),
+        403
+    );
+    assert_eq!(
+        request(&server.address)
+            .send()
+            .await
+            .expect("it answers")
+            .status(),
+        101
+    );
+}
