@@ -14,7 +14,10 @@ use std::pin::pin;
 
 use super::{Connection, Live};
 use crate::engine::event::Recorded;
+use crate::engine::ids::RunId;
+use crate::engine::state::{RunState, RunStatus};
 use crate::engine::stream::{Message, RECONNECT_MS, Request, SILENCE_MS_MAX};
+use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 
 /// How often requests that wait are looked for while the connection is quiet.
@@ -163,5 +166,90 @@ async fn poll(live: Live) {
         if let Ok(page) = response.json::<EventsPage>().await {
             live.receive_events(&run_id, &page.items);
         }
+    }
+}
+
+impl Live {
+    /// What a new connection has to ask for.
+    fn subscriptions(self) -> Vec<Request> {
+        let runs = self.followed.with_value(|followed| {
+            followed
+                .iter()
+                .map(|(run_id, signals)| {
+                    let after = signals
+                        .iter()
+                        .map(|signal| signal.with_untracked(|state| state.seq))
+                        .min();
+                    Request::SubscribeRun {
+                        run_id: run_id.clone(),
+                        after: after.unwrap_or(0),
+                    }
+                })
+                .collect::<Vec<_>>()
+        });
+        std::iter::once(Request::SubscribeRuns)
+            .chain(runs)
+            .collect()
+    }
+
+    fn receive(self, message: Message) {
+        match message {
+            Message::Ping | Message::Refused { .. } => {}
+            Message::Run { summary } => self.receive_summary(summary),
+            Message::Events { run_id, events } => self.receive_events(&run_id, &events),
+        }
+    }
+
+    fn receive_summary(self, summary: RunSummary) {
+        let place = |summary: &RunSummary| (summary.status, summary.waiting_for_people);
+        let known = self
+            .summaries
+            .with_untracked(|known| known.get(&summary.header.run_id).map(place));
+        let moved = known.map_or(true, |known| known != place(&summary))
+            || summary.status != RunStatus::Running;
+        self.summaries.update(|known| {
+            known.insert(summary.header.run_id.clone(), summary);
+        });
+        if moved {
+            self.lists
+                .update(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    /// Each event once, in order. A gap is asked for again.
+    fn receive_events(self, run_id: &RunId, events: &[Recorded]) {
+        let signals = self
+            .followed
+            .with_value(|followed| followed.get(run_id).cloned().unwrap_or_default());
+        for signal in signals {
+            let seq = signal.with_untracked(|state| state.seq);
+            let news: Vec<&Recorded> = events.iter().filter(|event| event.seq > seq).collect();
+            match news.first() {
+                None => {}
+                Some(first) if first.seq == seq + 1 => {
+                    signal.update(|state| news.iter().for_each(|event| state.apply(event)))
+                }
+                Some(_) => self.request(Request::SubscribeRun {
+                    run_id: run_id.clone(),
+                    after: seq,
+                }),
+            }
+        }
+    }
+
+    /// Runs that are followed, with the last event that all who follow have seen.
+    fn followed_runs(self) -> Vec<(RunId, u32)> {
+        let oldest = |signals: &Vec<RwSignal<RunState>>| {
+            signals
+                .iter()
+                .map(|signal| signal.with_untracked(|state| state.seq))
+                .min()
+        };
+        self.followed.with_value(|followed| {
+            followed
+                .iter()
+                .map(|(id, signals)| (id.clone(), oldest(signals).unwrap_or(0)))
+                .collect()
+        })
     }
 }
