@@ -21,6 +21,8 @@ pub mod input;
 pub mod limits;
 pub mod plan;
 pub mod progress;
+#[cfg(test)]
+mod properties;
 pub mod retry;
 pub mod state;
 pub mod stream;

@@ -1,0 +1,214 @@
+//! What must hold after every turn, each as a function with a name.
+
+use std::sync::Arc;
+
+use crate::engine::command::{Effect, Turn};
+use crate::engine::event::{Decision, Event, Recorded};
+use crate::engine::plan::{Plan, Work};
+use crate::engine::progress;
+use crate::engine::state::{EdgeState, RunState, StepStatus};
+use crate::engine::workflow::JoinRule;
+
+pub(super) fn check_turn(plan: &Plan, before: &RunState, after: &RunState, turn: &Turn) {
+    invariant_ended_things_stay_as_they_ended(before, after);
+    invariant_whoever_waits_waits_for_a_named_thing(after);
+    invariant_effects_belong_to_events_of_the_turn(turn);
+    invariant_nothing_starts_after_a_cancel(before, turn);
+    invariant_no_more_in_flight_than_allowed(plan, after);
+    invariant_steps_start_after_their_predecessors_and_gates(plan, after, turn);
+    invariant_hundred_percent_means_ended(after);
+    assert_eq!(turn.wake_at, after.wake_at());
+}
+
+pub(super) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
+    invariant_the_log_is_numbered_without_gaps(log);
+    invariant_replaying_gives_the_same_state(plan, state, log);
+    invariant_each_gate_is_decided_once(log);
+    invariant_the_end_is_last(log);
+}
+
+fn invariant_ended_things_stay_as_they_ended(before: &RunState, after: &RunState) {
+    if before.end.is_some() {
+        assert_eq!(before, after, "an ended run changes no more");
+    }
+    for (earlier, later) in before.steps.iter().zip(&after.steps) {
+        if earlier.status.is_terminal() {
+            assert_eq!(earlier, later, "an ended step changes no more");
+        }
+    }
+}
+
+fn invariant_whoever_waits_waits_for_a_named_thing(state: &RunState) {
+    if state.end.is_some() {
+        assert!(
+            state.steps.iter().all(|step| step.status.is_terminal()),
+            "every step ends before its run"
+        );
+        return;
+    }
+    let named = state.steps.iter().any(|step| match step.status {
+        StepStatus::InProgress => step.running_attempt().is_some(),
+        StepStatus::Retrying => step
+            .attempts
+            .last()
+            .is_some_and(|attempt| attempt.retry_at.is_some()),
+        StepStatus::WaitingForApproval => step
+            .gate
+            .as_ref()
+            .is_some_and(|gate| gate.decided.is_none()),
+        StepStatus::OutcomeUnknown => step.unknown.is_some(),
+        StepStatus::Queued
+        | StepStatus::Pending
+        | StepStatus::Completed
+        | StepStatus::Failed
+        | StepStatus::Skipped
+        | StepStatus::Cancelled => false,
+    });
+    assert!(
+        named,
+        "the run waits for nothing that has a name: {state:#?}"
+    );
+    let queued = state
+        .steps
+        .iter()
+        .any(|step| step.status == StepStatus::Queued);
+    assert!(
+        !queued || state.in_flight() > 0,
+        "a queued step waits for one that runs"
+    );
+}
+
+fn invariant_effects_belong_to_events_of_the_turn(turn: &Turn) {
+    for effect in &turn.effects {
+        if let Effect::CallTool { step, attempt, .. } = effect {
+            let started = turn.events.iter().any(|event| {
+                matches!(event, Event::AttemptStarted { step: started, attempt: number, .. } if started == step && number == attempt)
+            });
+            assert!(
+                started,
+                "a tool is called only for an attempt that the log will know"
+            );
+        }
+    }
+    let started = turn
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::AttemptStarted { .. }))
+        .count();
+    let called = turn
+        .effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::CallTool { .. }))
+        .count();
+    assert_eq!(started, called, "every attempt in the log is made");
+}
+
+fn invariant_nothing_starts_after_a_cancel(before: &RunState, turn: &Turn) {
+    if before.cancelling.is_some() {
+        let starts = turn.events.iter().any(|event| {
+            matches!(
+                event,
+                Event::AttemptStarted { .. } | Event::GateOpened { .. } | Event::StepQueued { .. }
+            )
+        });
+        assert!(!starts, "a run that is being cancelled starts nothing");
+        let completed = turn.events.iter().any(|event| {
+            matches!(event, Event::RunFinished { state, .. } if *state != crate::engine::event::EndState::Cancelled)
+        });
+        assert!(!completed, "a cancelled run ends as cancelled");
+    }
+}
+
+fn invariant_no_more_in_flight_than_allowed(plan: &Plan, state: &RunState) {
+    assert!(state.in_flight() <= plan.max_in_flight as usize);
+}
+
+fn invariant_steps_start_after_their_predecessors_and_gates(
+    plan: &Plan,
+    state: &RunState,
+    turn: &Turn,
+) {
+    for event in &turn.events {
+        let (Event::AttemptStarted { step, .. } | Event::GateOpened { step, .. }) = event else {
+            continue;
+        };
+        let at = plan.outline.position(step).expect("a known step");
+        for &edge in plan.outline.incoming(at) {
+            let from = &state.steps[plan.outline.edges[edge].from];
+            assert_eq!(
+                state.edges[edge],
+                EdgeState::Taken,
+                "only the way that was taken leads on"
+            );
+            assert_eq!(
+                from.status,
+                StepStatus::Completed,
+                "a step with `all_success` follows successes"
+            );
+        }
+        if let Some(gate) = plan.steps[at].approved_by {
+            let decided = state.steps[gate]
+                .gate
+                .as_ref()
+                .and_then(|gate| gate.decided.as_ref());
+            assert!(
+                decided.is_some_and(|decided| decided.decision == Decision::Approve),
+                "nobody approved {step}"
+            );
+        }
+    }
+    for (at, step) in plan.steps.iter().enumerate() {
+        let Work::Join {
+            rule: JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess | JoinRule::AllSuccess,
+        } = step.work
+        else {
+            continue;
+        };
+        let open = plan
+            .outline
+            .incoming(at)
+            .iter()
+            .any(|&edge| state.edges[edge] == EdgeState::Open);
+        assert!(
+            !open || state.steps[at].status != StepStatus::Completed,
+            "a join that waits for all went on early"
+        );
+    }
+}
+
+fn invariant_hundred_percent_means_ended(state: &RunState) {
+    assert_eq!(progress::percent(state) == 100, state.end.is_some());
+}
+
+fn invariant_the_log_is_numbered_without_gaps(log: &[Recorded]) {
+    assert!(
+        log.iter()
+            .zip(1u32..)
+            .all(|(recorded, seq)| recorded.seq == seq)
+    );
+}
+
+fn invariant_replaying_gives_the_same_state(plan: &Plan, state: &RunState, log: &[Recorded]) {
+    let replayed = RunState::replay(Arc::clone(&plan.outline), log);
+    assert_eq!(&replayed, state);
+}
+
+fn invariant_each_gate_is_decided_once(log: &[Recorded]) {
+    let mut decided = std::collections::BTreeSet::new();
+    for recorded in log {
+        if let Event::GateDecided { gate, .. } = &recorded.event {
+            assert!(decided.insert(gate), "a gate was decided twice");
+        }
+    }
+}
+
+fn invariant_the_end_is_last(log: &[Recorded]) {
+    let ends = log
+        .iter()
+        .filter(|recorded| matches!(recorded.event, Event::RunFinished { .. }))
+        .count();
+    let last = log
+        .last()
+        .is_some_and(|recorded| matches!(recorded.event, Event::RunFinished { .. }));
+    assert_eq!(ends, usize::from(last));
+}
