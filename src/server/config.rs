@@ -33,7 +33,7 @@ pub enum Command {
 pub struct ServeConfig {
     /// Address and port to listen on
     ///
-    /// Only loopback addresses (127.0.0.1, [::1], localhost) are accepted until people can sign
+    /// Only loopback addresses (127.0.0.1, ::1, localhost) are accepted until people can sign
     /// in. Port 0 takes any free port and prints it.
     #[arg(
         long,

@@ -28,6 +28,7 @@ pub fn App() -> impl IntoView {
 fn Home() -> impl IntoView {
     let presses = RwSignal::new(0_u32);
     view! {
+        <Title text="Home" />
         <main>
             <h1>"Signalbox"</h1>
             <p>"A control room for workflows in which programs, machines and people take part."</p>
