@@ -3,6 +3,7 @@
 
 mod assets;
 pub mod config;
+mod encoding;
 mod guard;
 mod headers;
 mod health;
