@@ -29,8 +29,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
   baseURL: async ({ signalbox }, use) => use(signalbox.url),
   complaints: [
-    async ({ page }, use) => {
-      const complaints = collectComplaints(page);
+    async ({ page, javaScriptEnabled }, use) => {
+      const complaints = collectComplaints(page, javaScriptEnabled ?? true);
       await use(complaints);
       expect(complaints, "the browser complained").toEqual([]);
     },
@@ -39,10 +39,13 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 });
 
 /** Also reports violations of the Content-Security-Policy, which Chromium logs as errors. */
-export function collectComplaints(page: Page): string[] {
+export function collectComplaints(page: Page, scripted: boolean): string[] {
   const complaints: string[] = [];
   page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") {
+    const grave = message.type() === "error" || message.type() === "warning";
+    // Without scripting nothing uses the client that the page asked for in advance.
+    const unused = !scripted && message.text().includes("was preloaded using link preload");
+    if (grave && !unused) {
       complaints.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
     }
   });

@@ -1,6 +1,7 @@
 //! The client's files, which live inside the executable: found by path, sent in the smallest
 //! encoding the browser takes, cached for ever when the name carries a hash.
 
+use super::encoding::{Encoding, preferred};
 use crate::ui::shell::ClientFiles;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
@@ -116,58 +117,6 @@ fn style_source(_path: &str) -> Option<EmbeddedFile> {
     None
 }
 
-/// Encodings that the build prepared beside each file, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Brotli,
-    Gzip,
-}
-
-impl Encoding {
-    const ALL: [Self; 2] = [Self::Brotli, Self::Gzip];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Brotli => "br",
-            Self::Gzip => "gzip",
-        }
-    }
-
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Brotli => ".br",
-            Self::Gzip => ".gz",
-        }
-    }
-
-    fn variant_of(self, path: &str) -> String {
-        format!("{path}{}", self.suffix())
-    }
-}
-
-/// The prepared encodings that an `Accept-Encoding` value admits, the wished one first and the
-/// smaller one first among equals. The plain file remains as the last resort.
-fn preferred(accept_encoding: &str) -> Vec<Encoding> {
-    let weight_of = |name: &str| {
-        accept_encoding.split(',').find_map(|item| {
-            let mut parts = item.split(';').map(str::trim);
-            if !parts.next()?.eq_ignore_ascii_case(name) {
-                return None;
-            }
-            let weight = parts.find_map(|part| part.strip_prefix("q="));
-            Some(weight.map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0)))
-        })
-    };
-    let any_other = weight_of("*").unwrap_or(0.0);
-    let mut admitted: Vec<(Encoding, f32)> = Encoding::ALL
-        .into_iter()
-        .map(|encoding| (encoding, weight_of(encoding.name()).unwrap_or(any_other)))
-        .filter(|(_, weight)| *weight > 0.0)
-        .collect();
-    admitted.sort_by(|(_, left), (_, right)| right.total_cmp(left));
-    admitted.into_iter().map(|(encoding, _)| encoding).collect()
-}
-
 /// Differs between encodings, because a strong tag promises the same bytes.
 fn entity_tag(file: &EmbeddedFile, encoding: Option<Encoding>) -> String {
     let digest = file.metadata.sha256_hash();
@@ -229,26 +178,6 @@ fn body(file: EmbeddedFile) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Encoding::{Brotli, Gzip};
-
-    #[test]
-    fn the_smallest_admitted_encoding_is_chosen() {
-        let check = |accepted: &str, expected: &[Encoding]| {
-            assert_eq!(preferred(accepted), expected, "{accepted}");
-        };
-        check("gzip, deflate, br, zstd", &[Brotli, Gzip]);
-        check("gzip", &[Gzip]);
-        check("GZIP;q=0.5, Br;q=0.9", &[Brotli, Gzip]);
-        check("br;q=0.2, gzip;q=0.8", &[Gzip, Brotli]);
-        check("br;q=0, gzip", &[Gzip]);
-        check("*", &[Brotli, Gzip]);
-        check("*;q=0", &[]);
-        check("br;q=0, *", &[Gzip]);
-        check("br;q=nonsense", &[]);
-        check("identity", &[]);
-        check("brotli", &[]);
-        check("", &[]);
-    }
 
     #[test]
     fn only_hashed_names_are_kept_for_ever() {

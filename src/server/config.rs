@@ -21,19 +21,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Start the control room: web pages, API and the engine that carries the runs
+    ///
+    /// One process holds everything, and one file holds all state. Stop it with Ctrl-C or SIGTERM:
+    /// runs wait in the database and go on at the next start, as they do after a crash.
     Serve(ServeConfig),
 }
 
-/// Start the control room: web pages, API and the engine that carries the runs.
-///
-/// One process holds everything, and one file holds all state. Stop it with Ctrl-C or SIGTERM:
-/// runs wait in the database and go on at the next start, as they do after a crash.
+/// What `serve` may be told.
 #[derive(Debug, Clone, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct ServeConfig {
     /// Address and port to listen on
     ///
-    /// Only loopback addresses (127.0.0.1, [::1], localhost) are accepted until people can sign
+    /// Only loopback addresses (127.0.0.1, ::1, localhost) are accepted until people can sign
     /// in. Port 0 takes any free port and prints it.
     #[arg(
         long,
@@ -51,6 +51,8 @@ pub struct ServeConfig {
     #[arg(
         long,
         env = "SIGNALBOX_DATABASE",
+        // The help must not show a password that some database's URL may hold.
+        hide_env_values = true,
         value_name = "sqlite:PATH",
         default_value = "sqlite:./data/signalbox.db",
         value_parser = parse_database

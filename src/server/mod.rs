@@ -4,6 +4,7 @@
 mod assembly;
 mod assets;
 pub mod config;
+mod encoding;
 mod guard;
 mod headers;
 mod health;

@@ -5,6 +5,7 @@ use super::limits::{PROBLEM_BYTES_MAX, RESPONSE_START_MAX};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -97,7 +98,7 @@ pub async fn finish(mut request: Request, next: Next) -> Response {
     if is_problem(&response) {
         response = name_problem(response, id).await;
     } else if failed && for_program && !is_json(&response) {
-        response = name_problem(problem_from(response).await.into_response(), id).await;
+        response = name_problem(as_problem(response).await, id).await;
     }
     if let Ok(value) = HeaderValue::from_str(&id.0.to_string()) {
         response.headers_mut().insert(REQUEST_ID_HEADER, value);
@@ -154,25 +155,38 @@ fn content_type(response: &Response) -> &str {
         .unwrap_or_default()
 }
 
-/// Keeps an extractor's sentence about what is wrong with the input; a failure of ours stays silent.
-async fn problem_from(response: Response) -> Problem {
-    let problem = Problem::from_status(response.status());
-    let speaks =
-        response.status().is_client_error() && content_type(&response).starts_with("text/plain");
-    if !speaks {
-        return problem;
+/// Replaces the body and keeps the headers, which the inner layers have set. An extractor's sentence
+/// about what is wrong with the input is kept as well; a failure of ours stays silent.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let speaks = status.is_client_error() && content_type(&response).starts_with("text/plain");
+    let (parts, body) = response.into_parts();
+    let mut problem = Problem::from_status(status);
+    if speaks {
+        match to_bytes(body, PROBLEM_BYTES_MAX).await {
+            Ok(text) if !text.is_empty() => {
+                problem = problem.with_detail(String::from_utf8_lossy(&text));
+            }
+            Ok(_) | Err(_) => {}
+        }
     }
-    match to_bytes(response.into_body(), PROBLEM_BYTES_MAX).await {
-        Ok(bytes) if !bytes.is_empty() => problem.with_detail(String::from_utf8_lossy(&bytes)),
-        Ok(_) | Err(_) => problem,
-    }
+    with_body(parts, problem)
+}
+
+fn with_body(mut parts: Parts, problem: Problem) -> Response {
+    parts.headers.remove(CONTENT_LENGTH);
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    Response::from_parts(parts, problem.into_response().into_body())
 }
 
 async fn name_problem(response: Response, id: RequestId) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, PROBLEM_BYTES_MAX).await else {
         tracing::warn!(request_id = %id.0, "an error answer was too long to be passed on");
-        return Problem::from_status(parts.status).into_response();
+        let problem = Problem::from_status(parts.status);
+        return with_body(parts, problem);
     };
     let Ok(mut problem) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
         return Response::from_parts(parts, Body::from(bytes));

@@ -2,6 +2,7 @@
 
 use super::config::LogFormat;
 use super::problem::RequestId;
+use std::io::{self, IsTerminal};
 use tracing::Span;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -11,7 +12,8 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::try_new(filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     // A second call, as in tests, keeps the first log.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

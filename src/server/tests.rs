@@ -107,6 +107,14 @@ async fn programs_get_problems_from_every_layer() {
     let wrong_method = own(Request::delete("/api/v1/health")).body(Body::empty());
     let answer = send(wrong_method.expect("a request")).await;
     answer.is_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+    let no_text = own(Request::post("/api/v1/echo")).body(Body::from(vec![0xff]));
+    let answer = send(no_text.expect("a request")).await;
+    answer.is_problem(StatusCode::BAD_REQUEST, "bad_request");
+    assert!(
+        answer.json()["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("UTF-8"))
+    );
 }
 
 #[tokio::test]
@@ -174,6 +182,11 @@ impl Answer {
     fn is_problem(&self, status: StatusCode, code: &str) {
         assert_eq!(self.status, status);
         assert_eq!(self.header("content-type"), problem::PROBLEM_JSON);
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert!(
+            self.header("content-security-policy")
+                .starts_with("default-src 'none';")
+        );
         let problem = self.json();
         assert_eq!(problem["code"], code);
         assert_eq!(problem["status"], status.as_u16());

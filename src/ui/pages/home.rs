@@ -14,7 +14,7 @@ pub fn HomePage() -> impl IntoView {
     let live = Live::expect();
     let view = Resource::new(move || live.lists.get(), |_| home());
     view! {
-        <Title text="" />
+        <Title text="Home" />
         <h1>"Home"</h1>
         <Transition>
             {move || Suspend::new(async move {
