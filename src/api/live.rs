@@ -128,7 +128,7 @@ impl Connection {
         }
         if self.all_runs {
             self.send(&Message::Run {
-                summary: turn.summary.clone(),
+                summary: Box::new(turn.summary.clone()),
             })
             .await?;
         }
@@ -159,15 +159,13 @@ impl Connection {
         }
     }
 
-    /// The bus has dropped turns: the logs have them, and the lists are sent anew.
+    /// The bus has dropped turns: the logs have them, and the reader asks for its lists anew.
     async fn catch_up_all(&mut self) -> Result<(), axum::Error> {
         for run_id in self.runs.keys().cloned().collect::<Vec<_>>() {
             self.catch_up(&run_id).await?;
-            if self.all_runs
-                && let Ok(summary) = self.service.run_summary(&run_id).await
-            {
-                self.send(&Message::Run { summary }).await?;
-            }
+        }
+        if self.all_runs {
+            self.send(&Message::RunsMissed).await?;
         }
         Ok(())
     }

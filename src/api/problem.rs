@@ -1,6 +1,5 @@
 //! Errors as programs read them (RFC 9457): one mapping from what went wrong to status, code and sentence.
 
-use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,8 @@ use crate::driver::SubmitError;
 use crate::driver::service::ServiceError;
 use crate::engine::command::Rejection;
 use crate::store::StoreError;
+
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error answer. The server's outermost layer adds the `request_id`.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,8 +70,8 @@ impl IntoResponse for Problem {
         }
         (
             self.status,
-            [(CONTENT_TYPE, "application/problem+json")],
-            Json(body).0.to_string(),
+            [(CONTENT_TYPE, PROBLEM_JSON)],
+            body.to_string(),
         )
             .into_response()
     }

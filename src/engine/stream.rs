@@ -29,13 +29,15 @@ pub enum Message {
     /// Sent every few seconds: silence means that the connection is dead.
     Ping,
     Run {
-        summary: RunSummary,
+        summary: Box<RunSummary>,
     },
     /// In order, without gaps from the `after` that was asked for.
     Events {
         run_id: RunId,
         events: Vec<Recorded>,
     },
+    /// Summaries were left out because this reader was too slow: lists are to be read anew.
+    RunsMissed,
     /// A request that cannot be served; the connection stays.
     Refused {
         message: String,

@@ -4,7 +4,8 @@
 //! The name check defeats DNS rebinding, where a foreign page makes its own domain resolve to
 //! 127.0.0.1. The origin check defeats requests that a foreign page sends to us by our right name.
 
-use super::problem::{Problem, is_api_path};
+use super::problem::is_api_path;
+use crate::api::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
 use axum::http::uri::Authority;
@@ -68,12 +69,12 @@ pub async fn own_host_only(
     Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
         "foreign_host",
-        "This server answers only under its own loopback names.",
+        format!(
+            "This server answers only under its own loopback names. Use http://127.0.0.1:{port} or \
+             http://localhost:{port}; through an SSH tunnel, forward the same port: \
+             ssh -L {port}:127.0.0.1:{port}"
+        ),
     )
-    .with_detail(format!(
-        "Use http://127.0.0.1:{port} or http://localhost:{port}; through an SSH tunnel, \
-         forward the same port: ssh -L {port}:127.0.0.1:{port}"
-    ))
     .into_response()
 }
 

@@ -2,6 +2,7 @@
 //! and the `request_id` to quote. Causes are logged where they happen and never sent.
 
 use super::limits::{PROBLEM_BYTES_MAX, RESPONSE_START_MAX};
+use crate::api::problem::{PROBLEM_JSON, Problem};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -9,12 +10,10 @@ use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use std::any::Any;
 use uuid::Uuid;
 
-pub const PROBLEM_JSON: &str = "application/problem+json";
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names one request in its answer and in the log. Always our own: a name chosen by the caller
@@ -22,74 +21,37 @@ pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id"
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
 
-/// An error answer. The request id is added by [`finish`] when the answer leaves the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
-    #[serde(serialize_with = "status_number")]
-    pub status: StatusCode,
-    /// What a program branches on; never changes once released.
-    pub code: &'static str,
-    /// The same sentence for every problem of this code.
-    pub title: &'static str,
-    /// What is particular to this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
-impl Problem {
-    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail: None,
-        }
-    }
-
-    pub fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into()),
-            ..self
-        }
-    }
-
-    /// What is known when a layer answered with a status and nothing else.
-    fn from_status(status: StatusCode) -> Self {
-        let (code, title) = match status {
-            StatusCode::BAD_REQUEST => ("bad_request", "The request is malformed."),
-            StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
-            StatusCode::METHOD_NOT_ALLOWED => (
-                "method_not_allowed",
-                "This address does not answer to this method.",
-            ),
-            StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "The request body is too large."),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-                "unsupported_media_type",
-                "The body has a content type that is not read here.",
-            ),
-            StatusCode::UNPROCESSABLE_ENTITY => (
-                "invalid_body",
-                "The body is well-formed but does not have the expected shape.",
-            ),
-            other if other.is_server_error() => ("internal", "The server failed on this request."),
-            _ => ("request_refused", "The request was refused."),
-        };
-        Self::new(status, code, title)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = self.status;
-        // A struct of strings and a number always serialises.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response()
-    }
+/// What is known when a layer answered with a status and nothing else.
+fn from_status(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::BAD_REQUEST => ("bad_request", "The request is malformed."),
+        StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "This address does not answer to this method.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "The request body is too large."),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "unsupported_media_type",
+            "The body has a content type that is not read here.",
+        ),
+        StatusCode::UNPROCESSABLE_ENTITY => (
+            "invalid_body",
+            "The body is well-formed but does not have the expected shape.",
+        ),
+        other if other.is_server_error() => ("internal", "The server failed on this request."),
+        _ => ("request_refused", "The request was refused."),
+    };
+    Problem::new(status, code, detail)
 }
 
 /// The outermost layer: names the request, and sees to it that every problem carries that name and
 /// that programs get a problem where an inner layer answered with plain text or nothing.
 pub async fn finish(mut request: Request, next: Next) -> Response {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "decides nothing: it only names the request"
+    )]
     let id = RequestId(Uuid::now_v7());
     request.extensions_mut().insert(id);
     let for_program = is_api_path(request.uri().path());
@@ -127,12 +89,12 @@ pub fn from_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("a payload that is not text");
     tracing::error!(panic = message, "a request handler panicked");
-    Problem::from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
+    from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
 /// Answers every address under `/api` that no route has.
 pub async fn no_such_endpoint() -> Problem {
-    Problem::from_status(StatusCode::NOT_FOUND)
+    from_status(StatusCode::NOT_FOUND)
 }
 
 pub fn is_api_path(path: &str) -> bool {
@@ -161,11 +123,11 @@ async fn as_problem(response: Response) -> Response {
     let status = response.status();
     let speaks = status.is_client_error() && content_type(&response).starts_with("text/plain");
     let (parts, body) = response.into_parts();
-    let mut problem = Problem::from_status(status);
+    let mut problem = from_status(status);
     if speaks {
         match to_bytes(body, PROBLEM_BYTES_MAX).await {
             Ok(text) if !text.is_empty() => {
-                problem = problem.with_detail(String::from_utf8_lossy(&text));
+                problem.detail = String::from_utf8_lossy(&text).into_owned();
             }
             Ok(_) | Err(_) => {}
         }
@@ -185,7 +147,7 @@ async fn name_problem(response: Response, id: RequestId) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, PROBLEM_BYTES_MAX).await else {
         tracing::warn!(request_id = %id.0, "an error answer was too long to be passed on");
-        let problem = Problem::from_status(parts.status);
+        let problem = from_status(parts.status);
         return with_body(parts, problem);
     };
     let Ok(mut problem) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
@@ -195,11 +157,4 @@ async fn name_problem(response: Response, id: RequestId) -> Response {
     let named = serde_json::to_vec(&problem).unwrap_or_else(|_| bytes.to_vec());
     parts.headers.remove(CONTENT_LENGTH);
     Response::from_parts(parts, Body::from(named))
-}
-
-fn status_number<S: serde::Serializer>(
-    status: &StatusCode,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u16(status.as_u16())
 }

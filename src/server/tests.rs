@@ -181,7 +181,7 @@ impl Answer {
 
     fn is_problem(&self, status: StatusCode, code: &str) {
         assert_eq!(self.status, status);
-        assert_eq!(self.header("content-type"), problem::PROBLEM_JSON);
+        assert_eq!(self.header("content-type"), api::problem::PROBLEM_JSON);
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         assert!(
             self.header("content-security-policy")
@@ -196,11 +196,17 @@ impl Answer {
 
 /// The real routes, and beside them some that misbehave or need nothing.
 async fn send(request: Request<Body>) -> Answer {
-    let state = AppState::new(OWN_HOST.parse().expect("an address"));
+    let listening = OWN_HOST.parse().expect("an address");
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite:{}", folder.path().join("test.db").display());
+    let service = assembly::assemble(&database, listening)
+        .await
+        .expect("a service");
+    let state = AppState::new(listening, service.clone());
     let routes = Router::new()
         .nest(
             "/api/v1",
-            api(&state).route("/echo", post(async |body: String| body)),
+            api_routes(&state).route("/echo", post(async |body: String| body)),
         )
         .merge(pages::routes(&state))
         .route("/echo", post(async |body: String| body))

@@ -102,8 +102,7 @@ async fn talk(live: Live) -> bool {
                     alive = true;
                     live.connection.set(Connection::Live);
                     // What happened to the lists while nobody listened.
-                    live.lists
-                        .update(|version| *version = version.wrapping_add(1));
+                    live.refresh_lists();
                 }
                 if let Ok(message) = serde_json::from_str::<Message>(&text) {
                     live.receive(message);
@@ -195,7 +194,8 @@ impl Live {
     fn receive(self, message: Message) {
         match message {
             Message::Ping | Message::Refused { .. } => {}
-            Message::Run { summary } => self.receive_summary(summary),
+            Message::Run { summary } => self.receive_summary(*summary),
+            Message::RunsMissed => self.refresh_lists(),
             Message::Events { run_id, events } => self.receive_events(&run_id, &events),
         }
     }
@@ -205,15 +205,19 @@ impl Live {
         let known = self
             .summaries
             .with_untracked(|known| known.get(&summary.header.run_id).map(place));
-        let moved = known.map_or(true, |known| known != place(&summary))
+        let moved = known.is_none_or(|known| known != place(&summary))
             || summary.status != RunStatus::Running;
         self.summaries.update(|known| {
             known.insert(summary.header.run_id.clone(), summary);
         });
         if moved {
-            self.lists
-                .update(|version| *version = version.wrapping_add(1));
+            self.refresh_lists();
         }
+    }
+
+    fn refresh_lists(self) {
+        self.lists
+            .update(|version| *version = version.wrapping_add(1));
     }
 
     /// Each event once, in order. A gap is asked for again.

@@ -43,7 +43,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             </div>
             <Running step />
             {move || step.with(|step| reason(step, &outline))}
-            <Question viewer at step step_id=shape.id.to_string() />
+            <Question viewer step step_id=shape.id.to_string() />
             {move || step.with(details)}
         </li>
     }
@@ -104,10 +104,10 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
 
 /// What waits for a person here.
 #[component]
-fn Question(viewer: Viewer, at: usize, step: Memo<StepRun>, step_id: String) -> impl IntoView {
+fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoView {
     let waits = Memo::new(move |_| {
         step.with(|step| match step.status {
-            StepStatus::WaitingForApproval => step.gate.clone().map(Waits::Gate),
+            StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
             StepStatus::OutcomeUnknown => {
                 Some(Waits::Outcome(step.unknown.clone().unwrap_or_default()))
             }
@@ -121,7 +121,6 @@ fn Question(viewer: Viewer, at: usize, step: Memo<StepRun>, step_id: String) -> 
             | StepStatus::Cancelled => None,
         })
     });
-    let _ = at;
     move || {
         match waits.get()? {
         Waits::Gate(gate) => Some(
@@ -137,7 +136,7 @@ fn Question(viewer: Viewer, at: usize, step: Memo<StepRun>, step_id: String) -> 
 
 #[derive(Clone, PartialEq)]
 enum Waits {
-    Gate(Gate),
+    Gate(Box<Gate>),
     Outcome(String),
 }
 
