@@ -34,7 +34,7 @@ impl Server {
         Self {
             process,
             address,
-            client: Client::builder().no_proxy().build().expect("a client"),
+            client: client(),
             database,
             _folder: None,
         }
@@ -175,6 +175,13 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The tools choose their TLS themselves, so the crate sets no provider for the whole process.
+fn client() -> Client {
+    // Fails when another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().build().expect("a client")
 }
 
 pub async fn answer(response: Response) -> (StatusCode, Value) {
