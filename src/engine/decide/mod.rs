@@ -7,6 +7,9 @@ mod gate;
 mod scope;
 mod settle;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use super::command::{Command, Effect, Rejection, Turn};

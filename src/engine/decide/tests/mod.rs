@@ -1,0 +1,7 @@
+//! What the engine promises, one promise at a time. The random runs of `properties` look for what nobody thought of.
+
+mod attempts;
+mod branches;
+mod ends;
+mod gates;
+mod stage;
