@@ -4,7 +4,7 @@
 //! client of the same pages. The two are never enabled together.
 //!
 //! The rooms, in reading order; a room may use only rooms that stand before it here (and not all of those: the table
-//! is in `tests/integration/tidy.rs`, which fails on an arrow against it):
+//! is in `tests/integration/house.rs`, which fails on an arrow against it):
 //!
 //! - [`engine`]: what a workflow means and what happens to a run. Pure.
 //! - `store`: remembers. Rows, not rules.

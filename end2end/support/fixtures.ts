@@ -2,7 +2,7 @@
 // browser complains about anything.
 
 import { AxeBuilder } from "@axe-core/playwright";
-import { type Page, expect, test as base } from "@playwright/test";
+import { type Locator, type Page, expect, test as base } from "@playwright/test";
 import { Signalbox } from "./signalbox";
 
 export { expect } from "@playwright/test";
@@ -58,10 +58,43 @@ export async function hydrated(page: Page): Promise<void> {
   await expect(page.locator("html")).toHaveAttribute("data-hydrated", "");
 }
 
+/** Opens a page and waits for its client, where there is one. */
+export async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  if (isScripted()) await hydrated(page);
+}
+
+/** Waits until something is on the page. A page without scripting shows what is new when it is loaded again. */
+export async function until(page: Page, wanted: Locator): Promise<void> {
+  if (isScripted()) {
+    await expect(wanted).toBeVisible();
+    return;
+  }
+  await expect(async () => {
+    await page.reload();
+    await expect(wanted).toBeVisible({ timeout: 500 });
+  }).toPass();
+}
+
+function isScripted(): boolean {
+  return test.info().project.use.javaScriptEnabled ?? true;
+}
+
+/** Nothing of the page lies beyond its right edge. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const { needed, there } = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { needed: scrollWidth, there: clientWidth };
+  });
+  expect(needed, "the page is wider than the window").toBeLessThanOrEqual(there);
+}
+
 /** Runs axe on the page as it stands, in both themes. */
 export async function expectAccessible(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
+    // Colours fade from one theme to the other in no time at all, but only with the next frame.
+    await page.evaluate(() => new Promise(requestAnimationFrame));
     const { violations } = await new AxeBuilder({ page }).analyze();
     const found = violations.map(({ id, help, nodes }) => ({
       id,

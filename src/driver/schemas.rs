@@ -1,7 +1,8 @@
 //! Checks values against JSON Schemas: the input of tools and of runs. References to other documents are not
 //! followed, so a schema can neither read a file nor make a request.
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -58,7 +59,9 @@ impl Schemas {
 
 /// Everything in which the value differs from the schema, by field. An unreadable schema is a problem of its own.
 pub fn check_input(schema: &Value, input: &Value) -> Vec<FieldError> {
-    match jsonschema::validator_for(schema) {
+    // What a form asks for by format (an address, a date) must be one, whoever sends it.
+    let options = jsonschema::options().should_validate_formats(true);
+    match options.build(schema) {
         Ok(validator) => problems(&validator, input),
         Err(error) => vec![FieldError {
             field: String::new(),
@@ -75,8 +78,59 @@ fn problems(validator: &Validator, value: &Value) -> Vec<FieldError> {
             let path = error.instance_path().to_string();
             FieldError {
                 field: path.trim_start_matches('/').replace('/', "."),
-                message: error.to_string(),
+                message: sentence(&error),
             }
         })
         .collect()
+}
+
+fn sentence(error: &ValidationError) -> String {
+    let ValidationErrorKind::Format { format } = error.kind() else {
+        return error.to_string();
+    };
+    let expected = match format.as_str() {
+        "uri" => "a complete address, such as https://example.org/",
+        "email" => "an e-mail address",
+        "date" => "a date, such as 2026-02-28",
+        "date-time" => "a moment, such as 2026-02-28T09:30:00Z",
+        other => return format!("{} is not of the format `{other}`", error.instance()),
+    };
+    format!("{} is not {expected}", error.instance())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_input;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_of_the_asked_format_is_refused_with_an_example() {
+        let schema = json!({ "properties": {
+            "endpoints": { "type": "array", "items": { "type": "string", "format": "uri" } },
+            "day": { "type": "string", "format": "date" },
+        } });
+        assert_eq!(
+            check_input(
+                &schema,
+                &json!({ "endpoints": ["https://example.org"], "day": "2026-02-28" })
+            ),
+            []
+        );
+        let problems = check_input(
+            &schema,
+            &json!({ "endpoints": ["http://a", "not an address"], "day": "2026-02-30" }),
+        );
+        let told: Vec<(&str, &str)> = problems
+            .iter()
+            .map(|problem| (problem.field.as_str(), problem.message.as_str()))
+            .collect();
+        assert!(
+            told.contains(&(
+                "endpoints.1",
+                "\"not an address\" is not a complete address, such as https://example.org/"
+            )),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
 }

@@ -122,9 +122,12 @@ impl Expression {
             .program
             .execute(&context)
             .map_err(|error| format!("`{}` failed: {error}", self.source))?;
-        result
+        let mut value = result
             .json()
-            .map_err(|_| format!("`{}` gives a value that JSON cannot hold", self.source))
+            .map_err(|_| format!("`{}` gives a value that JSON cannot hold", self.source))?;
+        // The library's maps have no order; a log must read the same on every replay.
+        value.sort_all_objects();
+        Ok(value)
     }
 
     /// As `evaluate`, for conditions: anything but true or false is an error, never a guess.

@@ -105,9 +105,9 @@ pub fn derive_uuid(now: Timestamp, entropy: u64, purpose: &str) -> String {
 
 /// SHA-256 of a JSON value in canonical form (object keys sorted, no spaces), as lower-case hex.
 pub fn content_hash(value: &serde_json::Value) -> String {
-    // serde_json's map is a BTreeMap here, so its text is already canonical.
-    let text = value.to_string();
-    hex(&Sha256::digest(text.as_bytes()))
+    let mut canonical = value.clone();
+    canonical.sort_all_objects();
+    hex(&Sha256::digest(canonical.to_string().as_bytes()))
 }
 
 fn hex(bytes: &[u8]) -> String {

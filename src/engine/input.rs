@@ -58,7 +58,7 @@ pub struct FieldError {
     pub message: String,
 }
 
-/// The fields for a schema, in the order of `required`, then by name.
+/// The fields for a schema, in the order in which it names them.
 pub fn fields(schema: Option<&Value>) -> Vec<Field> {
     let properties = schema
         .and_then(|schema| schema.get("properties"))
@@ -70,18 +70,11 @@ pub fn fields(schema: Option<&Value>) -> Vec<Field> {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let mut fields: Vec<Field> = properties
+    properties
         .into_iter()
         .flatten()
         .map(|(name, schema)| field(name, schema, required.contains(&name.as_str())))
-        .collect();
-    fields.sort_by_key(|field| {
-        required
-            .iter()
-            .position(|name| *name == field.name)
-            .unwrap_or(usize::MAX)
-    });
-    fields
+        .collect()
 }
 
 fn field(name: &str, schema: &Value, required: bool) -> Field {
@@ -283,7 +276,7 @@ mod tests {
                 .iter()
                 .map(|field| field.name.as_str())
                 .collect::<Vec<_>>(),
-            ["endpoints", "mode", "limit", "strict"]
+            ["mode", "endpoints", "limit", "strict"]
         );
         let input = parse(
             &fields,
@@ -311,8 +304,8 @@ mod tests {
         assert_eq!(
             messages,
             [
-                "Endpoints is needed.",
                 "mode must be one of fast, deep.",
+                "Endpoints is needed.",
                 "limit must be a whole number."
             ]
         );

@@ -16,6 +16,8 @@ pub mod diagnostic;
 pub mod event;
 pub mod expression;
 pub mod failure;
+#[cfg(test)]
+mod golden;
 pub mod ids;
 pub mod input;
 pub mod limits;

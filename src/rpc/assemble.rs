@@ -3,8 +3,8 @@
 use super::error::PageError;
 use super::markdown;
 use super::views::{
-    ApprovalsView, ArtifactView, GateCard, HomeView, RunStats, RunView, RunsView, WorkflowCard,
-    WorkflowView,
+    ApprovalsView, ArtifactCard, ArtifactView, GateCard, HomeView, RunStats, RunView, RunsView,
+    WorkflowCard, WorkflowView,
 };
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
@@ -148,6 +148,14 @@ pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, Pa
         artifacts: service.store().artifacts_of(run_id).await?,
         now: service.now(),
     })
+}
+
+pub(super) async fn run_files(
+    service: &Service,
+    run_id: &RunId,
+) -> Result<Vec<ArtifactCard>, PageError> {
+    service.run_summary(run_id).await?;
+    Ok(service.store().artifacts_of(run_id).await?)
 }
 
 pub(super) async fn active_run(service: &Service) -> Result<Option<RunView>, PageError> {

@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::error::PageError;
 use super::views::{
-    ApprovalsView, ArtifactView, HomeView, RunView, RunsView, WorkflowCard, WorkflowView,
+    ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView, WorkflowCard,
+    WorkflowView,
 };
 
 #[server(prefix = "/rpc", endpoint = "home")]
@@ -31,6 +32,12 @@ pub async fn runs(status: String, cursor: Option<String>) -> Result<RunsView, Pa
 #[server(prefix = "/rpc", endpoint = "run")]
 pub async fn run(run_id: String) -> Result<RunView, PageError> {
     super::respond(super::assemble::run(&super::service()?, &run_id.as_str().into()).await)
+}
+
+/// The files that a run has left so far.
+#[server(prefix = "/rpc", endpoint = "run_files")]
+pub async fn run_files(run_id: String) -> Result<Vec<ArtifactCard>, PageError> {
+    super::respond(super::assemble::run_files(&super::service()?, &run_id.as_str().into()).await)
 }
 
 /// The run that the task-list panel shows: one that waits for a person, else the newest that runs.

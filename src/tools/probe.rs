@@ -143,10 +143,12 @@ fn verdict(kind: Kind, results: Vec<Value>, require: Require) -> ToolOutcome {
         .iter()
         .filter_map(|row| {
             let error = row["error"].as_str()?;
-            Some(format!(
-                "{} ({error})",
-                row[kind.key].as_str().unwrap_or_default()
-            ))
+            let target = row[kind.key].as_str().unwrap_or_default();
+            Some(if error.contains(target) {
+                error.to_owned()
+            } else {
+                format!("{target} ({error})")
+            })
         })
         .collect();
     let (up, down) = (total - faults.len(), faults.len());
@@ -168,8 +170,9 @@ fn verdict(kind: Kind, results: Vec<Value>, require: Require) -> ToolOutcome {
     if down > NAMED_MAX {
         named.push_str(&format!("; and {} more", down - NAMED_MAX));
     }
+    let stop = if named.ends_with(['.', '?']) { "" } else { "." };
     let message = format!(
-        "{down} of {total} {} {}: {named}.",
+        "{down} of {total} {} {}: {named}{stop}",
         kind.targets, kind.fault
     );
     ToolOutcome::Failed(StepError::new(kind.code, message).with_data(output))

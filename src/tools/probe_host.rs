@@ -201,10 +201,10 @@ fn output_schema() -> Value {
             "total_bytes": bytes("Total, bytes"),
             "used_bytes": {
                 "title": "Used, bytes",
-                "description": "All that ordinary programs can no longer fill, reserved blocks included.",
+                "description": "What files take up; blocks kept for the administrator are neither used nor free.",
                 "type": "integer", "minimum": 0,
             },
-            "used_percent": share("Used, percent"),
+            "used_percent": share("Used of what programs may fill, percent"),
         }),
     );
     let cpu = json!({
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(
             fields,
             [
-                "cpu", "disks", "hostname", "memory", "os", "swap", "uptime_s"
+                "hostname", "os", "uptime_s", "cpu", "memory", "swap", "disks"
             ]
         );
     }

@@ -190,7 +190,7 @@ async fn a_cancelled_run_stays_cancelled_and_the_late_answer_changes_nothing() {
         (&ended["reason"], &ended["message"]),
         (
             &json!("cancelled_by_user"),
-            &json!("cancelled by local: wrong host")
+            &json!("Cancelled by local: “wrong host”")
         )
     );
     tokio::time::sleep(std::time::Duration::from_millis(1_800)).await;

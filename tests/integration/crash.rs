@@ -34,9 +34,11 @@ async fn killed_ten_times_a_run_goes_on_and_finished_steps_are_not_repeated() {
     let (mut server, stub) = (Server::start().await, Stub::start().await);
     let slug = server.create(workflow(&stub)).await;
     let run = server.start_run(&slug, json!({})).await;
-    for round in 0..10u64 {
-        // Spread over a run of some 700 ms, at moments that fall differently into each step.
-        tokio::time::sleep(Duration::from_millis(37 + round * 13 % 71)).await;
+    for round in 0..10 {
+        // Into any moment of one to three steps; printed, so that a failure says when the blow fell.
+        let pause = Duration::from_micros(chance(5_000..95_000));
+        println!("kill {round} after {pause:?}");
+        tokio::time::sleep(pause).await;
         let finished = finished_steps(&server, &run).await;
         let calls: Vec<usize> = finished.iter().map(|id| stub.calls(id)).collect();
         server.kill_and_restart().await;
@@ -80,6 +82,15 @@ async fn killed_ten_times_a_run_goes_on_and_finished_steps_are_not_repeated() {
             "one key for all attempts of {id}"
         );
     }
+}
+
+/// Which moments are hit must differ from run to run: nobody knows beforehand which of them hurts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the moments are meant to be random"
+)]
+fn chance(range: std::ops::Range<u64>) -> u64 {
+    rand::RngExt::random_range(&mut rand::rng(), range)
 }
 
 async fn finished_steps(server: &Server, run: &str) -> Vec<String> {

@@ -67,7 +67,7 @@ impl Deciding<'_> {
         self.finish_with(
             EndState::Failed,
             Some(EndReason::Timeout),
-            Some(format!("not finished within {took_ms} ms")),
+            Some(format!("The run was not finished within {took_ms} ms.")),
         );
     }
 
@@ -77,7 +77,7 @@ impl Deciding<'_> {
             "timeout" | "gate_expired" => EndReason::Timeout,
             _ => EndReason::Error,
         };
-        let message = format!("{}: {}", self.name_of(step), error.message);
+        let message = format!("“{}”: {}", self.name_of(step), error.message);
         if self.state.cancelling.is_some() {
             // The cancel came first; the run ends as cancelled when its last tool has stopped.
             return;
@@ -116,11 +116,11 @@ impl Deciding<'_> {
     pub(super) fn finish(&mut self, state: EndState) {
         let (reason, message) = match (&state, &self.state.cancelling) {
             (EndState::Cancelled, Some(cancelling)) => {
-                let by = format!("cancelled by {}", cancelling.actor);
+                let by = format!("Cancelled by {}", cancelling.actor);
                 let message = if cancelling.comment.is_empty() {
                     by
                 } else {
-                    format!("{by}: {}", cancelling.comment)
+                    format!("{by}: “{}”", cancelling.comment)
                 };
                 (Some(EndReason::CancelledByUser), Some(message))
             }

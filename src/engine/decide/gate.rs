@@ -153,9 +153,9 @@ impl Deciding<'_> {
             }
             Decision::Reject => {
                 let message = if comment.is_empty() {
-                    format!("{actor} rejected it")
+                    format!("rejected by {actor}")
                 } else {
-                    format!("{actor} rejected it: {comment}")
+                    format!("rejected by {actor}: “{comment}”")
                 };
                 self.fail(step, StepError::new("rejected", message).with_data(output));
             }

@@ -45,9 +45,24 @@ pub fn disks() -> Vec<DiskState> {
             path: disk.mount_point().to_string_lossy().into_owned(),
             file_system: disk.file_system().to_string_lossy().into_owned(),
             total_bytes: disk.total_space(),
+            used_bytes: used_bytes(disk),
             free_bytes: disk.available_space(),
         });
     real_disks(mounts)
+}
+
+/// What files take up. Blocks kept for the administrator are neither used nor free, as with `df`.
+#[cfg(unix)]
+fn used_bytes(disk: &sysinfo::Disk) -> u64 {
+    match rustix::fs::statvfs(disk.mount_point()) {
+        Ok(stat) => (stat.f_blocks.saturating_sub(stat.f_bfree)).saturating_mul(stat.f_frsize),
+        Err(_) => disk.total_space().saturating_sub(disk.available_space()),
+    }
+}
+
+#[cfg(not(unix))]
+fn used_bytes(disk: &sysinfo::Disk) -> u64 {
+    disk.total_space().saturating_sub(disk.available_space())
 }
 
 struct Mount {
@@ -55,6 +70,8 @@ struct Mount {
     path: String,
     file_system: String,
     total_bytes: u64,
+    used_bytes: u64,
+    /// What ordinary programs can still fill.
     free_bytes: u64,
 }
 
@@ -90,13 +107,12 @@ fn real_disks(mounts: impl Iterator<Item = Mount>) -> Vec<DiskState> {
 }
 
 fn state(mount: Mount) -> DiskState {
-    let used_bytes = mount.total_bytes.saturating_sub(mount.free_bytes);
     DiskState {
-        used_percent: percent(used_bytes, mount.total_bytes),
+        used_percent: percent(mount.used_bytes, mount.used_bytes + mount.free_bytes),
         mount: mount.path,
         file_system: mount.file_system,
         total_bytes: mount.total_bytes,
-        used_bytes,
+        used_bytes: mount.used_bytes,
     }
 }
 
@@ -110,6 +126,7 @@ mod tests {
             path: (*path).to_owned(),
             file_system: (*file_system).to_owned(),
             total_bytes: 1000,
+            used_bytes: 700,
             free_bytes: 250,
         });
         let found: Vec<String> = real_disks(mounts)
@@ -146,15 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn used_is_what_can_no_longer_be_filled() {
+    fn the_share_is_of_what_ordinary_programs_may_fill() {
         let mount = Mount {
             device: "/dev/sda".into(),
             path: "/".into(),
             file_system: "ext4".into(),
             total_bytes: 1000,
-            free_bytes: 333,
+            used_bytes: 600,
+            free_bytes: 300,
         };
         let disk = state(mount);
-        assert_eq!((disk.used_bytes, disk.used_percent), (667, 66.7));
+        assert_eq!((disk.used_bytes, disk.used_percent), (600, 66.7));
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::markdown::bytes;
 use crate::engine::failure::StepError;
+use crate::engine::time::Timestamp;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -14,8 +15,8 @@ struct Health {
     host: Option<Host>,
     endpoints: Option<Endpoints>,
     thresholds: Option<Thresholds>,
-    checked_at: Option<String>,
     approved_by: Option<String>,
+    approved_at: Option<Timestamp>,
     comment: Option<String>,
 }
 
@@ -178,8 +179,8 @@ impl Health {
             ("Host", host.and_then(|host| host.hostname.clone())),
             ("System", host.and_then(|host| host.os.clone())),
             ("Up for", host.and_then(|host| host.uptime_s).map(duration)),
-            ("Checked", self.checked_at.clone()),
             ("Approved by", self.approved_by.clone()),
+            ("Approved at", self.approved_at.map(minute)),
         ];
         let known = facts
             .into_iter()
@@ -297,6 +298,15 @@ fn row(what: &str, measured: String, limit: Option<String>, over: bool) -> Value
 
 fn is_over(measured: f64, limit: Option<f64>) -> bool {
     limit.is_some_and(|limit| measured > limit)
+}
+
+/// `2026-11-21 06:32 UTC`
+fn minute(moment: Timestamp) -> String {
+    let text = moment.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
 }
 
 fn duration(seconds: u64) -> String {

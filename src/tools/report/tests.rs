@@ -27,7 +27,7 @@ fn health() -> Value {
             "up": 1, "down": 1, "total": 2, "error": { "code": "endpoint_down", "message": "1 of 2 …" },
         },
         "thresholds": { "disk_max_percent": 90, "load_max_per_cpu": 1.5, "memory_max_percent": 95 },
-        "checked_at": "2026-03-01T09:30:00Z", "approved_by": "Mia", "comment": "Clean up on Monday.",
+        "approved_by": "Mia", "approved_at": "2026-03-01T09:30:00Z", "comment": "Clean up on Monday.",
     })
 }
 
@@ -62,8 +62,8 @@ async fn the_health_report_says_the_verdict_first_and_then_every_table() {
 - Host: box-1
 - System: Linux (Debian 13)
 - Up for: 3 d 4 h
-- Checked: 2026-03-01T09:30:00Z
 - Approved by: Mia
+- Approved at: 2026-03-01 09:30 UTC
 
 > Clean up on Monday.
 

@@ -58,7 +58,9 @@ pub fn GateForm(
                     <button class="button button-reject" name="decision" value="reject" disabled=move || decide.pending().get()>
                         "Reject"
                     </button>
-                    <span class="muted hash">"Shown as " <code>{short_hash}</code></span>
+                    <span class="muted hash" title="Your answer is kept together with exactly what is shown here; this is its fingerprint.">
+                        "Fingerprint " <code>{short_hash}</code>
+                    </span>
                 </div>
             </ActionForm>
         </div>

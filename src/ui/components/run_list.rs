@@ -6,6 +6,7 @@ use super::{Bar, Elapsed, Moment, RunBadge};
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::ui::live::Live;
+use crate::ui::theme;
 
 #[component]
 pub fn RunList(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
@@ -23,12 +24,13 @@ fn RunRow(run: RunSummary, now: Timestamp) -> impl IntoView {
     let name = run.header.workflow_name.clone();
     let created_at = run.header.created_at;
     let run = Memo::new(move |_| live.newest(&run));
+    let look = Memo::new(move |_| theme::of_run(run.with(|run| run.status)));
     let percent = Signal::derive(move || run.with(|run| run.percent));
     let since = Signal::derive(move || run.with(|run| run.started_at));
     let until = Signal::derive(move || run.with(|run| run.finished_at));
     let detail = move || run.with(|run| run.message.clone().or_else(|| run.current.clone()));
     view! {
-        <a class="run-row" href=href>
+        <a class=move || format!("run-row is-{}", look.get().class) href=href>
             <span class="run-row-name">{name.clone()}</span>
             {move || view! { <RunBadge status=run.with(|run| run.status) /> }}
             <span class="run-row-detail">{detail}</span>

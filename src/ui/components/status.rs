@@ -35,7 +35,7 @@ fn Badge(look: Look, #[prop(optional_no_strip)] note: Option<String>) -> impl In
     view! {
         <span class=format!("badge status-{}", look.class)>
             <StatusIcon look />
-            <span>{look.word}{note.map(|note| format!(", {note}"))}</span>
+            <span>{look.word}{note.filter(|note| !note.is_empty()).map(|note| format!(", {note}"))}</span>
         </span>
     }
 }

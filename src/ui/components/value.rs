@@ -55,6 +55,15 @@ fn list(items: Vec<Value>, depth: usize) -> AnyView {
     view! { <ul class="values">{items}</ul> }.into_any()
 }
 
+/// What names the record comes first and prose last; between them the order stays.
+fn column_place(name: &str) -> u8 {
+    match name {
+        "name" | "what" | "title" | "id" | "url" | "host" | "mount" | "endpoint" => 0,
+        "detail" | "error" | "message" | "comment" | "description" | "reason" => 2,
+        _ => 1,
+    }
+}
+
 fn table(items: Vec<Value>) -> AnyView {
     let mut columns: Vec<String> = Vec::new();
     for name in items
@@ -66,6 +75,7 @@ fn table(items: Vec<Value>) -> AnyView {
             columns.push(name.clone());
         }
     }
+    columns.sort_by_key(|name| column_place(name));
     let hidden = items.len().saturating_sub(ROWS_MAX);
     let head: Vec<_> = columns
         .iter()

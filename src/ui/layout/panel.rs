@@ -1,6 +1,7 @@
 //! The task list at the right: the active run on every page, and only while there is one.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 use std::sync::Arc;
 
 use crate::engine::progress;
@@ -35,13 +36,23 @@ fn ActiveRun(run: RunView) -> impl IntoView {
     let state = RwSignal::new(RunState::replay(Arc::new(outline), &events));
     Live::expect().follow(summary.header.run_id.clone(), state);
     let href = format!("/runs/{}", summary.header.run_id);
+    // Where there is little room, the run's own page says it all.
+    let path = use_location().pathname;
+    let own_page = href.clone();
+    let class = move || {
+        if path.get() == own_page {
+            "panel panel-own-page"
+        } else {
+            "panel"
+        }
+    };
     let percent = Signal::derive(move || state.with(progress::percent));
     let status = Memo::new(move |_| state.with(RunState::status));
     let steps: Vec<_> = (0..state.with_untracked(|state| state.steps.len()))
         .map(|at| view! { <PanelStep state at /> })
         .collect();
     view! {
-        <aside class="panel" aria-label="Active run">
+        <aside class=class aria-label="Active run">
             <a class="panel-title" href=href>{summary.header.workflow_name}</a>
             {move || view! { <RunBadge status=status.get() /> }}
             <Bar percent label="Progress of the active run" />

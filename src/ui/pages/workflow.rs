@@ -51,7 +51,7 @@ fn show(view: Result<WorkflowView, PageError>, refused: RefusedStart) -> AnyView
         .map(|(at, step)| {
             let labels: Vec<_> = branch_labels(&outline, at).into_iter().map(|label| view! { <span class="tag">{label}</span> }).collect();
             let what = step.tool.clone().unwrap_or_else(|| step.kind.as_str().replace('_', " "));
-            view! { <li><span>{step.name.clone()}</span> {labels} <code class="muted">{what}</code></li> }
+            view! { <li><span>{step.name.clone()}</span> " " {labels} <code class="muted">{what}</code></li> }
         })
         .collect();
     view! {

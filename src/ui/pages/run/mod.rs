@@ -4,20 +4,22 @@ mod acts;
 mod step;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use leptos_meta::Title;
 use std::sync::Arc;
 
 use super::param;
 use crate::engine::progress;
-use crate::engine::state::{RunState, RunStatus};
+use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::engine::time::Timestamp;
 use crate::rpc::actions::{CancelRun, DecideGate, ResolveOutcome};
 use crate::rpc::error::PageError;
-use crate::rpc::pages::run;
+use crate::rpc::pages::{run, run_files};
 use crate::rpc::views::{ArtifactCard, RunView};
-use crate::ui::components::{Bar, Elapsed, Failure, Moment, RunBadge};
+use crate::ui::components::{Bar, Elapsed, Failure, Moment, RunBadge, StatusIcon};
 use crate::ui::format;
 use crate::ui::live::Live;
+use crate::ui::theme;
 use acts::CancelForm;
 use step::StepRow;
 
@@ -35,16 +37,7 @@ struct Viewer {
 #[component]
 pub fn RunPage() -> impl IntoView {
     let id = param("id");
-    // Fetched again when the run has ended, for the files that it left.
-    let live = Live::expect();
-    let ended = Memo::new(move |_| {
-        let id = id.get();
-        live.summaries.with(|runs| {
-            runs.get(id.as_str())
-                .is_some_and(|run| run.status.is_terminal())
-        })
-    });
-    let view = Resource::new(move || (id.get(), ended.get()), |(id, _)| run(id));
+    let view = Resource::new(move || id.get(), run);
     // Out here, so that an answer to a form is still there when the page is drawn anew.
     let (decide, resolve, cancel) = (
         ServerAction::new(),
@@ -98,7 +91,8 @@ fn show(
             <CancelForm viewer cancel />
         </div>
         <Result viewer />
-        <Artifacts run_id=header.run_id.to_string() artifacts />
+        <WaitingHere viewer />
+        <Artifacts viewer artifacts />
         <section aria-labelledby="steps-title">
             <h2 id="steps-title">"Steps"</h2>
             <ol class="steps">{steps}</ol>
@@ -121,7 +115,9 @@ fn Head(viewer: Viewer) -> impl IntoView {
         <div class="run-status">
             // The one place that is read out when it changes.
             <div role="status" aria-atomic="true">{move || view! { <RunBadge status=status.get() /> }}</div>
-            <Bar percent label="Progress of the run" class="bar-large" />
+            <div class=move || format!("bar-of-run is-{}", theme::of_run(status.get()).class)>
+                <Bar percent label="Progress of the run" class="bar-large" />
+            </div>
         </div>
         <p class="muted">
             {format!("Started by {started_by}")} {started_at.map(|at| view! { " · " <Moment at /> })}
@@ -165,23 +161,82 @@ fn Result(viewer: Viewer) -> impl IntoView {
     }
 }
 
+/// The way to what waits for a person, which may be far down the page.
 #[component]
-fn Artifacts(run_id: String, artifacts: Vec<ArtifactCard>) -> impl IntoView {
-    (!artifacts.is_empty()).then(|| {
+fn WaitingHere(viewer: Viewer) -> impl IntoView {
+    let steps = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let waits = |status| {
+                matches!(
+                    status,
+                    StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown
+                )
+            };
+            let shapes = state.outline.steps.iter().zip(&state.steps);
+            shapes
+                .filter(|(_, step)| waits(step.status))
+                .map(|(shape, step)| (shape.id.clone(), shape.name.clone(), step.status))
+                .collect::<Vec<_>>()
+        })
+    });
+    move || {
+        let rows: Vec<_> = steps
+            .get()
+            .into_iter()
+            .map(|(id, name, status)| {
+                view! {
+                    <a class="waiting-row" href=format!("#step-{id}")>
+                        <StatusIcon look=theme::of_step(status) />
+                        <span class="waiting-title">{name}</span>
+                        <span>"Look and answer"</span>
+                    </a>
+                }
+            })
+            .collect();
+        (!rows.is_empty()).then(|| view! { <div class="waiting-for-you">{rows}</div> })
+    }
+}
+
+#[component]
+fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
+    let files = RwSignal::new(artifacts);
+    let run_id = viewer.run_id.get_value();
+    fetch_at_the_end(viewer, files);
+    move || {
+        let artifacts = files.get();
+        if artifacts.is_empty() {
+            return None;
+        }
         let rows: Vec<_> = artifacts
             .into_iter()
             .map(|file| {
                 let href = format!("/runs/{run_id}/artifacts/{}", file.id);
-                view! { <li><a href=href>{file.name}</a> <span class="muted">{format::bytes(file.bytes)}</span></li> }
+                view! { <li><a href=href>{file.name}</a> " " <span class="muted">{format::bytes(file.bytes)}</span></li> }
             })
             .collect();
-        view! {
+        Some(view! {
             <section class="artifacts" aria-labelledby="files-title">
                 <h2 id="files-title">"Files"</h2>
                 <ul>{rows}</ul>
             </section>
+        })
+    }
+}
+
+/// Files are not told of in the log: a page that was open while the run ended asks for them.
+fn fetch_at_the_end(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
+    Effect::new(move |was_over: Option<bool>| {
+        let is_over = viewer.state.with(|state| state.end.is_some());
+        if is_over && was_over == Some(false) {
+            let run_id = viewer.run_id.get_value();
+            spawn_local(async move {
+                if let Ok(found) = run_files(run_id).await {
+                    let _ = files.try_set(found);
+                }
+            });
         }
-    })
+        is_over
+    });
 }
 
 /// The input, for those who want to know.

@@ -1,13 +1,16 @@
 //! One step of the run: how it stands, why, what went in and what came out.
 
 use leptos::prelude::*;
+use serde_json::Value;
 use std::sync::Arc;
 
 use super::Viewer;
 use super::acts::OutcomeForm;
 use crate::engine::failure::StepError;
 use crate::engine::plan::Outline;
-use crate::engine::state::{Attempt, AttemptOutcome, Gate, StepRun, StepStatus};
+use crate::engine::state::{
+    Attempt, AttemptOutcome, EdgeState, Gate, RunState, StepRun, StepStatus,
+};
 use crate::ui::components::{Bar, Elapsed, GateForm, Moment, StepBadge, ValueView, branch_labels};
 use crate::ui::format;
 use crate::ui::theme;
@@ -19,6 +22,8 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
         .with_untracked(|state| Arc::clone(&state.outline));
     let step = Memo::new(move |_| viewer.state.with(|state| state.steps[at].clone()));
     let shape = outline.steps[at].clone();
+    let name = shape.name.clone();
+    let goes_on = Memo::new(move |_| viewer.state.with(|state| goes_on_after_failure(state, at)));
     let labels: Vec<_> = branch_labels(&outline, at)
         .into_iter()
         .map(|label| view! { <span class="tag">{label}</span> })
@@ -30,7 +35,10 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
     let look = Memo::new(move |_| theme::of_step(step.with(|step| step.status)));
     let max_attempts = shape.max_attempts;
     let note = move || step.with(|step| attempt_note(step, max_attempts));
-    let since = Signal::derive(move || step.with(|step| step.started_at));
+    // What is decided on the spot takes no time worth telling.
+    let takes_time = |step: &StepRun| !step.attempts.is_empty() || step.gate.is_some();
+    let since =
+        Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
     view! {
         <li class=move || format!("step is-{}", look.get().class) id=format!("step-{}", shape.id)>
@@ -43,8 +51,10 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             </div>
             <Running step />
             {move || step.with(|step| reason(step, &outline))}
+            {move || goes_on.get().then(|| view! { <p class="muted step-goes-on">"The run goes on with what is known."</p> })}
             <Question viewer step step_id=shape.id.to_string() />
-            {move || step.with(details)}
+            {move || step.with(decision)}
+            <Details step name />
         </li>
     }
 }
@@ -69,6 +79,12 @@ fn attempt_note(step: &StepRun, max_attempts: u32) -> Option<String> {
     }
 }
 
+/// It failed, and its workflow says that the run continues all the same.
+fn goes_on_after_failure(state: &RunState, at: usize) -> bool {
+    let way = |&edge: &usize| state.edges[edge] == EdgeState::Taken;
+    state.steps[at].status == StepStatus::Failed && state.outline.outgoing(at).iter().any(way)
+}
+
 /// The bar, while a tool works.
 #[component]
 fn Running(step: Memo<StepRun>) -> impl IntoView {
@@ -89,6 +105,14 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
         return Some(
             view! { <p class="muted">{format::skip_reason(skipped, outline)}</p> }.into_any(),
         );
+    }
+    if step
+        .gate
+        .as_ref()
+        .is_some_and(|gate| gate.decided.is_some())
+    {
+        // Said below, with the comment.
+        return None;
     }
     let StepError { code, message, .. } = step.error.clone()?;
     let next = step
@@ -140,29 +164,61 @@ enum Waits {
     Outcome(String),
 }
 
-/// Attempts, input and output, folded away.
-fn details(step: &StepRun) -> Option<AnyView> {
-    let decided = step.gate.as_ref().and_then(|gate| gate.decided.clone()).map(|decided| {
-        let comment = (!decided.comment.is_empty()).then(|| format!(": “{}”", decided.comment));
-        view! { <p class="step-decided">{format!("{} by {}", format::in_words(decided.decision.past_tense()), decided.actor)} {comment} " · " <Moment at=decided.at /></p> }
-    });
-    let has_more = !step.attempts.is_empty() || step.output.is_some();
-    if decided.is_none() && !has_more {
-        return None;
-    }
-    let attempts: Vec<_> = step.attempts.iter().map(attempt_row).collect();
-    let input = step.attempts.last().map(|attempt| attempt.input.clone());
-    let more = has_more.then(|| {
-        view! {
-            <details class="more">
-                <summary>"Details"</summary>
-                {(!attempts.is_empty()).then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{attempts}</ol> })}
-                {input.map(|input| view! { <h4>"Input"</h4><ValueView value=input /> })}
-                {step.output.clone().map(|output| view! { <h4>"Output"</h4><ValueView value=output /> })}
+/// Who answered, and what they said.
+fn decision(step: &StepRun) -> Option<impl IntoView + use<>> {
+    let decided = step.gate.as_ref()?.decided.clone()?;
+    let comment = (!decided.comment.is_empty()).then(|| format!(": “{}”", decided.comment));
+    let who = format!(
+        "{} by {}",
+        format::in_words(decided.decision.past_tense()),
+        decided.actor
+    );
+    Some(view! { <p class="step-decided">{who} {comment} " · " <Moment at=decided.at /></p> })
+}
+
+/// Attempts, input and output, folded away. What a reader has opened stays open while the step goes on.
+#[component]
+fn Details(step: Memo<StepRun>, #[prop(into)] name: String) -> impl IntoView {
+    let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
+    let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
+    let has_more =
+        Memo::new(move |_| attempts.with(|list| !list.is_empty()) || output.with(Option::is_some));
+    let made = move || {
+        attempts.with(|list| {
+            let rows: Vec<_> = list.iter().map(attempt_row).collect();
+            (!rows.is_empty())
+                .then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{rows}</ol> })
+        })
+    };
+    let input =
+        Memo::new(move |_| attempts.with(|list| list.last().map(|attempt| attempt.input.clone())));
+    let input = move || {
+        let input = input.get().filter(tells_something)?;
+        Some(view! { <h4>"Input"</h4><ValueView value=input /> })
+    };
+    let output = move || {
+        let output = output.get()?;
+        Some(view! { <h4>"Output"</h4><ValueView value=output /> })
+    };
+    view! {
+        <Show when=move || has_more.get()>
+            <details class="more step-more">
+                <summary>"Details"<span class="visually-hidden">{format!(" of {name}")}</span></summary>
+                {made}
+                {input}
+                {output}
             </details>
-        }
-    });
-    Some(view! { {decided} {more} }.into_any())
+        </Show>
+    }
+}
+
+/// An empty record tells nobody anything.
+fn tells_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => true,
+    }
 }
 
 fn attempt_row(attempt: &Attempt) -> impl IntoView + use<> {
