@@ -29,14 +29,16 @@ test("pages without any run are good in both themes and on a phone", async ({ pa
   }
 });
 
-test("pages around a run are good in both themes and on a phone", async ({ page, signalbox }) => {
-  test.slow();
+test("pages around a waiting run are good in both themes and on a phone", async ({ page, signalbox }) => {
+  await startHealthCheck(page, [`${signalbox.url}/api/v1/health`, await deadAddress()]);
+  await untilWaiting(page);
+  for (const address of [page.url(), "/", "/runs", "/approvals"]) await expectGood(page, address);
+});
+
+test("pages around a completed run are good in both themes and on a phone", async ({ page, signalbox }) => {
   await startHealthCheck(page, [`${signalbox.url}/api/v1/health`, await deadAddress()]);
   await untilWaiting(page);
   const run = page.url();
-  for (const address of [run, "/", "/runs", "/approvals"]) await expectGood(page, address);
-
-  await open(page, run);
   await page.getByRole("button", { name: "Approve" }).click();
   await until(page, page.getByRole("link", { name: "health-report.md" }));
   const report = await page.getByRole("link", { name: "health-report.md" }).getAttribute("href");
@@ -45,8 +47,9 @@ test("pages around a run are good in both themes and on a phone", async ({ page,
   await expectNoSidewaysScroll(page);
   await expectAccessible(page);
   for (const address of [report!, "/", "/workflows"]) await expectGood(page, address);
+});
 
-  await page.setViewportSize(DESKTOP);
+test("the page of a failed run is good in both themes and on a phone", async ({ page, signalbox }) => {
   await startHealthCheck(page, [`${signalbox.url}/api/v1/health`]);
   await untilWaiting(page);
   await page.getByRole("button", { name: "Reject" }).click();

@@ -31,7 +31,7 @@ function collectEvents(page: Page): number[] {
   page.on("websocket", (socket) =>
     socket.on("framereceived", ({ payload }) => {
       const message = JSON.parse(payload.toString());
-      if (message.kind === "events") seen.push(...message.events.map((event: { seq: number }) => event.seq));
+      if (message.type === "events") seen.push(...message.events.map((event: { seq: number }) => event.seq));
     }),
   );
   page.on("response", async (response) => {

@@ -55,6 +55,20 @@ pub struct ToolSpec {
 }
 
 impl ToolSpec {
+    /// A tool of the tests: takes any object, gives anything.
+    #[cfg(test)]
+    pub fn plain(name: &str, effect: EffectClass) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: String::new(),
+            input_schema: serde_json::json!({ "type": "object" }),
+            output_schema: serde_json::json!({}),
+            effect,
+            effect_by: None,
+            default_timeout_ms: 5_000,
+        }
+    }
+
     /// The effect class of a call with this input.
     pub fn effect_of(&self, input: &Value) -> EffectClass {
         let Some(by) = &self.effect_by else {

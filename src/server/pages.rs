@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Form, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use leptos::nonce::Nonce;
@@ -48,7 +48,7 @@ pub async fn file_or_not_found(State(state): State<AppState>, request: Request) 
 async fn start_run(
     State(state): State<AppState>,
     Path(slug): Path<String>,
-    uri: Uri,
+    mut parts: Parts,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Response {
     let refused = match forms::start(&state.service, &slug, form).await {
@@ -63,8 +63,9 @@ async fn start_run(
             provide_context(refused.clone());
         }
     };
-    let mut page = Request::new(Body::empty());
-    *page.uri_mut() = uri;
+    // The page of the same request, so that it carries the nonce which the policy names.
+    parts.method = Method::GET;
+    let page = Request::from_parts(parts, Body::empty());
     let mut response = render_app_async_with_context(with_refusal, document(&state))(page).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;

@@ -154,13 +154,8 @@ impl Tool for Actor {
 pub(super) fn toolbox(script: &Script) -> Toolbox {
     let tool = |name: &str, effect| -> Arc<dyn Tool> {
         let spec = ToolSpec {
-            name: name.to_owned(),
-            description: String::new(),
-            input_schema: json!({ "type": "object" }),
-            output_schema: json!({}),
-            effect,
-            effect_by: None,
             default_timeout_ms: 60_000,
+            ..ToolSpec::plain(name, effect)
         };
         Arc::new(Actor {
             spec,

@@ -24,18 +24,9 @@ pub(super) fn compiled(chance: &mut Chance) -> Plan {
 }
 
 fn catalogue() -> Catalogue {
-    let tool = |name: &str, effect| ToolSpec {
-        name: name.to_owned(),
-        description: String::new(),
-        input_schema: json!({ "type": "object" }),
-        output_schema: json!({}),
-        effect,
-        effect_by: None,
-        default_timeout_ms: 5_000,
-    };
     Catalogue::new([
-        tool("t.read", EffectClass::Read),
-        tool("t.effect", EffectClass::Effect),
+        ToolSpec::plain("t.read", EffectClass::Read),
+        ToolSpec::plain("t.effect", EffectClass::Effect),
     ])
 }
 

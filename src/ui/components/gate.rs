@@ -19,7 +19,7 @@ pub fn GateForm(
     let shown: Vec<_> = question
         .shown
         .into_iter()
-        .map(|shown| view! { <div class="shown"><h4>{shown.label}</h4><ValueView value=shown.value /></div> })
+        .map(|shown| view! { <div class="shown"><p class="shown-label">{shown.label}</p><ValueView value=shown.value /></div> })
         .collect();
     let comment_id = format!("comment-{gate_id}");
     let refused_gate = gate_id.clone();
@@ -73,7 +73,7 @@ fn ActionView(action: Action) -> impl IntoView {
     let tool = action.tool.unwrap_or_else(|| action.step.to_string());
     view! {
         <div class="shown">
-            <h4>"What will be done"</h4>
+            <p class="shown-label">"What will be done"</p>
             <p><code>{tool}</code></p>
             <pre class="json" tabindex="0">{format::pretty(&action.input)}</pre>
         </div>

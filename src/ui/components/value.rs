@@ -55,11 +55,14 @@ fn list(items: Vec<Value>, depth: usize) -> AnyView {
     view! { <ul class="values">{items}</ul> }.into_any()
 }
 
+/// The last place: long texts, which need room.
+const PROSE: u8 = 2;
+
 /// What names the record comes first and prose last; between them the order stays.
 fn column_place(name: &str) -> u8 {
     match name {
         "name" | "what" | "title" | "id" | "url" | "host" | "mount" | "endpoint" => 0,
-        "detail" | "error" | "message" | "comment" | "description" | "reason" => 2,
+        "detail" | "error" | "message" | "comment" | "description" | "reason" => PROSE,
         _ => 1,
     }
 }
@@ -87,7 +90,10 @@ fn table(items: Vec<Value>) -> AnyView {
         .map(|item| {
             let cells: Vec<_> = columns
                 .iter()
-                .map(|name| view! { <td>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> })
+                .map(|name| {
+                    let prose = column_place(name) == PROSE;
+                    view! { <td class:prose=prose>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> }
+                })
                 .collect();
             view! { <tr>{cells}</tr> }
         })

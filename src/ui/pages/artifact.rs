@@ -38,7 +38,7 @@ fn show(view: ArtifactView) -> impl IntoView {
     let run_id = run.header.run_id;
     let content = match (html, text) {
         // The server has made this HTML from Markdown and shows markup in it as text.
-        (Some(html), _) => view! { <div class="report" inner_html=html></div> }.into_any(),
+        (Some(html), _) => view! { <div class="report" tabindex="0" role="group" aria-label="Content of the file" inner_html=html></div> }.into_any(),
         (None, Some(text)) => view! { <pre class="json" tabindex="0">{text}</pre> }.into_any(),
         (None, None) => {
             view! { <p class="muted">"This file is not text. Download it to look at it."</p> }
