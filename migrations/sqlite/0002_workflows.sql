@@ -19,6 +19,7 @@ CREATE TABLE workflow_versions (
     workflow_id TEXT    NOT NULL REFERENCES workflows (id) DEFERRABLE INITIALLY DEFERRED,
     number      INTEGER NOT NULL,
     definition  TEXT    NOT NULL, -- the workflow as JSON
+    outline     TEXT    NOT NULL, -- what it compiled to, as JSON: the logs of its runs are folded with this
     hash        TEXT    NOT NULL, -- SHA-256 of its canonical form
     created_by  TEXT    NOT NULL,
     created_at  INTEGER NOT NULL,

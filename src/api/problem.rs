@@ -113,6 +113,7 @@ impl From<Rejection> for Problem {
         let detail = format!("{rejection}.");
         let (status, code) = match rejection {
             Rejection::AlreadyStarted => (StatusCode::CONFLICT, "already_started"),
+            Rejection::InputTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "input_too_large"),
             Rejection::NotStarted => (StatusCode::CONFLICT, "not_started"),
             Rejection::RunEnded => (StatusCode::CONFLICT, "run_ended"),
             Rejection::UnknownStep(_) => (StatusCode::NOT_FOUND, "not_found"),

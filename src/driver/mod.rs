@@ -17,7 +17,7 @@ mod tests;
 
 pub use bus::Committed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
@@ -25,9 +25,8 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::engine::command::{Command, Rejection};
-use crate::engine::ids::{RunId, VersionId};
-use crate::engine::plan::Plan;
-use crate::engine::state::{RunState, StepStatus};
+use crate::engine::ids::{RunId, StepId, VersionId};
+use crate::engine::plan::{Outline, Plan};
 use crate::engine::summary::RunHeader;
 use crate::engine::tool::Catalogue;
 use crate::store::{StartKey, Store, StoreError};
@@ -53,6 +52,8 @@ pub struct Driver {
     /// The owners of the runs in memory.
     runs: Mutex<BTreeMap<RunId, mpsc::Sender<Envelope>>>,
     calls: TaskTracker,
+    /// The attempts that this process is making. Any other that the log knows as running was left behind.
+    making: Mutex<BTreeSet<(RunId, StepId, u32)>>,
     slots: Semaphore,
 }
 
@@ -80,6 +81,7 @@ impl Driver {
             bus: Bus::default(),
             runs: Mutex::default(),
             calls: TaskTracker::new(),
+            making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
         })
     }
@@ -99,6 +101,11 @@ impl Driver {
 
     pub async fn plan(&self, version_id: &VersionId) -> Result<Arc<Plan>, StoreError> {
         self.plans.get(&*self.store, version_id).await
+    }
+
+    /// The steps and edges of a version, to read its runs with.
+    pub async fn outline(&self, version_id: &VersionId) -> Result<Arc<Outline>, StoreError> {
+        self.plans.outline(&*self.store, version_id).await
     }
 
     /// Starts a new run. When it answers `Ok` the run is on disk.
@@ -193,44 +200,19 @@ impl Driver {
     pub async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
         let open = self.store.open_runs().await?;
         for run_id in &open {
-            self.recover_run(run_id).await;
+            self.submit_quietly(run_id, Command::Wake).await;
         }
         Ok(open.len())
     }
 
-    async fn recover_run(self: &Arc<Self>, run_id: &RunId) {
-        let lost = match self.lost_attempts(run_id).await {
-            Ok(lost) => lost,
-            Err(error) => {
-                return tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be recovered");
-            }
-        };
-        for command in lost {
-            self.submit_quietly(run_id, command).await;
-        }
-        self.submit_quietly(run_id, Command::Wake).await;
+    /// Whether this process is making the attempt.
+    fn makes(&self, run_id: &RunId, step: &StepId, attempt: u32) -> bool {
+        self.making()
+            .contains(&(run_id.clone(), step.clone(), attempt))
     }
 
-    async fn lost_attempts(&self, run_id: &RunId) -> Result<Vec<Command>, StoreError> {
-        let Some(stored) = self.store.load(run_id).await? else {
-            return Ok(Vec::new());
-        };
-        let plan = self.plan(&stored.header.version_id).await?;
-        let state = RunState::replay(Arc::clone(&plan.outline), &stored.events);
-        let running = state
-            .steps
-            .iter()
-            .zip(&state.outline.steps)
-            .filter(|(step, _)| step.status == StepStatus::InProgress);
-        Ok(running
-            .filter_map(|(step, outline)| {
-                let attempt = step.running_attempt()?.number;
-                Some(Command::AttemptLost {
-                    step: outline.id.clone(),
-                    attempt,
-                })
-            })
-            .collect())
+    fn making(&self) -> MutexGuard<'_, BTreeSet<(RunId, StepId, u32)>> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for tools that are running, for a while. Runs need no farewell: they are on disk.

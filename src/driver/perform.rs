@@ -34,9 +34,17 @@ impl Driver {
     /// Starts the attempt in the background; its result is submitted when there is one.
     pub(super) fn perform(self: &Arc<Self>, assignment: Assignment) {
         let driver = Arc::clone(self);
+        let making = (
+            assignment.run_id.clone(),
+            assignment.step.clone(),
+            assignment.attempt,
+        );
+        self.making().insert(making.clone());
         self.calls.spawn(async move {
             let result = driver.attempt(&assignment).await;
             driver.submit_quietly(&assignment.run_id, result).await;
+            // After the result is on its way: whoever takes the run up in between finds it in the inbox.
+            driver.making().remove(&making);
         });
     }
 
@@ -54,9 +62,12 @@ impl Driver {
                 error,
             };
         };
-        let _slot = match self.slots.acquire().await {
-            Ok(slot) => slot,
-            Err(_) => return Command::AttemptStopped { step, attempt },
+        let slot = tokio::select! {
+            slot = self.slots.acquire() => slot.ok(),
+            () = assignment.cancel.cancelled() => None,
+        };
+        let Some(_slot) = slot else {
+            return Command::AttemptStopped { step, attempt };
         };
         let input = with_defaults(Some(&tool.spec().input_schema), assignment.input.clone());
         if let Err(error) = self.schemas.check(&assignment.tool, &input) {

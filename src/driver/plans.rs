@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::engine::compile::compile;
 use crate::engine::ids::VersionId;
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Outline, Plan};
 use crate::engine::tool::Catalogue;
 use crate::store::{Store, StoreError};
 
@@ -46,6 +46,12 @@ impl Plans {
                 "version {version_id} does not compile here: {first}"
             ))
         })?;
+        let kept = store.outline(version_id).await?;
+        if kept.as_ref() != Some(&*plan.outline) {
+            return Err(StoreError::Corrupt(format!(
+                "version {version_id} compiles to other steps or edges than when it was saved"
+            )));
+        }
         let plan = Arc::new(plan);
         let mut compiled = self.lock();
         if compiled.len() >= PLANS_MAX {
@@ -53,6 +59,22 @@ impl Plans {
         }
         compiled.insert(version_id.clone(), Arc::clone(&plan));
         Ok(plan)
+    }
+
+    /// The steps and edges of the version as they were when it was saved. Also there for a version that this release
+    /// no longer compiles, so that its runs can always be read.
+    pub(super) async fn outline(
+        &self,
+        store: &dyn Store,
+        version_id: &VersionId,
+    ) -> Result<Arc<Outline>, StoreError> {
+        let uncompiled = match self.get(store, version_id).await {
+            Ok(plan) => return Ok(Arc::clone(&plan.outline)),
+            Err(error @ StoreError::Corrupt(_)) => error,
+            Err(other) => return Err(other),
+        };
+        let kept = store.outline(version_id).await?;
+        kept.map(Arc::new).ok_or(uncompiled)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<VersionId, Arc<Plan>>> {

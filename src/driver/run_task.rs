@@ -48,7 +48,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
     tokio::spawn(async move {
         let mut inbox = inbox;
         match load(&driver, &run_id, origin, &mut inbox).await {
-            Some(loaded) => {
+            Some((loaded, first)) => {
                 RunTask {
                     driver,
                     run_id,
@@ -56,7 +56,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
                     calls: BTreeMap::new(),
                     loaded,
                 }
-                .run()
+                .run(first)
                 .await
             }
             None => driver.forget(&run_id, &mut inbox),
@@ -72,14 +72,15 @@ struct Loaded {
     start_key: Option<StartKey>,
 }
 
-/// Loads the run; while the database does not answer, callers are told so and the run is tried again. `None` when
-/// there is no such run or it cannot be read; everyone who waits has been told.
+/// Loads the run, and what has to be done with it before anything else. While the database does not answer, callers
+/// are told so and the run is tried again; what tools have said is kept. `None` when there is no such run or it
+/// cannot be read; everyone who waits has been told.
 async fn load(
     driver: &Arc<Driver>,
     run_id: &RunId,
     origin: Origin,
     inbox: &mut mpsc::Receiver<Envelope>,
-) -> Option<Loaded> {
+) -> Option<(Loaded, Vec<Envelope>)> {
     if let Origin::New {
         header,
         plan,
@@ -87,32 +88,60 @@ async fn load(
     } = origin
     {
         let state = RunState::new(Arc::clone(&plan.outline));
-        return Some(Loaded {
+        let loaded = Loaded {
             header,
             plan,
             state,
             start_key,
-        });
+        };
+        return Some((loaded, Vec::new()));
     }
+    let mut kept = Vec::new();
     loop {
         match read(driver, run_id).await {
-            Ok(Some(loaded)) => return Some(loaded),
+            Ok(Some(loaded)) => {
+                let lost = left_behind(driver, run_id, &loaded.state);
+                // A result is sent before its attempt is struck off, so it is here by now and counts.
+                while let Ok(envelope) = inbox.try_recv() {
+                    kept.push(envelope);
+                }
+                // Timers come last, so that time spent down is not taken for time that a tool took.
+                let (timers, mut first): (Vec<_>, Vec<_>) = kept
+                    .into_iter()
+                    .partition(|envelope| envelope.command == Command::Wake);
+                first.extend(lost);
+                first.extend(timers);
+                return Some((loaded, first));
+            }
             Ok(None) => {
-                refuse_all(inbox, &SubmitError::NoSuchRun);
+                refuse_callers(inbox, &SubmitError::NoSuchRun);
                 return None;
             }
             Err(error @ StoreError::Corrupt(_)) => {
                 tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be loaded");
-                refuse_all(inbox, &SubmitError::Store(error));
+                refuse_callers(inbox, &SubmitError::Store(error));
                 return None;
             }
             Err(error) => {
                 tracing::warn!(run.id = %run_id, %error, "run {run_id} cannot be loaded now");
-                refuse_all(inbox, &SubmitError::Store(error));
+                kept.extend(refuse_callers(inbox, &SubmitError::Store(error)));
                 tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
             }
         }
     }
+}
+
+/// Attempts that no process makes any more: the one that did has died.
+fn left_behind(driver: &Driver, run_id: &RunId, state: &RunState) -> Vec<Envelope> {
+    let running = state.steps.iter().zip(&state.outline.steps);
+    running
+        .filter_map(|(step, outline)| Some((outline.id.clone(), step.running_attempt()?.number)))
+        .filter(|(step, attempt)| !driver.makes(run_id, step, *attempt))
+        .map(|(step, attempt)| Envelope {
+            command: Command::AttemptLost { step, attempt },
+            reply: None,
+        })
+        .collect()
 }
 
 async fn read(driver: &Driver, run_id: &RunId) -> Result<Option<Loaded>, StoreError> {
@@ -132,12 +161,18 @@ async fn read(driver: &Driver, run_id: &RunId) -> Result<Option<Loaded>, StoreEr
     }))
 }
 
-fn refuse_all(inbox: &mut mpsc::Receiver<Envelope>, error: &SubmitError) {
+/// Tells those who wait for an answer; gives back what must not be lost.
+fn refuse_callers(inbox: &mut mpsc::Receiver<Envelope>, error: &SubmitError) -> Vec<Envelope> {
+    let mut kept = Vec::new();
     while let Ok(envelope) = inbox.try_recv() {
-        if let Some(reply) = envelope.reply {
-            let _ = reply.send(Err(error.clone()));
+        match envelope.reply {
+            Some(reply) => {
+                let _ = reply.send(Err(error.clone()));
+            }
+            None => kept.push(envelope),
         }
     }
+    kept
 }
 
 struct RunTask {
@@ -165,7 +200,10 @@ enum Aftermath {
 }
 
 impl RunTask {
-    async fn run(mut self) {
+    async fn run(mut self, first: Vec<Envelope>) {
+        if !first.is_empty() && !self.handle(first).await {
+            return self.driver.forget(&self.run_id, &mut self.inbox);
+        }
         loop {
             let mut batch = Vec::new();
             let wake_at = self.loaded.state.wake_at();

@@ -8,12 +8,12 @@ use tokio::sync::broadcast;
 
 use super::schemas::check_input;
 use super::{Committed, Driver, SubmitError};
-use crate::engine::command::Command;
+use crate::engine::command::{Command, Rejection};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::{Decision, Recorded, Resolution};
 use crate::engine::ids::{GateId, RunId, StepId, VersionId, WorkflowId, content_hash};
-use crate::engine::input::{FieldError, with_defaults};
+use crate::engine::input::{FieldError, on_server, with_defaults};
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
@@ -28,6 +28,8 @@ use crate::store::{StartKey, Store, StoreError};
 pub struct Service {
     driver: Arc<Driver>,
     store: Arc<SqliteStore>,
+    /// Where this server is, as its own workflows may name it.
+    address: Arc<str>,
 }
 
 /// A start, as asked for.
@@ -78,8 +80,13 @@ impl From<StoreError> for ServiceError {
 }
 
 impl Service {
-    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>) -> Self {
-        Self { driver, store }
+    /// `address` is where this server is, such as `http://127.0.0.1:3000`.
+    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>, address: &str) -> Self {
+        Self {
+            driver,
+            store,
+            address: address.into(),
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -125,19 +132,23 @@ impl Service {
             .unwrap_or_default()
     }
 
+    fn compiled(&self, workflow: &Workflow) -> Result<Arc<Outline>, ServiceError> {
+        compile(workflow, &self.catalogue())
+            .map(|plan| plan.outline)
+            .map_err(ServiceError::InvalidWorkflow)
+    }
+
     pub async fn create_workflow(
         &self,
         definition: Workflow,
         actor: &str,
     ) -> Result<WorkflowRow, ServiceError> {
-        let problems = self.problems(&definition);
-        if !problems.is_empty() {
-            return Err(ServiceError::InvalidWorkflow(problems));
-        }
+        let outline = self.compiled(&definition)?;
         let slug = slug_of(&definition);
         let new = self.version(
             WorkflowId::new(self.driver.clock().new_id()),
             definition,
+            outline,
             false,
             actor,
         );
@@ -150,17 +161,14 @@ impl Service {
 
     /// Puts a template in place: new, or as its next version when it has changed since.
     pub async fn seed_template(&self, definition: Workflow) -> Result<(), ServiceError> {
-        let problems = self.problems(&definition);
-        if !problems.is_empty() {
-            return Err(ServiceError::InvalidWorkflow(problems));
-        }
+        let outline = self.compiled(&definition)?;
         let existing = self.store.workflow(&slug_of(&definition)).await?;
         let id = match &existing {
             Some(row) if !row.is_template => return Ok(()),
             Some(row) => row.id.clone(),
             None => WorkflowId::new(self.driver.clock().new_id()),
         };
-        let new = self.version(id, definition, true, "signalbox");
+        let new = self.version(id, definition, outline, true, "signalbox");
         if let Some(row) = existing
             && self.store.version_hash(&row.version_id).await?.as_ref() == Some(&new.hash)
         {
@@ -174,6 +182,7 @@ impl Service {
         &self,
         workflow_id: WorkflowId,
         definition: Workflow,
+        outline: Arc<Outline>,
         is_template: bool,
         actor: &str,
     ) -> NewVersion {
@@ -185,13 +194,20 @@ impl Service {
             is_template,
             hash: content_hash(&document),
             definition,
+            outline,
             created_by: actor.to_owned(),
             created_at: self.now(),
         }
     }
 
     pub async fn outline(&self, version_id: &VersionId) -> Result<Arc<Outline>, ServiceError> {
-        Ok(Arc::clone(&self.driver.plan(version_id).await?.outline))
+        Ok(self.driver.outline(version_id).await?)
+    }
+
+    /// The schema of the workflow's input, with this server's address where a default names it.
+    pub fn inputs(&self, definition: &Workflow) -> Option<serde_json::Value> {
+        let schema = definition.inputs.as_ref()?;
+        Some(on_server(schema, &self.address))
     }
 
     // ---- runs
@@ -200,8 +216,9 @@ impl Service {
     /// it answers the run of then.
     pub async fn start(&self, new: NewRun) -> Result<RunId, ServiceError> {
         let (row, definition) = self.workflow(&new.workflow).await?;
-        let input = with_defaults(definition.inputs.as_ref(), new.input);
-        let problems = match &definition.inputs {
+        let schema = self.inputs(&definition);
+        let input = with_defaults(schema.as_ref(), new.input);
+        let problems = match &schema {
             Some(schema) => check_input(schema, &input),
             None => Vec::new(),
         };
@@ -231,6 +248,13 @@ impl Service {
             })) => Ok(run_id),
             Err(SubmitError::Store(StoreError::StartedBefore { .. })) => {
                 Err(ServiceError::KeyReused)
+            }
+            Err(SubmitError::Rejected(Rejection::InputTooLarge(why))) => {
+                let message = format!("the input {why}");
+                Err(ServiceError::InvalidInput(vec![FieldError {
+                    field: String::new(),
+                    message,
+                }]))
             }
             Err(error) => Err(error.into()),
         }
@@ -312,9 +336,10 @@ impl Service {
     ) -> Result<RunId, ServiceError> {
         let run_id = self
             .store
-            .run_of_gate(gate)
+            .gate(gate)
             .await?
-            .ok_or(ServiceError::NotFound("gate"))?;
+            .ok_or(ServiceError::NotFound("gate"))?
+            .run_id;
         let command = Command::Decide {
             gate: gate.clone(),
             decision,

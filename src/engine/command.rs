@@ -96,6 +96,8 @@ pub enum Effect {
 pub enum Rejection {
     #[error("the run has already started")]
     AlreadyStarted,
+    #[error("the input {0}")]
+    InputTooLarge(String),
     #[error("the run has not started")]
     NotStarted,
     #[error("the run has ended")]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX};
+use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_LEVELS_MAX};
 
 /// How many macros such as `filter` may nest: each level multiplies the work by the length of a list.
 const COMPREHENSIONS_NESTED_MAX: u32 = 3;
@@ -77,7 +77,12 @@ impl Expression {
                     None => format!("`{source}` is not a CEL expression"),
                 })?;
         let mut survey = Survey::default();
-        survey.visit(program.expression(), &mut Vec::new(), 0);
+        survey.visit(program.expression(), &mut Vec::new(), Depth::default());
+        if survey.too_deep {
+            return Err(format!(
+                "the expression chains or nests more than {EXPRESSION_LEVELS_MAX} operations; split it over two steps"
+            ));
+        }
         if survey.nesting > COMPREHENSIONS_NESTED_MAX {
             return Err(format!(
                 "`{source}` nests more than {COMPREHENSIONS_NESTED_MAX} macros such as `filter` or `map`; split it over two steps"
@@ -184,10 +189,26 @@ struct Survey {
     variables: BTreeSet<String>,
     functions: BTreeSet<String>,
     nesting: u32,
+    too_deep: bool,
+}
+
+/// Where in the expression a node stands.
+#[derive(Clone, Copy, Default)]
+struct Depth {
+    levels: usize,
+    macros: u32,
 }
 
 impl Survey {
-    fn visit(&mut self, node: &IdedExpr, bound: &mut Vec<String>, nesting: u32) {
+    fn visit(&mut self, node: &IdedExpr, bound: &mut Vec<String>, above: Depth) {
+        let at = Depth {
+            levels: above.levels + 1,
+            ..above
+        };
+        if at.levels > EXPRESSION_LEVELS_MAX {
+            self.too_deep = true;
+            return;
+        }
         match &node.expr {
             Expr::Unspecified | Expr::Literal(_) => {}
             Expr::Ident(name) => {
@@ -195,7 +216,7 @@ impl Survey {
                     self.variables.insert(name.clone());
                 }
             }
-            Expr::Select(select) => self.visit(&select.operand, bound, nesting),
+            Expr::Select(select) => self.visit(&select.operand, bound, at),
             Expr::Call(call) => {
                 // Operators have names such as `_+_`; what looks like a word was written by the author.
                 let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -203,25 +224,29 @@ impl Survey {
                     self.functions.insert(call.func_name.clone());
                 }
                 for part in call.target.as_deref().into_iter().chain(&call.args) {
-                    self.visit(part, bound, nesting);
+                    self.visit(part, bound, at);
                 }
             }
             Expr::List(list) => list
                 .elements
                 .iter()
-                .for_each(|element| self.visit(element, bound, nesting)),
+                .for_each(|element| self.visit(element, bound, at)),
             Expr::Map(map) => map
                 .entries
                 .iter()
-                .for_each(|entry| self.visit_entry(&entry.expr, bound, nesting)),
+                .for_each(|entry| self.visit_entry(&entry.expr, bound, at)),
             Expr::Struct(object) => object
                 .entries
                 .iter()
-                .for_each(|entry| self.visit_entry(&entry.expr, bound, nesting)),
+                .for_each(|entry| self.visit_entry(&entry.expr, bound, at)),
             Expr::Comprehension(comprehension) => {
-                self.nesting = self.nesting.max(nesting + 1);
-                self.visit(&comprehension.iter_range, bound, nesting);
-                self.visit(&comprehension.accu_init, bound, nesting);
+                let within = Depth {
+                    macros: at.macros + 1,
+                    ..at
+                };
+                self.nesting = self.nesting.max(within.macros);
+                self.visit(&comprehension.iter_range, bound, at);
+                self.visit(&comprehension.accu_init, bound, at);
                 let depth = bound.len();
                 bound.push(comprehension.iter_var.clone());
                 bound.extend(comprehension.iter_var2.clone());
@@ -231,19 +256,19 @@ impl Survey {
                     &comprehension.loop_step,
                     &comprehension.result,
                 ] {
-                    self.visit(part, bound, nesting + 1);
+                    self.visit(part, bound, within);
                 }
                 bound.truncate(depth);
             }
         }
     }
 
-    fn visit_entry(&mut self, entry: &EntryExpr, bound: &mut Vec<String>, nesting: u32) {
+    fn visit_entry(&mut self, entry: &EntryExpr, bound: &mut Vec<String>, at: Depth) {
         match entry {
-            EntryExpr::StructField(field) => self.visit(&field.value, bound, nesting),
+            EntryExpr::StructField(field) => self.visit(&field.value, bound, at),
             EntryExpr::MapEntry(entry) => {
-                self.visit(&entry.key, bound, nesting);
-                self.visit(&entry.value, bound, nesting);
+                self.visit(&entry.key, bound, at);
+                self.visit(&entry.value, bound, at);
             }
         }
     }
@@ -351,6 +376,27 @@ mod tests {
                 .expect_err("four levels")
                 .contains("nests more than")
         );
+    }
+
+    #[test]
+    fn long_chains_are_refused_before_they_exhaust_the_stack() {
+        let chain = |terms: usize| vec!["1"; terms].join("+");
+        let longest = Expression::parse(&chain(EXPRESSION_LEVELS_MAX)).expect("it parses");
+        assert_eq!(longest.evaluate(|_| None), Ok(json!(EXPRESSION_LEVELS_MAX)));
+        for bomb in [
+            chain(EXPRESSION_LEVELS_MAX + 1),
+            chain(2_000),
+            format!("a{}", ".b".repeat(2_000)),
+            format!("a{}", "[0]".repeat(1_300)),
+            format!("a{}", ".trim()".repeat(580)),
+        ] {
+            assert!(bomb.len() <= EXPRESSION_BYTES_MAX);
+            assert!(
+                Expression::parse(&bomb)
+                    .expect_err("too many operations")
+                    .contains("split it over two steps"),
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::limits::MESSAGE_CHARS_MAX;
+use super::bounds;
 
 /// Why an attempt, or a step, failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,14 +20,9 @@ pub struct StepError {
 
 impl StepError {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        let message = match message.char_indices().nth(MESSAGE_CHARS_MAX) {
-            Some((cut, _)) => format!("{} … (cut)", &message[..cut]),
-            None => message,
-        };
         Self {
             code: code.into(),
-            message,
+            message: bounds::sentence(message.into()),
             data: None,
         }
     }
@@ -35,6 +30,20 @@ impl StepError {
     pub fn with_data(mut self, data: Value) -> Self {
         self.data = Some(data);
         self
+    }
+
+    /// Without its data when that is more than the log may hold; the sentence says so.
+    pub fn within_bounds(self) -> Self {
+        match self.data.as_ref().map(bounds::check) {
+            Some(Err(why)) => Self::new(
+                self.code,
+                format!(
+                    "{} (what came with it {why}, and was left out)",
+                    self.message
+                ),
+            ),
+            Some(Ok(())) | None => self,
+        }
     }
 
     /// What later steps see of a failed step: the fields of `data`, and `error`.

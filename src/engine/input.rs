@@ -126,6 +126,36 @@ fn text_format(schema: &Value) -> TextFormat {
     }
 }
 
+/// Stands for the address of the server that asks, in the default of a field.
+const THIS_SERVER: &str = "{{this_server}}";
+
+/// The schema as this server puts it to people: a default that names `{{this_server}}` names `address`, such as
+/// `http://127.0.0.1:3000`. The stored workflow keeps the placeholder, so that it is the same on every server.
+pub fn on_server(schema: &Value, address: &str) -> Value {
+    let mut schema = schema.clone();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for field in properties.into_iter().flat_map(Map::values_mut) {
+        if let Some(default) = field.get_mut("default") {
+            name_server(default, address);
+        }
+    }
+    schema
+}
+
+fn name_server(value: &mut Value, address: &str) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(text) if text.contains(THIS_SERVER) => {
+            *text = text.replace(THIS_SERVER, address);
+        }
+        Value::String(_) => {}
+        Value::Array(items) => items.iter_mut().for_each(|item| name_server(item, address)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| name_server(field, address)),
+    }
+}
+
 /// The text that a field starts with.
 pub fn initial_text(field: &Field) -> String {
     match (&field.kind, &field.default) {

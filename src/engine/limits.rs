@@ -10,6 +10,9 @@ pub const DEFINITION_BYTES_MAX: usize = 1_000_000;
 pub const EXPRESSION_BYTES_MAX: usize = 4_096;
 /// How deep brackets may nest in an expression: the parser recurses.
 pub const EXPRESSION_DEPTH_MAX: usize = 32;
+/// Levels of a parsed expression, which the evaluator descends one call each: `a + b + c` has three. An expression
+/// that is let through needs a fraction of the smallest stack it may be evaluated on (2 MiB; 1 MiB in the browser).
+pub const EXPRESSION_LEVELS_MAX: usize = 200;
 /// How deep a `with`, `set` or input value may nest.
 pub const VALUE_DEPTH_MAX: usize = 64;
 /// One step's output or one run's input, as JSON text. Larger results belong into an artifact.
@@ -28,6 +31,8 @@ pub const RETRY_CAP_MS_MAX: u64 = 86_400_000;
 pub const STEP_TIMEOUT_MS_MAX: u64 = 86_400_000;
 /// The longest a gate may wait before it expires: ten years, so that nobody needs a trick for "long".
 pub const GATE_TIMEOUT_MS_MAX: u64 = 315_360_000_000;
+/// The longest a run may take: as long as a gate may wait.
+pub const RUN_TIMEOUT_MS_MAX: u64 = GATE_TIMEOUT_MS_MAX;
 /// Attempts of one run in flight at once unless the workflow says otherwise.
 pub const IN_FLIGHT_DEFAULT: u32 = 256;
 /// How long running tools may take to stop after a cancel before they are abandoned.

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod binding;
+pub mod bounds;
 pub mod command;
 pub mod compile;
 pub mod decide;

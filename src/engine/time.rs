@@ -21,13 +21,16 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// This moment and `ms` milliseconds; the last representable moment if that lies beyond it.
+    /// The last moment that can be written as RFC 3339 and read again in every time zone: 9999-12-30T22:00:00Z.
+    pub const MAX: Self = Self(253_402_207_200_000_000);
+
+    /// This moment and `ms` milliseconds, `MAX` at the latest: whatever is computed can be written and read again.
     pub fn plus_ms(self, ms: u64) -> Self {
         let micros = i64::try_from(ms)
             .ok()
             .and_then(|ms| ms.checked_mul(1000))
             .unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(micros)).min(Self::MAX)
     }
 
     /// Milliseconds from `earlier` to this moment; 0 if it lies before.
@@ -84,9 +87,12 @@ mod tests {
 
     #[test]
     fn adding_never_overflows() {
+        let last = Timestamp::from_micros(1).plus_ms(u64::MAX);
+        assert_eq!(last, Timestamp::MAX);
+        let text = serde_json::to_string(&last).expect("it can be written");
         assert_eq!(
-            Timestamp::from_micros(1).plus_ms(u64::MAX),
-            Timestamp::from_micros(i64::MAX)
+            serde_json::from_str::<Timestamp>(&text).expect("and read"),
+            last
         );
         assert_eq!(
             Timestamp::from_micros(5).ms_since(Timestamp::from_micros(9)),

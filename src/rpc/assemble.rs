@@ -72,7 +72,7 @@ pub(super) async fn workflow(service: &Service, slug: &str) -> Result<WorkflowVi
     Ok(WorkflowView {
         card: card(row, recent.first().cloned()),
         outline: (*outline).clone(),
-        fields: fields(definition.inputs.as_ref()),
+        fields: fields(service.inputs(&definition).as_ref()),
         recent,
         now: service.now(),
     })

@@ -6,7 +6,7 @@ use super::server::LOCAL_ACTOR;
 use super::views::RefusedStart;
 use crate::driver::service::{NewRun, Service, ServiceError};
 use crate::engine::ids::RunId;
-use crate::engine::input;
+use crate::engine::input::{self, Field, FieldError};
 
 /// Fields of the input are named `input.<name>` in the form.
 const PREFIX: &str = "input.";
@@ -34,7 +34,7 @@ pub async fn start(
         .into_iter()
         .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_owned(), text)))
         .collect();
-    let fields = input::fields(definition.inputs.as_ref());
+    let fields = input::fields(service.inputs(&definition).as_ref());
     let input = match input::parse(&fields, &typed) {
         Ok(input) => input,
         Err(errors) => {
@@ -54,18 +54,34 @@ pub async fn start(
     match service.start(new).await {
         Ok(run_id) => Ok(run_id),
         Err(ServiceError::InvalidInput(errors)) => {
-            // `endpoints.0` belongs to the field `endpoints`.
-            let errors = errors.into_iter().map(|mut error| {
-                error.field = error.field.split('.').next().unwrap_or_default().to_owned();
-                error
-            });
-            Err(FormError::Refused(RefusedStart {
-                typed,
-                errors: errors.collect(),
-                message: None,
-            }))
+            Err(FormError::Refused(refused(typed, errors, &fields)))
         }
         Err(error) => Err(failed(typed, &error)),
+    }
+}
+
+/// Each problem beside its field: `endpoints.0` belongs to `endpoints`. What belongs to no field of the form is said
+/// above it.
+fn refused(
+    typed: BTreeMap<String, String>,
+    errors: Vec<FieldError>,
+    fields: &[Field],
+) -> RefusedStart {
+    let (errors, of_the_whole): (Vec<_>, Vec<_>) = errors
+        .into_iter()
+        .map(|error| FieldError {
+            field: error.field.split('.').next().unwrap_or_default().to_owned(),
+            message: error.message,
+        })
+        .partition(|error| fields.iter().any(|field| field.name == error.field));
+    let sentences: Vec<String> = of_the_whole
+        .into_iter()
+        .map(|error| format!("{}.", error.message))
+        .collect();
+    RefusedStart {
+        typed,
+        errors,
+        message: (!sentences.is_empty()).then(|| sentences.join(" ")),
     }
 }
 

@@ -97,7 +97,9 @@ mod server {
             let status = match rejection {
                 Rejection::UnknownStep(_) | Rejection::UnknownGate(_) => 404,
                 Rejection::NotAnApprover { .. } => 403,
-                Rejection::PlanHashMissing | Rejection::CommentTooLong { .. } => 422,
+                Rejection::InputTooLarge(_)
+                | Rejection::PlanHashMissing
+                | Rejection::CommentTooLong { .. } => 422,
                 Rejection::AlreadyStarted
                 | Rejection::NotStarted
                 | Rejection::RunEnded

@@ -18,8 +18,6 @@ const TEMPLATES: &[(&str, &str)] = &[(
     "system-health-check",
     include_str!("../../templates/system-health-check.yaml"),
 )];
-/// Stands for this server's own address in a template.
-const THIS_SERVER: &str = "{{this_server}}";
 
 #[derive(Debug, Error)]
 pub enum AssemblyError {
@@ -39,9 +37,9 @@ pub async fn assemble(url: &str, listening: SocketAddr) -> Result<Service, Assem
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
     let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts)), clock);
-    let service = Service::new(driver, store);
+    let service = Service::new(driver, store, &format!("http://{listening}"));
     for (name, text) in TEMPLATES {
-        seed(&service, name, text, listening).await?;
+        seed(&service, name, text).await?;
     }
     let taken_up = service.recover().await.map_err(database)?;
     if taken_up > 0 {
@@ -53,16 +51,10 @@ pub async fn assemble(url: &str, listening: SocketAddr) -> Result<Service, Assem
     Ok(service)
 }
 
-async fn seed(
-    service: &Service,
-    name: &'static str,
-    text: &str,
-    listening: SocketAddr,
-) -> Result<(), AssemblyError> {
+async fn seed(service: &Service, name: &'static str, text: &str) -> Result<(), AssemblyError> {
     let broken = |reason: String| AssemblyError::Template { name, reason };
-    let text = text.replace(THIS_SERVER, &format!("http://{listening}"));
     let workflow: Workflow =
-        serde_saphyr::from_str(&text).map_err(|error| broken(error.to_string()))?;
+        serde_saphyr::from_str(text).map_err(|error| broken(error.to_string()))?;
     service
         .seed_template(workflow)
         .await

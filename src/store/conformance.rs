@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::memory::MemoryStore;
 use super::sqlite::{NewVersion, SqliteStore};
 use super::{Commit, GateRow, GateState, StartKey, Store, StoreError};
-use crate::engine::event::{EndState, Event, Recorded};
+use crate::engine::event::{EndState, Event, Question, Recorded};
 use crate::engine::ids::{GateId, RunId, StepId, VersionId, WorkflowId};
+use crate::engine::plan::Outline;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
@@ -81,7 +82,7 @@ async fn a_commit_on_a_stale_state_conflicts_and_leaves_nothing(store: Arc<dyn S
         .expect("it answers")
         .expect("the run is there");
     assert_eq!(stored.events, first.events);
-    assert_eq!(store.run_of_gate(&"g1".into()).await, Ok(None));
+    assert_eq!(store.gate(&"g1".into()).await, Ok(None));
 }
 
 async fn a_run_that_does_not_exist_cannot_be_moved_on(store: Arc<dyn Store>) {
@@ -221,13 +222,15 @@ async fn a_gate_keeps_the_place_of_its_question(store: Arc<dyn Store>) {
         })
         .await
         .expect("it is stored");
-    assert_eq!(store.run_of_gate(&"g1".into()).await, Ok(Some("r1".into())));
+    let opened = gate("r1", GateState::Open, 1);
+    assert_eq!(store.gate(&"g1".into()).await, Ok(Some(opened)));
     let closing = Commit {
         gates: vec![gate("r1", GateState::Approved, 0)],
         ..progress(&first, 1)
     };
     store.commit(closing).await.expect("it is stored");
-    assert_eq!(store.run_of_gate(&"g1".into()).await, Ok(Some("r1".into())));
+    let closed = gate("r1", GateState::Approved, 1);
+    assert_eq!(store.gate(&"g1".into()).await, Ok(Some(closed)));
 }
 
 async fn odd_texts_come_back_byte_for_byte(store: Arc<dyn Store>) {
@@ -263,6 +266,7 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
             tags: vec!["ops".to_owned()],
             ..Workflow::default()
         },
+        outline: Arc::new(Outline::new(Vec::new(), Vec::new())),
         hash: "h".to_owned(),
         created_by: "local".to_owned(),
         created_at: Timestamp::from_micros(5),
@@ -301,7 +305,55 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
         store.definition(&VersionId::new("v1")).await,
         Ok(Some(new.definition))
     );
+    assert_eq!(
+        store.outline(&VersionId::new("v1")).await,
+        Ok(Some(Outline::clone(&new.outline)))
+    );
     assert_eq!(store.open_runs().await, Ok(vec!["r1".into()]));
+}
+
+#[tokio::test]
+async fn a_second_process_is_kept_off_the_database_of_the_first() {
+    let (folder, first) = sqlite_store().await;
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let refused = SqliteStore::open(&url).await.err();
+    assert!(
+        matches!(&refused, Some(StoreError::Unavailable(why)) if why.contains("another Signalbox")),
+        "{refused:?}"
+    );
+    first.close().await;
+    drop(first);
+    SqliteStore::open(&url).await.expect("it is free again");
+}
+
+#[tokio::test]
+async fn a_question_that_cannot_be_read_does_not_hide_the_others() {
+    let (_folder, store) = sqlite_store().await;
+    for (run, gate_id) in [("r1", "g1"), ("r2", "g2")] {
+        let mut opening = start(run);
+        opening.events[0].event = Event::GateOpened {
+            step: StepId::new("publish"),
+            gate: GateId::new(gate_id),
+            question: Question {
+                title: "Publish?".to_owned(),
+                message: String::new(),
+                shown: Vec::new(),
+                action: None,
+                approvers: None,
+            },
+            plan_hash: "h".to_owned(),
+            deadline: None,
+        };
+        opening.gates = vec![GateRow {
+            id: GateId::new(gate_id),
+            ..gate(run, GateState::Open, 1)
+        }];
+        store.commit(opening).await.expect("it is stored");
+    }
+    store.spoil_event(&"r1".into(), 1).await;
+    let open = store.open_gates(None, 10).await.expect("it answers");
+    let ids: Vec<&str> = open.iter().map(|gate| gate.id.as_str()).collect();
+    assert_eq!(ids, ["g2"]);
 }
 
 fn start(run: &str) -> Commit {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Commit, GateRow, StartKey, Store, StoreError, StoredRun};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 
@@ -20,16 +21,14 @@ struct Shelves {
     runs: BTreeMap<RunId, (RunSummary, Vec<Recorded>)>,
     gates: BTreeMap<GateId, GateRow>,
     start_keys: BTreeMap<String, (StartKey, RunId)>,
-    definitions: BTreeMap<VersionId, Workflow>,
+    versions: BTreeMap<VersionId, (Workflow, Outline)>,
 }
 
 impl MemoryStore {
-    pub fn keep_definition(&self, version_id: VersionId, workflow: Workflow) {
-        self.shelves().definitions.insert(version_id, workflow);
-    }
-
-    pub fn gate(&self, id: &GateId) -> Option<GateRow> {
-        self.shelves().gates.get(id).cloned()
+    pub fn keep_version(&self, version_id: VersionId, workflow: Workflow, outline: Outline) {
+        self.shelves()
+            .versions
+            .insert(version_id, (workflow, outline));
     }
 
     pub fn summary(&self, id: &RunId) -> Option<RunSummary> {
@@ -72,7 +71,11 @@ impl Store for MemoryStore {
                 .insert(start.key.clone(), (start, run_id.clone()));
         }
         for gate in commit.gates {
-            shelves.gates.insert(gate.id.clone(), gate);
+            shelves
+                .gates
+                .entry(gate.id.clone())
+                .and_modify(|known| known.state = gate.state)
+                .or_insert(gate);
         }
         let (summary, events) = shelves
             .runs
@@ -120,15 +123,23 @@ impl Store for MemoryStore {
         Ok(open.map(|(id, _)| id.clone()).collect())
     }
 
-    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
-        Ok(self
-            .shelves()
-            .gates
-            .get(gate_id)
-            .map(|gate| gate.run_id.clone()))
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
+        Ok(self.shelves().gates.get(gate_id).cloned())
     }
 
     async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
-        Ok(self.shelves().definitions.get(version_id).cloned())
+        let shelves = self.shelves();
+        Ok(shelves
+            .versions
+            .get(version_id)
+            .map(|(workflow, _)| workflow.clone()))
+    }
+
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
+        let shelves = self.shelves();
+        Ok(shelves
+            .versions
+            .get(version_id)
+            .map(|(_, outline)| outline.clone()))
     }
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, StepId, VersionId};
+use crate::engine::plan::Outline;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
@@ -25,7 +26,7 @@ pub struct Commit {
     pub events: Vec<Recorded>,
     /// The run as it stands after them.
     pub summary: RunSummary,
-    /// Gates that these events opened or closed.
+    /// Gates that these events opened or closed. Of a gate that is known already only the state changes.
     pub gates: Vec<GateRow>,
     /// With a first commit: the key under which the start is remembered.
     pub start_key: Option<StartKey>,
@@ -72,6 +73,24 @@ impl GateState {
     }
 }
 
+impl std::str::FromStr for GateState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let states = [
+            GateState::Open,
+            GateState::Approved,
+            GateState::Rejected,
+            GateState::Expired,
+            GateState::Closed,
+        ];
+        states
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a state of a gate"))
+    }
+}
+
 /// A whole run as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRun {
@@ -91,7 +110,7 @@ pub enum StoreError {
     /// Another workflow has this short name.
     #[error("there is a workflow `{0}` already")]
     SlugTaken(String),
-    /// Nothing was written. Trying again later may help.
+    /// Trying again later may help.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(String),
     /// What is stored cannot be read. Trying again does not help.
@@ -102,9 +121,9 @@ pub enum StoreError {
 /// The hot path of the driver.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. When it answers an error
-    /// nothing of it is stored. When the process dies before it answers, either all of the turn is stored or none
-    /// of it, and the log tells which.
+    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. After `Conflict` and
+    /// `StartedBefore` nothing of it is stored. After any other error, and when the process dies before it answers,
+    /// either all of the turn is stored or none of it, and the log tells which.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     /// The run with its whole log.
@@ -121,9 +140,12 @@ pub trait Store: Send + Sync {
     /// Runs that have not ended, oldest first: what recovery has to look at.
     async fn open_runs(&self) -> Result<Vec<RunId>, StoreError>;
 
-    /// The run to which a gate belongs.
-    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError>;
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError>;
 
     /// The document of a version.
     async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError>;
+
+    /// What the version compiled to when it was saved. The logs of its runs are folded with this one, whatever a
+    /// later release makes of the document.
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError>;
 }

@@ -3,12 +3,13 @@
 use serde_json::json;
 use std::sync::Arc;
 
-use super::stage::{Act, Script, Stage, assert_completed, assert_sound, chain, document};
+use super::stage::{Act, JumpingClock, Script, Stage, assert_completed, assert_sound, chain, keep};
 use crate::engine::command::Command;
 use crate::engine::event::{Decision, Resolution};
+use crate::engine::ids::RunId;
 use crate::engine::state::{AttemptOutcome, RunStatus, StepStatus};
-use crate::store::Store;
 use crate::store::memory::MemoryStore;
+use crate::store::{Commit, Store};
 
 /// The next process on the same store. The old one's tasks are cut off from the world: its tools never answer.
 async fn next_process(store: &Arc<MemoryStore>, script: Script) -> Stage {
@@ -20,7 +21,7 @@ async fn next_process(store: &Arc<MemoryStore>, script: Script) -> Stage {
 
 fn store_with(workflow: serde_json::Value) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::default());
-    store.keep_definition("v".into(), document(workflow));
+    keep(&store, workflow);
     store
 }
 
@@ -156,4 +157,41 @@ async fn a_cancelled_run_ends_after_the_restart_even_if_its_tool_is_gone() {
         ),
         (RunStatus::Cancelled, 0, 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_spent_down_is_not_taken_for_time_that_a_tool_took() {
+    let mut workflow = chain(&["a"]);
+    workflow["steps"][0]["timeout_ms"] = json!(1_000);
+    let store = store_with(workflow.clone());
+    let dying = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Deaf])]));
+    let run = dying.start().await;
+    dying.until_step(&run, "a", StepStatus::InProgress).await;
+    let image = image_of(&store, &run).await;
+
+    // The attempt's time has long run out when the next process finds it.
+    let store = store_with(workflow);
+    store.commit(image).await.expect("an empty store");
+    let clock = JumpingClock::after_ms(60_000);
+    let next = Stage::with_clock(store.clone(), Script::default(), clock);
+    next.driver.recover().await.expect("the store answers");
+    let state = next.until_ended(&run).await;
+    assert_completed(&state);
+    assert_eq!(
+        state.steps[0].attempts[0].outcome,
+        AttemptOutcome::Interrupted,
+        "the process was lost; the tool did not run out of time"
+    );
+}
+
+/// The run as the disk holds it now, for another store: on the same one the dying process' timers would go on.
+async fn image_of(store: &MemoryStore, run: &RunId) -> Commit {
+    let stored = store.load(run).await.expect("it answers").expect("a run");
+    Commit {
+        expected_seq: 0,
+        events: stored.events,
+        summary: store.summary(run).expect("a run"),
+        gates: Vec::new(),
+        start_key: None,
+    }
 }

@@ -4,14 +4,17 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::stage::{Script, Stage, assert_completed, assert_sound, chain, document};
+use super::stage::{Act, Script, Stage, assert_completed, assert_sound, chain, keep};
 use crate::driver::SubmitError;
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::plan::Outline;
+use crate::engine::state::StepStatus;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, Store, StoreError, StoredRun};
+use crate::store::{Commit, GateRow, Store, StoreError, StoredRun};
 
 /// What goes wrong at the chosen call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +30,7 @@ struct FailingStore {
     calls: AtomicUsize,
     fail_at: usize,
     fault: Fault,
+    loads_that_fail: AtomicUsize,
 }
 
 #[async_trait]
@@ -45,6 +49,10 @@ impl Store for FailingStore {
     }
 
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        if self.loads_that_fail.load(Ordering::SeqCst) > 0 {
+            self.loads_that_fail.fetch_sub(1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable("as the test says".to_owned()));
+        }
         self.inner.load(run_id).await
     }
 
@@ -61,12 +69,16 @@ impl Store for FailingStore {
         self.inner.open_runs().await
     }
 
-    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
-        self.inner.run_of_gate(gate_id).await
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
+        self.inner.gate(gate_id).await
     }
 
     async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
         self.inner.definition(version_id).await
+    }
+
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
+        self.inner.outline(version_id).await
     }
 }
 
@@ -75,12 +87,13 @@ async fn run_with(fail_at: usize, fault: Fault) -> bool {
     let ids: Vec<String> = (0..40).map(|number| format!("s{number}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let inner = MemoryStore::default();
-    inner.keep_definition("v".into(), document(chain(&ids)));
+    keep(&inner, chain(&ids));
     let store = Arc::new(FailingStore {
         inner,
         calls: AtomicUsize::new(0),
         fail_at,
         fault,
+        loads_that_fail: AtomicUsize::new(0),
     });
     let stage = Stage::on(store.clone(), Script::default());
     let header = Stage::header();
@@ -119,4 +132,28 @@ async fn a_run_of_forty_steps_survives_a_failure_of_each_of_its_commits() {
             "every commit of the run was tried, {fail_at} in all"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovery_waits_for_a_store_that_does_not_answer() {
+    let inner = MemoryStore::default();
+    keep(&inner, chain(&["a"]));
+    let store = Arc::new(FailingStore {
+        inner,
+        calls: AtomicUsize::new(0),
+        fail_at: 0,
+        fault: Fault::BeforeCommit,
+        loads_that_fail: AtomicUsize::new(0),
+    });
+    let dying = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Deaf])]));
+    let run = dying.start().await;
+    dying.until_step(&run, "a", StepStatus::InProgress).await;
+
+    let next = Stage::on(store.clone(), Script::default());
+    store.loads_that_fail.store(3, Ordering::SeqCst);
+    next.driver.recover().await.expect("the list answers");
+    // Long enough for three tries, and far from the attempt's own time.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_completed(&next.state(&run).await);
+    assert_eq!(next.script.calls("a"), 1);
 }

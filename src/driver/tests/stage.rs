@@ -12,9 +12,11 @@ use crate::driver::clock::Clock;
 use crate::driver::tool::{Tool, ToolCall, ToolOutcome, Toolbox};
 use crate::driver::{Driver, SubmitError};
 use crate::engine::command::Command;
+use crate::engine::compile::compile;
 use crate::engine::event::{Decision, Event, Recorded};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{GateId, RunId, StepId};
+use crate::engine::plan::Outline;
 use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::engine::summary::RunHeader;
 use crate::engine::time::Timestamp;
@@ -26,13 +28,21 @@ use crate::store::memory::MemoryStore;
 /// Follows tokio's clock, which jumps ahead whenever nothing else is to do.
 pub(super) struct JumpingClock {
     origin: Instant,
+    /// What it shows at `origin`.
+    starts_at_ms: u64,
     draws: AtomicU64,
 }
 
 impl JumpingClock {
     pub(super) fn new() -> Arc<Self> {
+        Self::after_ms(0)
+    }
+
+    /// As if `new` had been that long ago.
+    pub(super) fn after_ms(ms: u64) -> Arc<Self> {
         Arc::new(Self {
             origin: Instant::now(),
+            starts_at_ms: 1_000 + ms,
             draws: AtomicU64::new(1),
         })
     }
@@ -41,9 +51,8 @@ impl JumpingClock {
 #[async_trait]
 impl Clock for JumpingClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(
-            1_000_000 + i64::try_from(self.origin.elapsed().as_micros()).expect("a short test"),
-        )
+        let elapsed = i64::try_from(self.origin.elapsed().as_micros()).expect("a short test");
+        Timestamp::from_micros(elapsed).plus_ms(self.starts_at_ms)
     }
 
     fn entropy(&self) -> u64 {
@@ -180,12 +189,20 @@ static RUNS: AtomicUsize = AtomicUsize::new(0);
 impl Stage {
     pub(super) fn new(workflow: Value, script: Script) -> Self {
         let memory = Arc::new(MemoryStore::default());
-        memory.keep_definition("v".into(), document(workflow));
+        keep(&memory, workflow);
         Self::on(memory, script)
     }
 
     pub(super) fn on(store: Arc<dyn Store>, script: Script) -> Self {
-        let driver = Driver::new(Arc::clone(&store), toolbox(&script), JumpingClock::new());
+        Self::with_clock(store, script, JumpingClock::new())
+    }
+
+    pub(super) fn with_clock(
+        store: Arc<dyn Store>,
+        script: Script,
+        clock: Arc<JumpingClock>,
+    ) -> Self {
+        let driver = Driver::new(Arc::clone(&store), toolbox(&script), clock);
         Self {
             driver,
             store,
@@ -303,6 +320,15 @@ pub(super) fn answer(gate: &GateId, plan_hash: &str, decision: Decision, actor: 
         comment: String::new(),
         plan_hash: Some(plan_hash.to_owned()),
     }
+}
+
+/// Saves the workflow as the version that the stage's runs are of.
+pub(super) fn keep(store: &MemoryStore, workflow: Value) {
+    let workflow = document(workflow);
+    let catalogue = toolbox(&Script::default()).catalogue();
+    let plan = compile(&workflow, &catalogue).expect("the test's workflow compiles");
+    let outline = Outline::clone(&plan.outline);
+    store.keep_version("v".into(), workflow, outline);
 }
 
 pub(super) fn document(workflow: Value) -> Workflow {

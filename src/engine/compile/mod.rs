@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::ids::StepId;
-use super::limits::{EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, STEPS_MAX};
+use super::limits::{EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, RUN_TIMEOUT_MS_MAX, STEPS_MAX};
 use super::plan::{Outline, OutlineEdge, OutlineStep, Plan, PlanStep};
 use super::tool::Catalogue;
 use super::workflow::{Edge, Step, StepKind, Workflow};
@@ -117,14 +117,13 @@ impl<'a> Compiling<'a> {
                 Diagnostic::new("too_large", message).fix("Split it into several workflows."),
             );
         }
-        if workflow.timeout_ms == Some(0) {
-            self.report(
-                Diagnostic::new(
-                    "bad_number",
-                    "`timeout_ms` of the workflow must be at least 1.",
-                )
-                .field("timeout_ms"),
+        if let Some(ms) = workflow.timeout_ms
+            && !(1..=RUN_TIMEOUT_MS_MAX).contains(&ms)
+        {
+            let message = format!(
+                "`timeout_ms` of the workflow is {ms}; it must lie between 1 and {RUN_TIMEOUT_MS_MAX}."
             );
+            self.report(Diagnostic::new("bad_number", message).field("timeout_ms"));
         }
         if workflow.max_in_flight == Some(0) {
             self.report(

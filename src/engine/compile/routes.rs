@@ -117,13 +117,20 @@ impl Compiling<'_> {
             if !ancestors[join].contains(gate) {
                 continue;
             }
+            let rejection_leads_on = outline
+                .outgoing(gate)
+                .iter()
+                .any(|&edge| outline.edges[edge].on.is_some());
+            // A rejected gate that lets the run go on counts as "done".
+            let rejection_is_done = rule == JoinRule::AllDone
+                && steps[gate]
+                    .as_ref()
+                    .is_some_and(|step| step.on_error == ErrorPolicy::Continue);
             let goes_on_without = match rule {
                 JoinRule::OneSuccess => true,
-                // A rejected gate that lets the run go on counts as "done".
-                JoinRule::AllDone => steps[gate]
-                    .as_ref()
-                    .is_some_and(|step| step.on_error == ErrorPolicy::Continue),
-                JoinRule::AllSuccess | JoinRule::NoneFailedMinOneSuccess => false,
+                // After a rejection that leads somewhere, the way behind the gate is skipped, not failed.
+                JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess => rejection_leads_on,
+                JoinRule::AllSuccess => false,
             };
             let (through, past): (Vec<usize>, Vec<usize>) = incoming
                 .iter()
@@ -135,13 +142,13 @@ impl Compiling<'_> {
                     conflict(&together, sides).is_none()
                 })
             });
-            if goes_on_without && (both_at_once || rule == JoinRule::AllDone) {
+            if rejection_is_done || (goes_on_without && both_at_once) {
                 let (id, gate) = (&outline.steps[join].id, &outline.steps[gate].id);
                 let message = format!(
                     "`{id}` goes on without the gate `{gate}` having been cleared (rule `{}`).",
                     rule.as_str()
                 );
-                let fix = "Use `all_success` or `none_failed_min_one_success`, or put the gate behind the join.";
+                let fix = "Use `all_success`, or put the gate behind the join.";
                 self.report(
                     Diagnostic::new("gate_bypassed", message)
                         .step(id)

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Deciding, check_comment};
+use crate::engine::bounds;
 use crate::engine::command::{Effect, Rejection};
 use crate::engine::event::{Event, Resolution};
 use crate::engine::failure::StepError;
@@ -131,6 +132,7 @@ impl Deciding<'_> {
         if !retry::may_retry(policy, tries, &error) {
             return self.fail(step, error);
         }
+        let error = error.within_bounds();
         let delay_ms = retry::delay_ms(policy, tries, self.moment.entropy);
         let retry_at = self.now().plus_ms(delay_ms);
         let id = self.id_of(step);
@@ -155,20 +157,13 @@ impl Deciding<'_> {
 
     fn outcome_unknown(&mut self, step: usize, attempt: u32, message: String) {
         if self.state.cancelling.is_some() {
-            // Nobody will be asked any more; the log keeps that it is not known.
-            let id = self.id_of(step);
-            let error = StepError::new("outcome_unknown", message);
-            return self.emit(Event::StepFailed {
-                step: id,
-                error,
-                taken: Vec::new(),
-            });
+            return self.fail_in_doubt(step, message);
         }
         let id = self.id_of(step);
         self.emit(Event::OutcomeUnknown {
             step: id,
             attempt,
-            message,
+            message: bounds::sentence(message),
         });
     }
 
@@ -230,7 +225,7 @@ impl Deciding<'_> {
             step: step.clone(),
             attempt,
             percent: percent.min(100),
-            doing,
+            doing: bounds::sentence(doing),
         });
         Ok(())
     }

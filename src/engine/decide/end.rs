@@ -27,7 +27,7 @@ impl Deciding<'_> {
             if status == StepStatus::InProgress {
                 self.stop_tool(step);
             } else if !status.is_terminal() {
-                self.cancel_step(step);
+                self.end_unfinished(step);
             }
         }
         Ok(())
@@ -53,9 +53,39 @@ impl Deciding<'_> {
     pub(super) fn abandon_running(&mut self) {
         for step in 0..self.state.steps.len() {
             if !self.state.steps[step].status.is_terminal() {
-                self.cancel_step(step);
+                self.end_unfinished(step);
             }
         }
+    }
+
+    /// Ends a step whose run ends before it. Where something may have taken effect outside, the log keeps that this
+    /// is not known: "cancelled" would say that nothing happened.
+    fn end_unfinished(&mut self, step: usize) {
+        let run = &self.state.steps[step];
+        let in_doubt = match (run.running_attempt(), &run.unknown) {
+            (Some(attempt), _) if !attempt.repeatable => {
+                Some("the run ended while this was being done".to_owned())
+            }
+            (Some(_), _) | (None, None) => None,
+            (None, Some(what)) => Some(what.clone()),
+        };
+        match in_doubt {
+            Some(what) => {
+                let message = format!("{what}; whether it took effect is not known");
+                self.fail_in_doubt(step, message);
+            }
+            None => self.cancel_step(step),
+        }
+    }
+
+    /// Nobody will be asked any more; the log keeps that it is not known.
+    pub(super) fn fail_in_doubt(&mut self, step: usize, message: String) {
+        let id = self.id_of(step);
+        self.emit(Event::StepFailed {
+            step: id,
+            error: StepError::new("outcome_unknown", message),
+            taken: Vec::new(),
+        });
     }
 
     pub(super) fn run_timed_out(&mut self) {
@@ -107,7 +137,7 @@ impl Deciding<'_> {
                 | StepStatus::OutcomeUnknown
                 | StepStatus::Retrying => {
                     self.stop_tool(step);
-                    self.cancel_step(step);
+                    self.end_unfinished(step);
                 }
             }
         }

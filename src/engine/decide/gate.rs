@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Deciding, check_comment};
+use crate::engine::bounds;
 use crate::engine::command::Rejection;
 use crate::engine::event::{Action, Decision, Event, Question, Shown};
 use crate::engine::failure::StepError;
@@ -61,13 +62,19 @@ impl Deciding<'_> {
             .guards
             .map(|guarded| self.action(guarded))
             .transpose()?;
-        Ok(Question {
+        let question = Question {
             title: self.name_of(step).to_owned(),
             message: work.message.clone(),
             shown,
             action,
             approvers: work.approvers.clone(),
-        })
+        };
+        let size = serde_json::to_value(&question).map_err(|error| error.to_string());
+        size.and_then(|value| bounds::check_size(&value))
+            .map_err(|why| {
+                StepError::new("question_too_large", format!("what it would show {why}"))
+            })?;
+        Ok(question)
     }
 
     /// Exactly what the guarded step would do now.

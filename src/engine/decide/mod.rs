@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use super::bounds;
 use super::command::{Command, Effect, Rejection, Turn};
 use super::event::{Event, Recorded};
 use super::ids::StepId;
@@ -121,6 +122,7 @@ impl Deciding<'_> {
         if self.state.started_at.is_some() {
             return Err(Rejection::AlreadyStarted);
         }
+        bounds::check(&input).map_err(Rejection::InputTooLarge)?;
         let deadline = self.plan.timeout_ms.map(|ms| self.now().plus_ms(ms));
         self.emit(Event::RunStarted {
             input,

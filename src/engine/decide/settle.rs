@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::Deciding;
 use super::scope::WithOwn;
 use crate::engine::binding::{Binding, Scope};
+use crate::engine::bounds;
 use crate::engine::event::{EndState, Event, SkipReason};
 use crate::engine::failure::StepError;
-use crate::engine::limits::OUTPUT_BYTES_MAX;
 use crate::engine::plan::Work;
 use crate::engine::state::{EdgeState, StepStatus};
 use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, JoinRule};
@@ -161,10 +161,8 @@ impl Deciding<'_> {
     }
 
     pub(super) fn complete(&mut self, step: usize, output: Value) {
-        if json_bytes(&output) > OUTPUT_BYTES_MAX {
-            let message = format!(
-                "the output is larger than {OUTPUT_BYTES_MAX} bytes; keep large results as an artifact"
-            );
+        if let Err(why) = bounds::check(&output) {
+            let message = format!("the output {why}");
             return self.fail(step, StepError::new("output_too_large", message));
         }
         match self.taken_edges(step, &output, None) {
@@ -199,6 +197,7 @@ impl Deciding<'_> {
 
     /// The step has failed for good: the run goes on or fails, as the step's error policy says.
     pub(super) fn fail(&mut self, step: usize, error: StepError) {
+        let error = error.within_bounds();
         let id = self.id_of(step);
         match self.plan.steps[step].on_error {
             ErrorPolicy::Continue => match self.taken_edges(step, &error.as_value(), None) {
@@ -272,10 +271,15 @@ impl Deciding<'_> {
         Ok(taken)
     }
 
+    /// The value that the binding stands for now, if it may go into the log.
     pub(super) fn resolve(&self, binding: &Binding) -> Result<Value, StepError> {
-        binding
+        let value = binding
             .resolve(self)
-            .map_err(|message| StepError::new("unresolved_binding", message))
+            .map_err(|message| StepError::new("unresolved_binding", message))?;
+        bounds::check(&value).map_err(|why| {
+            StepError::new("value_too_large", format!("what it would work with {why}"))
+        })?;
+        Ok(value)
     }
 
     fn end_if_done(&mut self) {
@@ -293,25 +297,5 @@ impl Deciding<'_> {
                 EndState::Completed
             });
         }
-    }
-}
-
-/// Length of the value's JSON text, without making it.
-fn json_bytes(value: &Value) -> usize {
-    struct Count(usize);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    match serde_json::to_writer(&mut count, value) {
-        Ok(()) => count.0,
-        // Counting cannot fail; were it to, the value would be treated as too large.
-        Err(_) => usize::MAX,
     }
 }

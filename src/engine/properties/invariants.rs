@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::engine::command::{Effect, Turn};
+use crate::engine::command::{Command, Effect, Turn};
 use crate::engine::event::{Decision, Event, Recorded};
 use crate::engine::plan::{Plan, Work};
 use crate::engine::progress;
 use crate::engine::state::{EdgeState, RunState, StepStatus};
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::JoinRule;
 
 pub(super) fn check_turn(plan: &Plan, before: &RunState, after: &RunState, turn: &Turn) {
@@ -18,6 +19,11 @@ pub(super) fn check_turn(plan: &Plan, before: &RunState, after: &RunState, turn:
     invariant_steps_start_after_their_predecessors_and_gates(plan, after, turn);
     invariant_hundred_percent_means_ended(after);
     assert_eq!(turn.wake_at, after.wake_at());
+}
+
+pub(super) fn check_command(command: &Command, before: &RunState, turn: &Turn, now: Timestamp) {
+    invariant_a_timer_that_changes_nothing_is_not_due_again(command, turn, now);
+    invariant_effects_in_flight_are_not_called_cancelled(command, before, turn);
 }
 
 pub(super) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
@@ -116,6 +122,50 @@ fn invariant_nothing_starts_after_a_cancel(before: &RunState, turn: &Turn) {
             matches!(event, Event::RunFinished { state, .. } if *state != crate::engine::event::EndState::Cancelled)
         });
         assert!(!completed, "a cancelled run ends as cancelled");
+    }
+}
+
+/// Otherwise the owner of the run would wake for ever and never get anywhere.
+fn invariant_a_timer_that_changes_nothing_is_not_due_again(
+    command: &Command,
+    turn: &Turn,
+    now: Timestamp,
+) {
+    if *command == Command::Wake && turn.events.is_empty() {
+        assert!(turn.wake_at.is_none_or(|due| due > now));
+    }
+}
+
+/// Only the tool itself can say that nothing happened.
+fn invariant_effects_in_flight_are_not_called_cancelled(
+    command: &Command,
+    before: &RunState,
+    turn: &Turn,
+) {
+    for event in &turn.events {
+        let Event::StepCancelled { step } = event else {
+            continue;
+        };
+        let said_so = match command {
+            Command::AttemptStopped { step: stopped, .. }
+            | Command::AttemptFailed { step: stopped, .. } => stopped == step,
+            Command::Start { .. }
+            | Command::Cancel { .. }
+            | Command::Decide { .. }
+            | Command::ResolveOutcome { .. }
+            | Command::AttemptSucceeded { .. }
+            | Command::AttemptUnknown { .. }
+            | Command::AttemptLost { .. }
+            | Command::AttemptProgressed { .. }
+            | Command::Wake => false,
+        };
+        let in_doubt = before.step(step).is_some_and(|step| {
+            step.unknown.is_some()
+                || step
+                    .running_attempt()
+                    .is_some_and(|attempt| !attempt.repeatable)
+        });
+        assert!(said_so || !in_doubt, "`{step}` may have taken effect");
     }
 }
 

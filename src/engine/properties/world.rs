@@ -54,7 +54,7 @@ impl World {
         };
         let before = self.state.clone();
         let pure = decide(&self.plan, &before, command.clone(), moment);
-        let moved = advance(&self.plan, &mut self.state, command, moment);
+        let moved = advance(&self.plan, &mut self.state, command.clone(), moment);
         assert_eq!(pure, moved, "deciding twice gives the same");
         match &moved {
             Ok(turn) => {
@@ -68,6 +68,7 @@ impl World {
                     .collect();
                 self.log.extend(recorded);
                 invariants::check_turn(&self.plan, &before, &self.state, turn);
+                invariants::check_command(&command, &before, turn, self.now);
                 invariants::check_log(&self.plan, &self.state, &self.log);
             }
             Err(_) => assert_eq!(self.state, before, "a rejected command changes nothing"),

@@ -239,6 +239,10 @@ impl RunState {
         if self.end.is_some() {
             return None;
         }
+        if let Some(cancelling) = &self.cancelling {
+            // Until the grace time is over nothing else is looked at.
+            return Some(cancelling.deadline);
+        }
         let of_steps = self.steps.iter().filter_map(|step| match step.status {
             StepStatus::InProgress => step.running_attempt().map(|attempt| attempt.deadline),
             StepStatus::Retrying => step.attempts.last().and_then(|attempt| attempt.retry_at),
@@ -251,10 +255,6 @@ impl RunState {
             | StepStatus::Skipped
             | StepStatus::Cancelled => None,
         });
-        let of_run = match &self.cancelling {
-            Some(cancelling) => Some(cancelling.deadline),
-            None => self.deadline,
-        };
-        of_steps.chain(of_run).min()
+        of_steps.chain(self.deadline).min()
     }
 }

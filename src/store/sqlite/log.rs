@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use super::{SqliteStore, corrupt, rows, unavailable};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::plan::Outline;
 use crate::engine::workflow::Workflow;
-use crate::store::{Commit, Store, StoreError, StoredRun};
+use crate::store::{Commit, GateRow, Store, StoreError, StoredRun};
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -58,18 +59,31 @@ impl Store for SqliteStore {
         Ok(ids.into_iter().map(RunId::new).collect())
     }
 
-    async fn run_of_gate(&self, gate_id: &GateId) -> Result<Option<RunId>, StoreError> {
-        let run_id: Option<String> = sqlx::query_scalar("SELECT run_id FROM gates WHERE id = $1")
-            .bind(gate_id.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        Ok(run_id.map(RunId::new))
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, run_id, step_id, state, opened_seq, opened_at, deadline FROM gates WHERE id = $1",
+        )
+        .bind(gate_id.as_str())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        row.as_ref().map(rows::gate).transpose()
     }
 
     async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
         let text: Option<String> =
             sqlx::query_scalar("SELECT definition FROM workflow_versions WHERE id = $1")
+                .bind(version_id.as_str())
+                .fetch_optional(&self.readers)
+                .await
+                .map_err(unavailable)?;
+        text.map(|text| serde_json::from_str(&text).map_err(corrupt))
+            .transpose()
+    }
+
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
+        let text: Option<String> =
+            sqlx::query_scalar("SELECT outline FROM workflow_versions WHERE id = $1")
                 .bind(version_id.as_str())
                 .fetch_optional(&self.readers)
                 .await

@@ -1,6 +1,7 @@
 //! SQLite, inside the process: one writer that gathers what all runs have ready, and a few readers beside it.
 
 mod artifacts;
+mod claim;
 mod log;
 mod rows;
 mod runs;
@@ -18,6 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::StoreError;
+use claim::Claim;
 use writer::Writer;
 
 /// Readers beside the one writer: enough for two cores, few enough to stay small.
@@ -29,6 +31,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     writer: SqlitePool,
     log: Writer,
+    /// Held for as long as the database is used.
+    _claim: Option<Claim>,
 }
 
 impl SqliteStore {
@@ -45,6 +49,7 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
             .pragma("trusted_schema", "OFF");
+        let claim = Claim::of(&options)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())
@@ -66,6 +71,7 @@ impl SqliteStore {
             readers,
             writer,
             log,
+            _claim: claim,
         })
     }
 
@@ -73,6 +79,17 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+
+    /// Makes an event unreadable, as a disk fault might.
+    #[cfg(test)]
+    pub(super) async fn spoil_event(&self, run_id: &crate::engine::ids::RunId, seq: u32) {
+        sqlx::query("UPDATE run_events SET payload = '{' WHERE run_id = $1 AND seq = $2")
+            .bind(run_id.as_str())
+            .bind(i64::from(seq))
+            .execute(&self.writer)
+            .await
+            .expect("it can be spoilt");
     }
 
     /// Cheap proof that the database answers.

@@ -7,7 +7,7 @@ use super::corrupt;
 use crate::engine::event::Recorded;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
-use crate::store::StoreError;
+use crate::store::{GateRow, StoreError};
 
 /// The columns that `summary` reads.
 macro_rules! summary_columns {
@@ -79,5 +79,17 @@ pub(super) fn recorded(row: &SqliteRow) -> Result<Recorded, StoreError> {
         seq: number(row, "seq")?,
         at: moment(row, "at")?,
         event: serde_json::from_str(payload).map_err(corrupt)?,
+    })
+}
+
+pub(super) fn gate(row: &SqliteRow) -> Result<GateRow, StoreError> {
+    Ok(GateRow {
+        id: text(row, "id")?.as_str().into(),
+        run_id: text(row, "run_id")?.as_str().into(),
+        step_id: text(row, "step_id")?.as_str().into(),
+        state: text(row, "state")?.parse().map_err(corrupt)?,
+        opened_seq: number(row, "opened_seq")?,
+        opened_at: moment(row, "opened_at")?,
+        deadline: optional_moment(row, "deadline")?,
     })
 }

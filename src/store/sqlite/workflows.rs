@@ -1,7 +1,10 @@
 //! Workflows and their versions.
 
+use std::sync::Arc;
+
 use super::{SqliteStore, corrupt, rows, unavailable};
 use crate::engine::ids::{VersionId, WorkflowId};
+use crate::engine::plan::Outline;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::StoreError;
@@ -29,6 +32,8 @@ pub struct NewVersion {
     pub slug: String,
     pub is_template: bool,
     pub definition: Workflow,
+    /// What the document compiles to.
+    pub outline: Arc<Outline>,
     pub hash: String,
     pub created_by: String,
     pub created_at: Timestamp,
@@ -38,6 +43,7 @@ impl SqliteStore {
     /// Makes the workflow with version 1, or adds the next version to it. Answers the version's number.
     pub async fn save_version(&self, new: &NewVersion) -> Result<u32, StoreError> {
         let definition = serde_json::to_string(&new.definition).map_err(corrupt)?;
+        let outline = serde_json::to_string(&*new.outline).map_err(corrupt)?;
         let tags = serde_json::to_string(&new.definition.tags).map_err(corrupt)?;
         let mut transaction = self
             .writer
@@ -65,13 +71,14 @@ impl SqliteStore {
         .await
         .map_err(|error| slug_taken(error, &new.slug))?;
         sqlx::query(
-            "INSERT INTO workflow_versions (id, workflow_id, number, definition, hash, created_by, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO workflow_versions (id, workflow_id, number, definition, outline, hash, created_by, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(new.version_id.as_str())
         .bind(new.workflow_id.as_str())
         .bind(version)
         .bind(definition)
+        .bind(outline)
         .bind(&new.hash)
         .bind(&new.created_by)
         .bind(new.created_at.as_micros())

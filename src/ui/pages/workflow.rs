@@ -149,8 +149,13 @@ fn FormField(field: Field, text: String, error: Option<String>) -> impl IntoView
         }
         .into_any(),
         FieldKind::Choice { options } => {
+            // Nothing is chosen for people: where there is no default they choose, or leave it when they may.
+            let nothing = (!required || text.is_empty()).then(|| {
+                let label = if required { "Choose one" } else { "None" };
+                view! { <option value="" selected=text.is_empty()>{label}</option> }
+            });
             let options: Vec<_> = options.into_iter().map(|option| view! { <option value=option.clone() selected=option == text>{option.clone()}</option> }).collect();
-            view! { <select id=id.clone() name=name required=required aria-describedby=described aria-invalid=invalid>{options}</select> }.into_any()
+            view! { <select id=id.clone() name=name required=required aria-describedby=described aria-invalid=invalid>{nothing} {options}</select> }.into_any()
         }
     };
     view! {
@@ -158,7 +163,7 @@ fn FormField(field: Field, text: String, error: Option<String>) -> impl IntoView
             <label for=id>{field.title} {(!required).then(|| view! { <span class="muted">" (optional)"</span> })}</label>
             {control}
             <p class="hint" id=hint_id>
-                {error.map(|error| view! { <span class="field-error">{error}" "</span> })}
+                {error.map(|error| view! { <span class="field-error">{error}</span> })}
                 {field.description}
             </p>
         </div>

@@ -150,7 +150,22 @@ fn joins_behind_a_branch_and_gates_on_the_only_way_are_fine() {
         workflow["steps"][3]["rule"] = json!("one_success");
         workflow
     };
-    for workflow in [branch, one_success] {
+    // Both answers lead to the join, and nothing else does.
+    let both_answers = workflow(
+        [
+            json!({ "id": "gate", "kind": "human_gate" }),
+            tool("publish"),
+            tool("note"),
+            join("end", "none_failed_min_one_success"),
+        ],
+        [
+            edge("gate", "publish"),
+            rejected("gate", "note"),
+            edge("publish", "end"),
+            edge("note", "end"),
+        ],
+    );
+    for workflow in [branch, one_success, both_answers] {
         assert_eq!(problems(&workflow), []);
     }
 }

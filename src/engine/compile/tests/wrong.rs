@@ -71,6 +71,7 @@ fn about_the_whole() -> Vec<Wrong> {
             json!({ "name": "W", "steps": [tool("a"), tool("b")], "edges": dense }),
         ),
         wrong("bad_number", with("timeout_ms", json!(0))).field("timeout_ms"),
+        wrong("bad_number", with("timeout_ms", json!(u64::MAX))).field("timeout_ms"),
         wrong("bad_number", with("max_in_flight", json!(0))).field("max_in_flight"),
         wrong("bad_input_schema", schema(json!({ "type": "string" }))).field("inputs"),
         wrong(
@@ -374,6 +375,19 @@ fn about_gates() -> Vec<Wrong> {
             ],
         )
     };
+    // As above, and the answer "rejected" leads somewhere too, so that what is behind the gate is skipped.
+    let past_answered = |rule: &str| {
+        let mut workflow = past(rule, "fail");
+        workflow["steps"]
+            .as_array_mut()
+            .expect("a list")
+            .push(tool("note"));
+        workflow["edges"]
+            .as_array_mut()
+            .expect("a list")
+            .push(rejected("gate", "note"));
+        workflow
+    };
     vec![
         wrong("gate_without_approvers", gate("approvers", json!([])))
             .at("a")
@@ -397,6 +411,15 @@ fn about_gates() -> Vec<Wrong> {
             .at("end")
             .field("rule"),
         wrong("gate_bypassed", past("all_done", "continue"))
+            .at("end")
+            .field("rule"),
+        wrong(
+            "gate_bypassed",
+            past_answered("none_failed_min_one_success"),
+        )
+        .at("end")
+        .field("rule"),
+        wrong("gate_bypassed", past_answered("all_done"))
             .at("end")
             .field("rule"),
         // Both ways out of one fork, joined by a step that wants all of them.

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::stage::{Stage, edge, gate, read, with, workflow};
+use super::stage::{Stage, edge, effect, gate, read, with, workflow};
+use crate::engine::bounds::tests::nested;
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{Decision, EndReason, EndState, SkipReason};
+use crate::engine::failure::StepError;
 use crate::engine::ids::StepId;
-use crate::engine::limits::CANCEL_GRACE_MS;
+use crate::engine::limits::{CANCEL_GRACE_MS, VALUE_DEPTH_MAX};
 use crate::engine::state::{RunStatus, StepStatus};
 
 fn chain() -> serde_json::Value {
@@ -175,4 +177,111 @@ fn a_timer_that_fires_too_early_or_too_late_does_nothing() {
     let events = stage.events.len();
     stage.after_ms(1_000_000);
     assert_eq!(stage.events.len(), events);
+}
+
+/// An effect and a reading side by side.
+fn effect_beside(sibling: serde_json::Value) -> serde_json::Value {
+    let go = json!({ "id": "go", "kind": "parallel" });
+    workflow(
+        [go, effect("order"), sibling],
+        [edge("go", "order"), edge("go", "b")],
+    )
+}
+
+#[test]
+fn an_effect_in_flight_when_the_run_ends_is_not_called_cancelled() {
+    let failed = {
+        let mut stage = Stage::start(effect_beside(read("b")));
+        stage.fail("b", "broken");
+        stage
+    };
+    let timed_out = {
+        let mut document = effect_beside(read("b"));
+        document["timeout_ms"] = json!(1_000);
+        let mut stage = Stage::start(document);
+        stage.after_ms(1_000);
+        stage
+    };
+    let cancelled = {
+        let mut stage = Stage::start(effect_beside(read("b")));
+        stage.cancel();
+        stage.after_ms(CANCEL_GRACE_MS);
+        stage
+    };
+    for stage in [failed, timed_out, cancelled] {
+        assert!(stage.run().is_terminal());
+        assert!(stage.stops.contains(&"order".to_owned()));
+        assert_eq!(stage.status("order"), StepStatus::Failed);
+        assert_eq!(stage.error("order").code, "outcome_unknown");
+    }
+}
+
+#[test]
+fn what_nobody_knew_when_the_run_was_cancelled_stays_unknown() {
+    let mut stage = Stage::start(workflow([effect("order")], []));
+    stage.lose("order");
+    assert_eq!(stage.status("order"), StepStatus::OutcomeUnknown);
+    stage.cancel();
+    assert_eq!(stage.end().0, EndState::Cancelled);
+    assert_eq!(stage.error("order").code, "outcome_unknown");
+}
+
+#[test]
+fn an_effect_that_stops_when_told_did_not_happen() {
+    let mut stage = Stage::start(workflow([effect("order")], []));
+    stage.cancel();
+    let step = StepId::new("order");
+    stage
+        .submit(Command::AttemptStopped { step, attempt: 1 })
+        .expect("it runs");
+    assert_eq!(stage.status("order"), StepStatus::Cancelled);
+}
+
+#[test]
+fn while_a_run_is_being_cancelled_only_the_end_of_the_grace_time_wakes_it() {
+    // The attempt's own time runs out before the grace time does.
+    let soon = with(read("a"), "timeout_ms", json!(CANCEL_GRACE_MS / 2));
+    let mut stage = Stage::start(workflow([soon], []));
+    stage.cancel();
+    let end_of_grace = stage.now.plus_ms(CANCEL_GRACE_MS);
+    assert_eq!(stage.state.wake_at(), Some(end_of_grace));
+    stage.after_ms(CANCEL_GRACE_MS / 2);
+    assert_eq!(stage.state.wake_at(), Some(end_of_grace));
+}
+
+#[test]
+fn values_that_could_not_be_read_back_never_reach_the_log() {
+    let too_deep = nested(VALUE_DEPTH_MAX + 1);
+    let mut stage = Stage::new(chain());
+    let (input, actor) = (too_deep.clone(), "ann".to_owned());
+    let refused = stage.submit(Command::Start { input, actor });
+    assert!(matches!(refused, Err(Rejection::InputTooLarge(_))));
+
+    let mut stage = Stage::start(chain());
+    stage.succeed("a", too_deep.clone());
+    assert_eq!(stage.error("a").code, "output_too_large");
+
+    let mut stage = Stage::start(workflow([read("a")], []));
+    let error = StepError::new("broken", "it broke").with_data(too_deep);
+    let step = StepId::new("a");
+    stage
+        .submit(Command::AttemptFailed {
+            step,
+            attempt: 1,
+            error,
+        })
+        .expect("it runs");
+    assert_eq!(stage.error("a").data, None);
+    assert!(stage.error("a").message.contains("left out"));
+
+    // The input may be as deep as that; what is made of it may not be deeper.
+    let input = json!({ "deep": nested(VALUE_DEPTH_MAX - 1) });
+    let deeper = json!({ "and": { "more": "$input.deep" } });
+    let call = with(read("b"), "with", deeper.clone());
+    let mut stage = Stage::start_with(workflow([call], []), input.clone());
+    assert_eq!(stage.error("b").code, "value_too_large");
+    assert_eq!(stage.calls, []);
+    let set = json!({ "id": "b", "kind": "transform", "set": deeper });
+    stage = Stage::start_with(workflow([set], []), input);
+    assert_eq!(stage.error("b").code, "output_too_large");
 }

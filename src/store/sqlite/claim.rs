@@ -1,0 +1,49 @@
+//! One process on one database file. Two of them would each take up the same runs and call the same tools: SQLite
+//! lets both write, so a lock of our own keeps the second one off. The system frees it when the process ends, however
+//! it ends.
+
+use sqlx::sqlite::SqliteConnectOptions;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::store::StoreError;
+
+pub(super) struct Claim {
+    /// Locked until it is dropped.
+    _file: File,
+}
+
+impl Claim {
+    /// Claims the database's file; a database in memory has none and needs no claim.
+    pub(super) fn of(options: &SqliteConnectOptions) -> Result<Option<Self>, StoreError> {
+        let database = options.get_filename();
+        if database.as_os_str().is_empty() || database == Path::new(":memory:") {
+            return Ok(None);
+        }
+        let path = beside(database);
+        let failed = |error: std::io::Error| {
+            StoreError::Unavailable(format!("{} cannot be locked: {error}", path.display()))
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(
+                "another Signalbox is using it; stop that one first, or choose another file with --database"
+                    .to_owned(),
+            )),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+/// `signalbox.db` → `signalbox.db.lock`. Not the database itself: SQLite has locks of its own on that.
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
