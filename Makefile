@@ -20,6 +20,9 @@ WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/
 WASM_BINDGEN_ROOT := $(CACHE)/tools/wasm-bindgen-$(WASM_BINDGEN_VERSION)
 export PATH := $(WASM_BINDGEN_ROOT)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
+# What runs side by side shares this many jobs: make hands them to cargo.
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
 WASM := $(TARGET_DIR)/$(WASM_TARGET)/wasm-release/signalbox.wasm
 CLIENT := target/client
 SITE := target/site
@@ -54,7 +57,7 @@ watch: setup
 	  '  OPENSSL_NO_VENDOR=1 cargo install --locked cargo-leptos@0.3.10 --features no_downloads' \
 	  '(a C compiler, pkg-config and libssl-dev are needed; it takes some minutes)' \
 	  'Without it, `make run` after each change does the same by hand.'; exit 1; }
-	@exec cargo leptos watch
+	@SIGNALBOX_SITE='$(CURDIR)/target/site-watch' exec cargo leptos watch
 
 # ---- Setting up ----------------------------------------------------------------------------------
 
@@ -78,10 +81,10 @@ wasm-target: prerequisites
 # Unoptimised, because it then compiles in half the time and still does its work in a second.
 .PHONY: wasm-bindgen
 wasm-bindgen: prerequisites
-	@if [ "$$(wasm-bindgen --version 2>/dev/null)" != 'wasm-bindgen $(WASM_BINDGEN_VERSION)' ]; then \
+	+@if [ "$$(wasm-bindgen --version 2>/dev/null)" != 'wasm-bindgen $(WASM_BINDGEN_VERSION)' ]; then \
 	  echo '• Installing wasm-bindgen $(WASM_BINDGEN_VERSION), which joins the client to the browser (about 2 minutes)'; \
 	  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
-	  cargo install $(QUIET) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
+	  cargo install $(QUIET) --locked wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
 	fi
 
 node_modules/.installed: package.json package-lock.json | prerequisites
@@ -91,27 +94,34 @@ node_modules/.installed: package.json package-lock.json | prerequisites
 
 # ---- Building ------------------------------------------------------------------------------------
 
+# The client and the server are compiled side by side, so that neither waits while the other has work for one
+# processor only. Then the executable is made of both.
 .PHONY: build
-build: $(SITE)/site.json
-	$(SAY) 'Building the server with the client inside$(if $(wildcard $(BINARY)),, (about 6 minutes the first time))'
-	@SIGNALBOX_SITE='$(CURDIR)/$(SITE)' cargo build $(QUIET) --release --features ssr --bin signalbox
+build: prerequisites
+	@$(MAKE) --no-print-directory -j$(JOBS) server site
+	@SIGNALBOX_SITE='$(CURDIR)/$(SITE)' SIGNALBOX_SITE_VERSION="$$(cksum < $(SITE)/site.json)" \
+	  cargo build $(QUIET) --release --features ssr --bin signalbox
 	@if [ '$(TARGET_DIR)' != '$(CURDIR)/target' ]; then \
 	  mkdir -p target/release; \
 	  cmp -s '$(TARGET_DIR)/release/signalbox' $(BINARY) \
 	    || { cp '$(TARGET_DIR)/release/signalbox' $(BINARY).new && mv -f $(BINARY).new $(BINARY); }; \
 	fi
 
-.PHONY: client site
+.PHONY: client site server
 client: $(CLIENT)/.bound
 site: $(SITE)/site.json
 
+server: | prerequisites
+	$(SAY) 'Building the server$(if $(wildcard $(BINARY)),, (about 10 minutes the first time))'
+	+@cargo build $(QUIET) --release --features ssr --lib
+
 # Cargo knows best whether the client is current, so it is always asked. It leaves the file alone
 # when nothing changed, and then nothing below is made again.
-$(WASM): FORCE | setup
-	$(SAY) 'Building the client$(if $(wildcard $(WASM)),, (about 3 minutes the first time))'
-	@cargo build $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release
+$(WASM): FORCE | wasm-target
+	$(SAY) 'Building the client$(if $(wildcard $(WASM)),, (about 5 minutes the first time))'
+	+@cargo build $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release
 
-$(CLIENT)/.bound: $(WASM) Cargo.lock node_modules/.installed
+$(CLIENT)/.bound: $(WASM) Cargo.lock node_modules/.installed | wasm-bindgen
 	$(SAY) 'Shrinking the client'
 	@rm -rf $(CLIENT) && mkdir -p $(CLIENT)
 	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name signalbox $(WASM)

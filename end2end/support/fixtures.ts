@@ -5,7 +5,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { type Locator, type Page, expect, test as base } from "@playwright/test";
 import { Signalbox } from "./signalbox";
 
-export { expect } from "@playwright/test";
+export { type APIRequestContext, type Locator, type Page, expect } from "@playwright/test";
 
 type TestFixtures = {
   /** What the browser complained about so far: console errors and warnings of the security policy,

@@ -40,7 +40,7 @@ test("a rejected health check fails and leaves no report", async ({ page, signal
   await untilWaiting(page);
   await page.getByLabel("Comment").fill("Not today.");
   await page.getByRole("button", { name: "Reject" }).click();
-  await until(page, page.getByText("Reason: rejected"));
+  await until(page, page.locator(".notice-failed code", { hasText: "rejected" }));
   await expect(runStatus(page)).toContainText("Failed");
   await expect(step(page, "Write the report")).toContainText("Skipped");
   await expect(step(page, "Publish the report?")).toContainText("Rejected by local: “Not today.”");

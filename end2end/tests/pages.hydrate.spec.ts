@@ -53,7 +53,7 @@ test("the page of a failed run is good in both themes and on a phone", async ({ 
   await startHealthCheck(page, [`${signalbox.url}/api/v1/health`]);
   await untilWaiting(page);
   await page.getByRole("button", { name: "Reject" }).click();
-  await until(page, page.getByText("Reason: rejected"));
+  await until(page, page.locator(".notice-failed code", { hasText: "rejected" }));
   await expectGood(page, page.url());
 });
 
@@ -87,6 +87,8 @@ test("the whole journey works by keyboard alone", async ({ page }) => {
   await open(page, "/");
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("main")).toBeFocused();
   await tabTo("link", "Workflows");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Workflows");

@@ -137,8 +137,8 @@ pub(super) async fn list(
     let filter = RunFilter {
         status: query.status,
         workflow_id,
-        ended: None,
         before: query.cursor,
+        ..RunFilter::default()
     };
     let mut items = service.store().list_runs(&filter, limit + 1).await?;
     let more = items.len() > limit as usize;

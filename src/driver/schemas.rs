@@ -85,8 +85,12 @@ fn problems(validator: &Validator, value: &Value) -> Vec<FieldError> {
 }
 
 fn sentence(error: &ValidationError) -> String {
-    let ValidationErrorKind::Format { format } = error.kind() else {
-        return error.to_string();
+    let format = match error.kind() {
+        ValidationErrorKind::Format { format } => format,
+        ValidationErrorKind::Pattern { pattern } => {
+            return format!("{} does not fit the pattern {pattern}", error.instance());
+        }
+        _ => return error.to_string(),
     };
     let expected = match format.as_str() {
         "uri" => "a complete address, such as https://example.org/",

@@ -291,6 +291,23 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_default_may_name_the_server_that_asks() {
+        let schema = json!({ "type": "object", "properties": {
+            "endpoints": { "type": "array", "default": ["{{this_server}}/health"] },
+            "note": { "type": "string", "description": "{{this_server}} stays as it is here" }
+        } });
+        let here = on_server(&schema, "http://127.0.0.1:4000");
+        assert_eq!(
+            here.pointer("/properties/endpoints/default"),
+            Some(&json!(["http://127.0.0.1:4000/health"]))
+        );
+        assert_eq!(
+            here.pointer("/properties/note"),
+            schema.pointer("/properties/note")
+        );
+    }
+
     fn typed(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs
             .iter()

@@ -3,8 +3,8 @@
 use super::error::PageError;
 use super::markdown;
 use super::views::{
-    ApprovalsView, ArtifactCard, ArtifactView, GateCard, HomeView, RunStats, RunView, RunsView,
-    WorkflowCard, WorkflowView,
+    ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, RunStats, RunView,
+    RunsView, WorkflowCard, WorkflowView,
 };
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
@@ -33,6 +33,7 @@ pub(super) async fn home(service: &Service) -> Result<HomeView, PageError> {
     Ok(HomeView {
         active: store.list_runs(&open, SHORT_LIST).await?,
         waiting: gates(service).await?,
+        doubts: doubts(service).await?,
         recent: store.list_runs(&ended, SHORT_LIST).await?,
         stats: stats(service).await?,
         now: service.now(),
@@ -171,9 +172,14 @@ pub(super) async fn active_run(service: &Service) -> Result<Option<RunView>, Pag
     }
 }
 
+pub(super) async fn waiting_count(service: &Service) -> Result<u32, PageError> {
+    Ok(service.store().waiting_for_people().await?)
+}
+
 pub(super) async fn approvals(service: &Service) -> Result<ApprovalsView, PageError> {
     Ok(ApprovalsView {
         waiting: gates(service).await?,
+        doubts: doubts(service).await?,
         now: service.now(),
     })
 }
@@ -181,6 +187,32 @@ pub(super) async fn approvals(service: &Service) -> Result<ApprovalsView, PageEr
 async fn gates(service: &Service) -> Result<Vec<GateCard>, PageError> {
     let gates = service.store().open_gates(None, GATES_SHOWN).await?;
     Ok(gates.into_iter().map(gate_card).collect())
+}
+
+/// Steps of which nobody knows whether they happened. Runs that wait are few, so their logs tell.
+async fn doubts(service: &Service) -> Result<Vec<DoubtCard>, PageError> {
+    let waiting = RunFilter {
+        ended: Some(false),
+        waiting: true,
+        ..RunFilter::default()
+    };
+    let mut doubts = Vec::new();
+    for summary in service.store().list_runs(&waiting, GATES_SHOWN).await? {
+        let record = service.run(&summary.header.run_id).await?;
+        let state = record.state();
+        let in_doubt = state.outline.steps.iter().zip(&state.steps);
+        doubts.extend(in_doubt.filter_map(|(shape, step)| {
+            Some(DoubtCard {
+                run_id: summary.header.run_id.clone(),
+                step_id: shape.id.clone(),
+                step_name: shape.name.clone(),
+                workflow_name: summary.header.workflow_name.clone(),
+                message: step.unknown.clone()?,
+                since: step.attempts.last().and_then(|attempt| attempt.finished_at),
+            })
+        }));
+    }
+    Ok(doubts)
 }
 
 fn gate_card(gate: OpenGate) -> GateCard {

@@ -46,6 +46,12 @@ pub async fn active_run() -> Result<Option<RunView>, PageError> {
     super::respond(super::assemble::active_run(&super::service()?).await)
 }
 
+/// How many questions wait for a person, over all runs.
+#[server(prefix = "/rpc", endpoint = "waiting_count")]
+pub async fn waiting_count() -> Result<u32, PageError> {
+    super::respond(super::assemble::waiting_count(&super::service()?).await)
+}
+
 #[server(prefix = "/rpc", endpoint = "approvals")]
 pub async fn approvals() -> Result<ApprovalsView, PageError> {
     super::respond(super::assemble::approvals(&super::service()?).await)

@@ -16,6 +16,7 @@ pub struct HomeView {
     /// Running or waiting, newest first.
     pub active: Vec<RunSummary>,
     pub waiting: Vec<GateCard>,
+    pub doubts: Vec<DoubtCard>,
     /// Ended, newest first.
     pub recent: Vec<RunSummary>,
     pub stats: RunStats,
@@ -43,6 +44,19 @@ pub struct GateCard {
     pub opened_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+}
+
+/// A step of which a person has to say whether it took effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DoubtCard {
+    pub run_id: RunId,
+    pub step_id: StepId,
+    pub step_name: String,
+    pub workflow_name: String,
+    /// Why it is not known.
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,5 +123,6 @@ pub struct ArtifactView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalsView {
     pub waiting: Vec<GateCard>,
+    pub doubts: Vec<DoubtCard>,
     pub now: Timestamp,
 }

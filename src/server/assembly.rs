@@ -27,8 +27,12 @@ pub enum AssemblyError {
     Template { name: &'static str, reason: String },
 }
 
-/// Opens the database, brings templates up to date and takes up the runs that have not ended.
-pub async fn assemble(url: &str, listening: SocketAddr) -> Result<Service, AssemblyError> {
+/// Opens the database, makes the tools whose requests carry `mark`, brings templates up to date and takes up the runs that have not ended.
+pub async fn assemble(
+    url: &str,
+    listening: SocketAddr,
+    mark: &str,
+) -> Result<Service, AssemblyError> {
     let database = |source| AssemblyError::Database {
         url: url.to_owned(),
         source,
@@ -36,16 +40,17 @@ pub async fn assemble(url: &str, listening: SocketAddr) -> Result<Service, Assem
     let store = Arc::new(SqliteStore::open(url).await.map_err(database)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
-    let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts)), clock);
+    let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts), mark), clock);
     let service = Service::new(driver, store, &format!("http://{listening}"));
     for (name, text) in TEMPLATES {
         seed(&service, name, text).await?;
     }
     let taken_up = service.recover().await.map_err(database)?;
     if taken_up > 0 {
+        let runs = if taken_up == 1 { "run" } else { "runs" };
         tracing::info!(
             runs = taken_up,
-            "took up {taken_up} runs that had not ended"
+            "took up {taken_up} {runs} that had not ended"
         );
     }
     Ok(service)

@@ -14,12 +14,11 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// In a release build the folder's content is inside the executable; in a debug build it is read
-/// from disk, so that a newly built client shows without a new server.
-#[derive(RustEmbed)]
-#[folder = "$SIGNALBOX_SITE"]
-#[allow_missing = true]
-struct Site;
+/// The files of the client, as the executable carries them.
+#[derive(Clone, Copy)]
+pub struct Site {
+    find: fn(&str) -> Option<EmbeddedFile>,
+}
 
 /// Written by `scripts/site.mjs`; says which names the hashed files have. Never served.
 const MANIFEST: &str = "site.json";
@@ -36,69 +35,77 @@ struct Manifest {
     style: String,
 }
 
-/// Where the current client is. Without a manifest these are the names that cargo-leptos gives.
-pub fn client_files() -> ClientFiles {
-    let manifest = Site::get(MANIFEST).and_then(|file| serde_json::from_slice(&file.data).ok());
-    let Manifest {
-        script,
-        wasm,
-        style,
-    } = manifest.unwrap_or_else(|| Manifest {
-        script: "pkg/signalbox.js".to_owned(),
-        wasm: "pkg/signalbox.wasm".to_owned(),
-        style: "pkg/signalbox.css".to_owned(),
-    });
-    ClientFiles {
-        script: format!("/{script}"),
-        wasm: format!("/{wasm}"),
-        style: format!("/{style}"),
+impl Site {
+    /// `find` answers the file at a path such as `pkg/signalbox.js`.
+    pub fn new(find: fn(&str) -> Option<EmbeddedFile>) -> Self {
+        Self { find }
     }
-}
 
-/// The file at this URL path, if there is one.
-pub fn respond(url_path: &str, request: &HeaderMap) -> Option<Response> {
-    let path = url_path.trim_start_matches('/');
-    let plain = find(path)?;
-    let accepted = request
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok());
-    let chosen = preferred(accepted.unwrap_or_default())
-        .into_iter()
-        .find_map(|encoding| Some((Some(encoding), Site::get(&encoding.variant_of(path))?)));
-    let (encoding, file) = chosen.unwrap_or((None, plain));
+    /// Where the current client is. Without a manifest these are the names that cargo-leptos gives.
+    pub fn client_files(self) -> ClientFiles {
+        let manifest =
+            (self.find)(MANIFEST).and_then(|file| serde_json::from_slice(&file.data).ok());
+        let Manifest {
+            script,
+            wasm,
+            style,
+        } = manifest.unwrap_or_else(|| Manifest {
+            script: "pkg/signalbox.js".to_owned(),
+            wasm: "pkg/signalbox.wasm".to_owned(),
+            style: "pkg/signalbox.css".to_owned(),
+        });
+        ClientFiles {
+            script: format!("/{script}"),
+            wasm: format!("/{wasm}"),
+            style: format!("/{style}"),
+        }
+    }
 
-    let etag = entity_tag(&file, encoding);
-    let caching = if is_hashed(path) {
-        FOR_EVER
-    } else {
-        REVALIDATE
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    let known = matches_tag(request, &etag);
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        headers.insert(ETAG, etag);
-    }
-    if known {
-        return Some((StatusCode::NOT_MODIFIED, headers).into_response());
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
-    if let Some(encoding) = encoding {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
-    }
-    Some((headers, body(file)).into_response())
-}
+    /// The file at this URL path, if there is one.
+    pub fn respond(self, url_path: &str, request: &HeaderMap) -> Option<Response> {
+        let path = url_path.trim_start_matches('/');
+        let plain = self.file(path)?;
+        let accepted = request
+            .get(ACCEPT_ENCODING)
+            .and_then(|value| value.to_str().ok());
+        let chosen = preferred(accepted.unwrap_or_default())
+            .into_iter()
+            .find_map(|encoding| Some((Some(encoding), (self.find)(&encoding.variant_of(path))?)));
+        let (encoding, file) = chosen.unwrap_or((None, plain));
 
-fn find(path: &str) -> Option<EmbeddedFile> {
-    let hidden = path.split('/').any(|segment| segment.starts_with('.'));
-    let variant = Encoding::ALL
-        .iter()
-        .any(|encoding| path.ends_with(encoding.suffix()));
-    if path.is_empty() || path == MANIFEST || hidden || variant {
-        return None;
+        let etag = entity_tag(&file, encoding);
+        let caching = if is_hashed(path) {
+            FOR_EVER
+        } else {
+            REVALIDATE
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        let known = matches_tag(request, &etag);
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            headers.insert(ETAG, etag);
+        }
+        if known {
+            return Some((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
+        if let Some(encoding) = encoding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+        }
+        Some((headers, body(file)).into_response())
     }
-    Site::get(path).or_else(|| style_source(path))
+
+    fn file(self, path: &str) -> Option<EmbeddedFile> {
+        let hidden = path.split('/').any(|segment| segment.starts_with('.'));
+        let variant = Encoding::ALL
+            .iter()
+            .any(|encoding| path.ends_with(encoding.suffix()));
+        if path.is_empty() || path == MANIFEST || hidden || variant {
+            return None;
+        }
+        (self.find)(path).or_else(|| style_source(path))
+    }
 }
 
 /// cargo-leptos does not follow `@import`, so during `make watch` the browser asks for each partial.
@@ -189,6 +196,12 @@ mod tests {
 
     #[test]
     fn the_manifest_hidden_files_and_variants_are_not_served() {
+        let anything = Site::new(|_| SomeFiles::get("main.css"));
+        assert!(
+            anything
+                .respond("/favicon.svg", &HeaderMap::new())
+                .is_some()
+        );
         for path in [
             "/site.json",
             "/.env",
@@ -197,9 +210,16 @@ mod tests {
             "/favicon.svg.gz",
             "/",
         ] {
-            assert!(respond(path, &HeaderMap::new()).is_none(), "{path}");
+            assert!(
+                anything.respond(path, &HeaderMap::new()).is_none(),
+                "{path}"
+            );
         }
     }
+
+    #[derive(RustEmbed)]
+    #[folder = "style"]
+    struct SomeFiles;
 
     #[test]
     fn a_tag_matches_itself_in_any_list() {

@@ -6,6 +6,7 @@
 
 use super::problem::is_api_path;
 use crate::api::problem::Problem;
+use crate::tools::MARK_HEADER;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
 use axum::http::uri::Authority;
@@ -13,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -74,6 +76,39 @@ pub async fn own_host_only(
              http://localhost:{port}; through an SSH tunnel, forward the same port: \
              ssh -L {port}:127.0.0.1:{port}"
         ),
+    )
+    .into_response()
+}
+
+/// What the requests of this server's own workflows carry. A new one each time the server starts.
+#[derive(Debug, Clone)]
+pub struct OwnMark(Arc<str>);
+
+impl OwnMark {
+    pub fn new(mark: String) -> Self {
+        Self(mark.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Refuses requests that change something when a workflow of this server sent them: else a workflow could clear its
+/// own gates. Reading is allowed; that is how it probes the server it runs on.
+pub async fn no_own_workflow_writes(
+    State(mark): State<OwnMark>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut marks = request.headers().get_all(MARK_HEADER).iter();
+    if request.method().is_safe() || marks.all(|found| found != mark.as_str()) {
+        return next.run(request).await;
+    }
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "own_workflow",
+        "A workflow may read from the server that runs it, and change nothing there: what its gates ask is for people.",
     )
     .into_response()
 }

@@ -82,7 +82,8 @@ pub async fn secure(
         None
     };
     let policy = policy.unwrap_or(HeaderValue::from_static(POLICY_FOR_DATA));
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    // What serves foreign content sets a stricter policy of its own.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }

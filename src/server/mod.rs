@@ -14,9 +14,11 @@ mod problem;
 mod rpc_status;
 mod telemetry;
 
-pub use guard::OwnHosts;
+pub use assets::Site;
+pub use guard::{OwnHosts, OwnMark};
 
 use crate::api::{self, ApiState};
+use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::Service;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
@@ -43,13 +45,16 @@ pub struct AppState {
     leptos: LeptosOptions,
     service: Service,
     own_hosts: OwnHosts,
+    own_mark: OwnMark,
+    site: Site,
     /// Cancelled when the server is told to stop; streams end then, so that they delay nobody.
     pub stopping: CancellationToken,
 }
 
 impl AppState {
-    /// `listening` is the address the socket really has, with the port that clients will name.
-    pub fn new(listening: SocketAddr, service: Service) -> Self {
+    /// `listening` is the address the socket really has, with the port that clients will name. `own_mark` is what
+    /// the requests of this server's workflows carry; `site` the client's files.
+    pub fn new(listening: SocketAddr, service: Service, own_mark: OwnMark, site: Site) -> Self {
         let leptos = LeptosOptions::builder()
             .output_name("signalbox")
             .site_addr(listening)
@@ -58,6 +63,8 @@ impl AppState {
             leptos,
             service,
             own_hosts: OwnHosts::new(listening),
+            own_mark,
+            site,
             stopping: CancellationToken::new(),
         }
     }
@@ -87,10 +94,10 @@ pub enum ServeError {
     Stopped(io::Error),
 }
 
-/// Does what the command line asks, until it is done.
-pub async fn run(cli: Cli) -> Result<(), ServeError> {
+/// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
+pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
     match cli.command {
-        Command::Serve(config) => serve(config).await,
+        Command::Serve(config) => serve(config, site).await,
     }
 }
 
@@ -114,6 +121,10 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
         ))
         .layer(CatchPanicLayer::custom(problem::from_panic))
         .layer(from_fn_with_state(state.own_hosts, guard::own_host_only))
+        .layer(from_fn_with_state(
+            state.own_mark.clone(),
+            guard::no_own_workflow_writes,
+        ))
         .layer(guard::same_origin_writes())
         .layer(from_fn(guard::same_origin_reads))
         .layer(from_fn(rpc_status::correct))
@@ -136,7 +147,7 @@ fn api_routes(state: &AppState) -> Router<AppState> {
         .fallback(problem::no_such_endpoint)
 }
 
-async fn serve(config: ServeConfig) -> Result<(), ServeError> {
+async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     telemetry::start(&config.log, config.log_format)?;
     if let Some(file) = config.database.file() {
         make_parent_folder(&file)?;
@@ -145,8 +156,9 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
     let refused = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let listening = listener.local_addr().map_err(refused)?;
-    let service = assembly::assemble(config.database.as_str(), listening).await?;
-    let state = AppState::new(listening, service.clone());
+    let mark = OwnMark::new(SystemClock.new_id());
+    let service = assembly::assemble(config.database.as_str(), listening, mark.as_str()).await?;
+    let state = AppState::new(listening, service.clone(), mark, site);
     let stopping = state.stopping.clone();
 
     // Small frames of a live stream must not wait for the acknowledgement of the last one.

@@ -1,7 +1,7 @@
 //! Connects the pages to HTTP: their routes, the server functions they call, the files they load,
 //! and the page for addresses that do not exist.
 
-use super::{AppState, assets, problem};
+use super::{AppState, problem};
 use crate::rpc::forms::{self, FormError};
 use crate::ui::{App, shell::shell};
 use axum::Router;
@@ -32,7 +32,7 @@ pub async fn file_or_not_found(State(state): State<AppState>, request: Request) 
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    if let Some(file) = assets::respond(path, request.headers()) {
+    if let Some(file) = state.site.respond(path, request.headers()) {
         return file;
     }
     let render = render_app_async_with_context(context(&state), document(&state));
@@ -91,6 +91,6 @@ fn context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
 }
 
 fn document(state: &AppState) -> impl Fn() -> AnyView + Clone + Send + Sync + 'static {
-    let options = state.leptos.clone();
-    move || shell(assets::client_files(), options.clone()).into_any()
+    let (options, site) = (state.leptos.clone(), state.site);
+    move || shell(site.client_files(), options.clone()).into_any()
 }

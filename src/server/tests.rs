@@ -199,10 +199,11 @@ async fn send(request: Request<Body>) -> Answer {
     let listening = OWN_HOST.parse().expect("an address");
     let folder = tempfile::tempdir().expect("a folder");
     let database = format!("sqlite:{}", folder.path().join("test.db").display());
-    let service = assembly::assemble(&database, listening)
+    let service = assembly::assemble(&database, listening, "own")
         .await
         .expect("a service");
-    let state = AppState::new(listening, service.clone());
+    let mark = OwnMark::new("own".to_owned());
+    let state = AppState::new(listening, service.clone(), mark, Site::new(|_| None));
     let routes = Router::new()
         .nest(
             "/api/v1",

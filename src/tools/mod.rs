@@ -20,11 +20,12 @@ use std::sync::Arc;
 
 use crate::driver::tool::{ArtifactSink, Tool, ToolOutcome, Toolbox};
 use crate::engine::failure::StepError;
+pub use outbound::MARK_HEADER;
 use outbound::{Outbound, Policy};
 
-/// Every tool that comes with the server.
-pub fn toolbox(artifacts: Arc<dyn ArtifactSink>) -> Toolbox {
-    let outbound = Arc::new(Outbound::new(Policy::default()));
+/// Every tool that comes with the server. `mark` is what their HTTP requests carry as `MARK_HEADER`.
+pub fn toolbox(artifacts: Arc<dyn ArtifactSink>, mark: &str) -> Toolbox {
+    let outbound = Arc::new(Outbound::new(Policy { mark: mark.into() }));
     let tools: Vec<Arc<dyn Tool>> = vec![
         Arc::new(http_request::HttpRequest::new(Arc::clone(&outbound))),
         Arc::new(probe_dns::ProbeDns::new()),
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_tool_describes_itself_and_its_examples_fit_its_schema() {
-        let catalogue = toolbox(Arc::new(Shelf::default())).catalogue();
+        let catalogue = toolbox(Arc::new(Shelf::default()), "test").catalogue();
         for spec in catalogue.iter() {
             assert!(spec.description.ends_with('.'), "{}", spec.name);
             assert!(spec.default_timeout_ms > 0, "{}", spec.name);
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn the_catalogue_names_every_tool() {
-        let catalogue = toolbox(Arc::new(Shelf::default())).catalogue();
+        let catalogue = toolbox(Arc::new(Shelf::default()), "test").catalogue();
         let names: Vec<&str> = catalogue.names().collect();
         assert_eq!(
             names,
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_method_decides_what_a_request_does_to_the_world() {
-        let catalogue = toolbox(Arc::new(Shelf::default())).catalogue();
+        let catalogue = toolbox(Arc::new(Shelf::default()), "test").catalogue();
         let spec = catalogue.get("http.request").expect("http.request");
         for (input, class) in [
             (json!({}), EffectClass::Read),
@@ -146,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_input_that_does_not_fit_is_refused_by_every_tool() {
-        let toolbox = toolbox(Arc::new(Shelf::default()));
+        let toolbox = toolbox(Arc::new(Shelf::default()), "test");
         for name in toolbox.catalogue().names() {
             let tool = toolbox.get(name).expect("listed");
             match run(tool.as_ref(), json!({"no such field": 1})).await {

@@ -4,6 +4,7 @@
 mod address;
 mod connection;
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
@@ -23,7 +24,13 @@ const CONNECT_MS_MAX: u64 = 10_000;
 /// Which addresses may be called. This machine and its networks are open, because probing them is what a control
 /// room is for; an operator's allow list becomes a field of this struct, and every check below then asks it.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {}
+pub struct Policy {
+    /// Goes along with every HTTP request, as `MARK_HEADER`: by it this server knows what its own workflows ask of it.
+    pub mark: Arc<str>,
+}
+
+/// Says which server's workflow sent a request.
+pub const MARK_HEADER: HeaderName = HeaderName::from_static("x-signalbox-sent-by");
 
 impl Policy {
     fn admits(&self, address: IpAddr) -> bool {
@@ -98,6 +105,17 @@ impl Outbound {
             });
         }
         Ok(url)
+    }
+
+    /// To be set last: nothing that an author writes takes its place.
+    pub fn mark(&self, headers: &mut HeaderMap) {
+        match HeaderValue::from_str(&self.policy.mark) {
+            Ok(mark) => {
+                headers.insert(MARK_HEADER, mark);
+            }
+            // Made by this program from hexadecimal digits.
+            Err(error) => tracing::error!(%error, "the mark of this server is no header value"),
+        }
     }
 
     /// Checks an address whose host is written as numbers; names are checked when they are resolved. To be

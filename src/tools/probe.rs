@@ -161,20 +161,20 @@ fn verdict(kind: Kind, results: Vec<Value>, require: Require) -> ToolOutcome {
     if met {
         return ToolOutcome::Succeeded(output);
     }
-    let mut named = faults
+    // Each fault may hold advice of its own, so each is a sentence.
+    let mut named: Vec<String> = faults
         .iter()
         .take(NAMED_MAX)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
+        .map(|fault| {
+            let stop = if fault.ends_with(['.', '?']) { "" } else { "." };
+            format!("{fault}{stop}")
+        })
+        .collect();
     if down > NAMED_MAX {
-        named.push_str(&format!("; and {} more", down - NAMED_MAX));
+        named.push(format!("And {} more.", down - NAMED_MAX));
     }
-    let stop = if named.ends_with(['.', '?']) { "" } else { "." };
-    let message = format!(
-        "{down} of {total} {} {}: {named}{stop}",
-        kind.targets, kind.fault
-    );
+    let named = named.join(" ");
+    let message = format!("{down} of {total} {} {}: {named}", kind.targets, kind.fault);
     ToolOutcome::Failed(StepError::new(kind.code, message).with_data(output))
 }
 

@@ -26,6 +26,14 @@ fn gated(stub: &Stub) -> Value {
     })
 }
 
+/// Input of the health check with limits that no disk and no load exceeds, so that only the endpoints count.
+fn on_any_machine(endpoints: Value) -> Value {
+    json!({
+        "endpoints": endpoints,
+        "disk_max_percent": 100, "memory_max_percent": 100, "load_max_per_cpu": 1_000
+    })
+}
+
 #[tokio::test]
 async fn the_health_check_runs_to_its_report() {
     let (server, stub) = (Server::start().await, Stub::start().await);
@@ -34,7 +42,7 @@ async fn the_health_check_runs_to_its_report() {
         "http://127.0.0.1:9/"
     ]);
     let run = server
-        .start_run("system-health-check", json!({ "endpoints": endpoints }))
+        .start_run("system-health-check", on_any_machine(endpoints))
         .await;
     let gate = server.gate(&run).await;
     assert_eq!(
@@ -91,7 +99,7 @@ async fn a_rejected_gate_fails_the_run_and_nothing_is_written() {
     let server = Server::start().await;
     let endpoints = json!([format!("{}/api/v1/health", server.address)]);
     let run = server
-        .start_run("system-health-check", json!({ "endpoints": endpoints }))
+        .start_run("system-health-check", on_any_machine(endpoints))
         .await;
     let gate = server.gate(&run).await;
     assert_eq!(server.decide(&gate, "reject").await.0, StatusCode::OK);
@@ -508,4 +516,82 @@ async fn a_held_request_is_answered_when_the_run_ends() {
         (&body["status"], &body["output"]),
         (&json!("completed"), &json!({ "value": 7 }))
     );
+}
+
+#[tokio::test]
+async fn a_workflow_cannot_clear_its_own_gate() {
+    let server = Server::start().await;
+    let decision = json!({
+        "id": "clear", "kind": "tool_call", "tool": "http.request",
+        "with": {
+            "method": "POST",
+            "url": format!("={:?} + input.gate + '/decision'", server.url("/gates/")),
+            // What an author may write does not help.
+            "headers": { "x-signalbox-sent-by": "somebody else" },
+            "body": { "decision": "approve", "plan_hash": "$input.hash" }
+        }
+    });
+    let gated = server
+        .create(json!({
+            "name": "Gated",
+            "steps": [{ "id": "agree", "kind": "human_gate" }]
+        }))
+        .await;
+    let clearing = server
+        .create(json!({
+            "name": "Clearing",
+            "inputs": { "type": "object", "properties": {
+                "gate": { "type": "string" }, "hash": { "type": "string" }
+            } },
+            "steps": [decision]
+        }))
+        .await;
+    let waiting = server.start_run(&gated, json!({})).await;
+    let gate = server.gate(&waiting).await;
+    let input = json!({ "gate": gate["id"], "hash": gate["plan_hash"] });
+    let run = server.start_run(&clearing, input).await;
+    let failed = server.until_run(&run, "failed").await;
+    let why = server.step(&run, "clear").await;
+    assert!(
+        failed["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("403")),
+        "{failed} {why}"
+    );
+    assert_eq!(server.run(&waiting).await["status"], "waiting");
+    assert_eq!(server.decide(&gate, "approve").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn odd_values_are_refused_or_fail_a_step_and_every_page_still_answers() {
+    let server = Server::start().await;
+    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
+    let workflow = server
+        .create(json!({
+            "name": "Odd",
+            "inputs": { "type": "object" },
+            "steps": [{ "id": "agree", "kind": "human_gate", "show": ["$input"] }]
+        }))
+        .await;
+    let body = json!({ "workflow": workflow, "input": { "deep": deep } });
+    let (status, refused) = server.post("/runs", body).await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid_input")),
+        "{refused}"
+    );
+    let endless = json!({
+        "name": "Endless", "timeout_ms": u64::MAX, "steps": [{ "id": "agree", "kind": "human_gate" }]
+    });
+    let chain = vec!["1"; 1_600].join("+");
+    let bomb = json!({
+        "name": "Bomb", "steps": [{ "id": "sum", "kind": "transform", "set": { "all": format!("={chain}") } }]
+    });
+    for workflow in [endless, bomb] {
+        let (status, body) = server.post("/workflows", workflow).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    }
+    for path in ["/gates", "/runs", "/workflows", "/health"] {
+        server.get(path).await;
+    }
 }

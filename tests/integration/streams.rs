@@ -72,35 +72,44 @@ async fn an_event_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat() 
     assert_eq!(server.run(&run).await["status"], "completed");
 }
 
-#[tokio::test]
-async fn the_live_connection_carries_summaries_and_the_events_of_a_run() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let run = server
-        .start_run(&server.create(chain(&stub, 5)).await, json!({}))
-        .await;
-    let address = server.url("/live").replace("http://", "ws://");
-    let (mut socket, _) = tokio_tungstenite::connect_async(&address)
-        .await
-        .expect("it upgrades");
-    for request in [
-        json!({ "type": "subscribe_runs" }),
-        json!({ "type": "subscribe_run", "run_id": run, "after": 0 }),
-        json!({ "type": "odd" }),
-    ] {
-        socket
-            .send(Message::text(request.to_string()))
-            .await
-            .expect("it is sent");
-    }
-    let (mut seqs, mut refused, mut summaries) = (Vec::new(), 0, 0);
+/// The next message, within a time in which any machine has sent one: the server pings when there is nothing to say.
+async fn next_message(
+    receiver: &mut (
+             impl StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin
+         ),
+) -> Value {
     loop {
-        let frame = tokio::time::timeout(Duration::from_secs(20), socket.next())
+        let frame = tokio::time::timeout(Duration::from_secs(20), receiver.next())
             .await
             .expect("in time")
             .expect("open")
             .expect("a frame");
-        let Message::Text(text) = frame else { continue };
-        let message: Value = serde_json::from_str(&text).expect("JSON");
+        if let Message::Text(text) = frame {
+            return serde_json::from_str(&text).expect("JSON");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_live_connection_carries_summaries_and_the_events_of_a_run() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let workflow = server.create(chain(&stub, 5)).await;
+    let address = server.url("/live").replace("http://", "ws://");
+    let (socket, _) = tokio_tungstenite::connect_async(&address)
+        .await
+        .expect("it upgrades");
+    let (mut sender, mut receiver) = socket.split();
+    let mut ask = async |request: Value| {
+        let message = Message::text(request.to_string());
+        sender.send(message).await.expect("it is sent");
+    };
+    ask(json!({ "type": "subscribe_runs" })).await;
+    ask(json!({ "type": "odd" })).await;
+    // The refusal of the second says that the first has been read: from here on no summary is missed.
+    let (mut seqs, mut refused, mut summaries) = (Vec::new(), 0, 0);
+    let mut run = String::new();
+    loop {
+        let message = next_message(&mut receiver).await;
         match message["type"].as_str() {
             Some("events") => seqs.extend(
                 message["events"]
@@ -110,12 +119,17 @@ async fn the_live_connection_carries_summaries_and_the_events_of_a_run() {
                     .map(|event| event["seq"].as_u64().expect("a number")),
             ),
             Some("run") => {
+                assert_eq!(message["summary"]["run_id"], json!(run));
                 summaries += 1;
                 if message["summary"]["status"] == "completed" {
                     break;
                 }
             }
-            Some("refused") => refused += 1,
+            Some("refused") => {
+                refused += 1;
+                run = server.start_run(&workflow, json!({})).await;
+                ask(json!({ "type": "subscribe_run", "run_id": run, "after": 0 })).await;
+            }
             Some("ping") => {}
             other => panic!("{other:?}"),
         }

@@ -16,6 +16,8 @@ pub struct RunFilter {
     pub workflow_id: Option<WorkflowId>,
     /// Only runs that have (true) or have not (false) ended.
     pub ended: Option<bool>,
+    /// Only runs that wait for a person.
+    pub waiting: bool,
     /// Only runs older than this one: the cursor of the previous page.
     pub before: Option<RunId>,
 }
@@ -67,6 +69,9 @@ impl SqliteStore {
             }
             None => {}
         }
+        if filter.waiting {
+            sql.push(" AND waiting_for_people > 0");
+        }
         if let Some(before) = &filter.before {
             sql.push(" AND id < ").push_bind(before.as_str());
         }
@@ -109,6 +114,17 @@ impl SqliteStore {
                 })
             })
             .collect()
+    }
+
+    /// How many steps of all open runs wait for a person.
+    pub async fn waiting_for_people(&self) -> Result<u32, StoreError> {
+        let row = sqlx::query(
+            "SELECT coalesce(sum(waiting_for_people), 0) AS people FROM runs WHERE finished_at IS NULL",
+        )
+        .fetch_one(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        rows::number(&row, "people")
     }
 
     /// Questions that wait, oldest first. `run_id` narrows it to one run. One that cannot be read is left out and

@@ -152,9 +152,11 @@ async fn send(
         .admit(&request.url)
         .map_err(|refusal| Stop::Answered(refusal.into_error()))?;
     let client = outbound.client(may_have_arrived).map_err(Stop::Answered)?;
+    let mut headers = request.headers.clone();
+    outbound.mark(&mut headers);
     let mut builder = client
         .request(request.method.clone(), request.url.clone())
-        .headers(request.headers.clone());
+        .headers(headers);
     if let Some(body) = &request.body {
         builder = builder.body(body.clone());
     }

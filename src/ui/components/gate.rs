@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::ValueView;
+use super::{Answers, Refusal, ValueView};
 use crate::engine::event::{Action, Question};
 use crate::rpc::actions::DecideGate;
 use crate::ui::format;
@@ -14,7 +14,7 @@ pub fn GateForm(
     #[prop(into)] gate_id: String,
     plan_hash: String,
     /// Kept by the page, so that the answer to a refused decision survives the form.
-    decide: ServerAction<DecideGate>,
+    decide: Answers<DecideGate>,
 ) -> impl IntoView {
     let shown: Vec<_> = question
         .shown
@@ -22,40 +22,26 @@ pub fn GateForm(
         .map(|shown| view! { <div class="shown"><p class="shown-label">{shown.label}</p><ValueView value=shown.value /></div> })
         .collect();
     let comment_id = format!("comment-{gate_id}");
-    let refused_gate = gate_id.clone();
-    let refusal = move || {
-        let about_this = decide.input().with(|input| {
-            input
-                .as_ref()
-                .is_none_or(|input| input.gate_id == refused_gate)
-        });
-        decide
-            .value()
-            .get()
-            .filter(|_| about_this)
-            .and_then(Result::err)
-            .map(|error| {
-                view! { <p class="notice notice-failed" role="alert">{error.message}</p> }
-            })
-    };
+    let subject = gate_id.clone();
+    let refusal = Signal::derive(move || decide.refusal_of(&subject));
     let short_hash: String = plan_hash.chars().take(12).collect();
     view! {
         <div class="gate">
             {(!question.message.is_empty()).then(|| view! { <p class="gate-message">{question.message}</p> })}
             {shown}
             {question.action.map(|action| view! { <ActionView action /> })}
-            <ActionForm action=decide attr:class="gate-form">
+            <ActionForm action=decide.action attr:class="gate-form">
                 <input type="hidden" name="run_id" value=run_id />
                 <input type="hidden" name="gate_id" value=gate_id />
                 <input type="hidden" name="plan_hash" value=plan_hash />
                 <label for=comment_id.clone()>"Comment (optional)"</label>
                 <textarea id=comment_id name="comment" rows="2" maxlength="4000"></textarea>
-                {refusal}
+                <Refusal error=refusal />
                 <div class="gate-answers">
-                    <button class="button button-approve" name="decision" value="approve" disabled=move || decide.pending().get()>
+                    <button class="button button-approve" name="decision" value="approve" disabled=move || decide.busy()>
                         "Approve"
                     </button>
-                    <button class="button button-reject" name="decision" value="reject" disabled=move || decide.pending().get()>
+                    <button class="button button-reject" name="decision" value="reject" disabled=move || decide.busy()>
                         "Reject"
                     </button>
                     <span class="muted hash" title="Your answer is kept together with exactly what is shown here; this is its fingerprint.">

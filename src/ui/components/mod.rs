@@ -1,5 +1,6 @@
 //! Parts that several pages are made of.
 
+mod answers;
 mod connection;
 mod gate;
 mod graph;
@@ -9,6 +10,7 @@ mod status;
 mod time;
 mod value;
 
+pub use answers::{Answers, Refusal};
 pub use connection::ConnectionBadge;
 pub use gate::GateForm;
 pub use graph::branch_labels;
@@ -22,12 +24,19 @@ use leptos::prelude::*;
 
 use crate::rpc::error::PageError;
 
-/// A failure, in place of what could not be shown.
+/// A failure, in place of what could not be shown, and the way on from it.
 #[component]
 pub fn Failure(error: PageError) -> impl IntoView {
+    let way_on = if error.status == 404 {
+        view! { <a href="/">"Go to Home"</a> }.into_any()
+    } else {
+        // An empty address is this page; loaded by the browser itself, so that everything is fetched anew.
+        view! { <a href="" rel="external">"Try again"</a> }.into_any()
+    };
     view! {
         <div class="notice notice-failed" role="alert">
             <p>{error.message}</p>
+            <p>{way_on}</p>
         </div>
     }
 }

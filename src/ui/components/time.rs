@@ -28,9 +28,10 @@ pub fn Elapsed(
 ) -> impl IntoView {
     let live = Live::expect();
     let text = move || {
-        let start = since.get()?;
+        // The row may be gone before the clock's next tick reaches it.
+        let start = since.try_get()??;
         let end = until
-            .get()
+            .try_get()?
             .unwrap_or_else(|| live.clock.get().unwrap_or(now));
         Some(format::duration(end.ms_since(start)))
     };

@@ -6,12 +6,14 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::components::ConnectionBadge;
+use super::live::Live;
+use crate::rpc::pages::waiting_count;
 use panel::TaskPanel;
 
 #[component]
 pub fn Layout(children: Children) -> impl IntoView {
     view! {
-        <a class="skip" href="#main">"Skip to the content"</a>
+        <a class="skip" href="#main" rel="external">"Skip to the content"</a>
         <div class="frame">
             <header class="bar-side">
                 <a class="brand" href="/">
@@ -27,7 +29,7 @@ pub fn Layout(children: Children) -> impl IntoView {
                         <li><A href="/" exact=true>"Home"</A></li>
                         <li><A href="/workflows">"Workflows"</A></li>
                         <li><A href="/runs">"Runs"</A></li>
-                        <li><A href="/approvals">"Approvals"</A></li>
+                        <li><A href="/approvals">"Approvals" <WaitingCount /></A></li>
                     </ul>
                 </nav>
                 <ConnectionBadge />
@@ -35,5 +37,22 @@ pub fn Layout(children: Children) -> impl IntoView {
             <main id="main" tabindex="-1">{children()}</main>
             <TaskPanel />
         </div>
+    }
+}
+
+/// How many questions wait, beside the way to them.
+#[component]
+fn WaitingCount() -> impl IntoView {
+    let live = Live::expect();
+    let count = Resource::new(move || live.lists.get(), |_| waiting_count());
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                let count = count.await.unwrap_or_default();
+                (count > 0).then(|| view! {
+                    <span class="nav-count">{count}<span class="visually-hidden">" waiting"</span></span>
+                })
+            })}
+        </Transition>
     }
 }

@@ -24,6 +24,8 @@ use crate::engine::time::Timestamp;
 const OUTBOX_MS: u32 = 200;
 /// Pause between two polls while there is no connection.
 const POLL_MS: u32 = 5_000;
+/// How long changes are gathered before lists are fetched again.
+const LISTS_PAUSE_MS: u32 = 250;
 
 #[derive(Deserialize)]
 struct EventsPage {
@@ -155,8 +157,17 @@ async fn poll_until_asked(live: Live) {
     }
 }
 
-/// Fetches what followed runs have to say, without a stream.
+/// Fetches what followed runs have to say, and the lists while there is no stream to tell of changes.
 async fn poll(live: Live) {
+    let answers = pin!(poll_once(live));
+    // A server that has gone silent must not hold up the next try.
+    select(answers, pin!(TimeoutFuture::new(SILENCE_MS_MAX))).await;
+}
+
+async fn poll_once(live: Live) {
+    if HttpRequest::get("/api/v1/health").send().await.is_err() {
+        return;
+    }
     for (run_id, after) in live.followed_runs() {
         let url = format!("/api/v1/runs/{run_id}/events?after={after}");
         let Ok(response) = HttpRequest::get(&url).send().await else {
@@ -165,6 +176,9 @@ async fn poll(live: Live) {
         if let Ok(page) = response.json::<EventsPage>().await {
             live.receive_events(&run_id, &page.items);
         }
+    }
+    if live.connection.get_untracked() == Connection::Offline {
+        live.refresh_lists();
     }
 }
 
@@ -215,9 +229,21 @@ impl Live {
         }
     }
 
+    /// Has the lists fetched again, once for all that happens within a moment.
     fn refresh_lists(self) {
-        self.lists
-            .update(|version| *version = version.wrapping_add(1));
+        let already = self
+            .lists_due
+            .try_update_value(|due| std::mem::replace(due, true));
+        if already != Some(false) {
+            return;
+        }
+        spawn_local(async move {
+            TimeoutFuture::new(LISTS_PAUSE_MS).await;
+            let _ = self.lists_due.try_set_value(false);
+            let _ = self
+                .lists
+                .try_update(|version| *version = version.wrapping_add(1));
+        });
     }
 
     /// Each event once, in order. A gap is asked for again.

@@ -40,6 +40,12 @@ pub struct Live {
     pub clock: RwSignal<Option<Timestamp>>,
     /// Grows when the person asks for a new try.
     retries: RwSignal<u32>,
+    /// The lists are about to be fetched again.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        expect(dead_code, reason = "only a browser fetches")
+    )]
+    lists_due: StoredValue<bool>,
     followed: StoredValue<BTreeMap<RunId, Vec<RwSignal<RunState>>>>,
     /// Requests that wait to be sent.
     outbox: StoredValue<Vec<Request>>,
@@ -54,6 +60,7 @@ impl Live {
             summaries: RwSignal::new(BTreeMap::new()),
             clock: RwSignal::new(None),
             retries: RwSignal::new(0),
+            lists_due: StoredValue::new(false),
             followed: StoredValue::new(BTreeMap::new()),
             outbox: StoredValue::new(Vec::new()),
         };

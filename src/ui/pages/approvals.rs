@@ -1,47 +1,101 @@
 //! The inbox: every question that waits, with what has to be seen to answer it.
 
+use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::engine::state::StepStatus;
 use crate::rpc::actions::DecideGate;
 use crate::rpc::pages::approvals;
-use crate::rpc::views::GateCard;
-use crate::ui::components::{Empty, Failure, GateForm, Moment, StepBadge};
+use crate::rpc::views::{ApprovalsView, DoubtCard, GateCard};
+use crate::ui::components::{Answers, Empty, Failure, GateForm, Moment, Refusal, StepBadge};
 use crate::ui::live::Live;
 
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
     let live = Live::expect();
-    let decide = ServerAction::<DecideGate>::new();
+    let decide = Answers::<DecideGate>::new(|asked| &asked.gate_id);
     let view = Resource::new(
-        move || (live.lists.get(), decide.version().get()),
+        move || (live.lists.get(), decide.action.version().get()),
         |_| approvals(),
     );
+    let waiting = move || {
+        let view = view.get().and_then(Result::ok);
+        view.map(|view| view.waiting).unwrap_or_default()
+    };
+    let refused = Signal::derive(move || {
+        let shown: Vec<String> = waiting()
+            .iter()
+            .map(|gate| gate.gate_id.to_string())
+            .collect();
+        decide.refusal_elsewhere(&shown)
+    });
     view! {
         <Title text="Approvals" />
         <h1>"Approvals"</h1>
+        <Accepted decide />
         <Transition>
-            {move || Suspend::new(async move {
-                match view.await {
-                    Ok(view) if view.waiting.is_empty() => view! {
-                        <Empty title="Nothing waits for you.">
-                            <p>"When a run needs a person, its question appears here."</p>
-                        </Empty>
-                    }.into_any(),
-                    Ok(view) => {
-                        let cards: Vec<_> = view.waiting.into_iter().map(|gate| view! { <li><Card gate decide /></li> }).collect();
-                        view! { <ul class="inbox">{cards}</ul> }.into_any()
-                    }
-                    Err(error) => view! { <Failure error /> }.into_any(),
-                }
-            })}
+            <Refusal error=refused />
+            {move || view.get().map(around)}
+            // By gate: what has been typed at one question stays there when another one goes.
+            <ul class="inbox">
+                <For each=waiting key=|gate| gate.gate_id.clone() let:gate>
+                    <li><Card gate decide /></li>
+                </For>
+            </ul>
         </Transition>
     }
 }
 
+/// What stands above the questions, or in their place.
+fn around(view: Result<ApprovalsView, crate::rpc::error::PageError>) -> AnyView {
+    match view {
+        Err(error) => view! { <Failure error /> }.into_any(),
+        Ok(view) if view.waiting.is_empty() && view.doubts.is_empty() => view! {
+            <Empty title="Nothing waits for you.">
+                <p>"When a run needs a person, its question appears here."</p>
+            </Empty>
+        }
+        .into_any(),
+        Ok(view) => {
+            let doubts: Vec<_> = view
+                .doubts
+                .into_iter()
+                .map(|doubt| view! { <li><Doubt doubt /></li> })
+                .collect();
+            (!doubts.is_empty())
+                .then(|| view! { <ul class="inbox">{doubts}</ul> })
+                .into_any()
+        }
+    }
+}
+
+/// That the last answer counts, and where it led. The question it belonged to is gone, so the reader is brought here.
 #[component]
-fn Card(gate: GateCard, decide: ServerAction<DecideGate>) -> impl IntoView {
+fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
+    let line = NodeRef::<html::P>::new();
+    Effect::new(move || {
+        if let Some(line) = line.get() {
+            let _ = line.focus();
+        }
+    });
+    move || {
+        let answer = decide.accepted()?;
+        let word = if answer.decision == "approve" {
+            "Approved."
+        } else {
+            "Rejected."
+        };
+        Some(view! {
+            <p class="notice notice-accepted" role="status" tabindex="-1" node_ref=line>
+                {word} " " <a href=format!("/runs/{}", answer.run_id)>"See the run"</a>
+            </p>
+        })
+    }
+}
+
+#[component]
+fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
     view! {
         <article class="card card-waiting">
             <StepBadge status=StepStatus::WaitingForApproval />
@@ -52,6 +106,23 @@ fn Card(gate: GateCard, decide: ServerAction<DecideGate>) -> impl IntoView {
                 {gate.deadline.map(|deadline| view! { " · answer by " <Moment at=deadline /> })}
             </p>
             <GateForm question=gate.question run_id=gate.run_id.to_string() gate_id=gate.gate_id.to_string() plan_hash=gate.plan_hash decide />
+        </article>
+    }
+}
+
+#[component]
+fn Doubt(doubt: DoubtCard) -> impl IntoView {
+    let href = format!("/runs/{}#step-{}", doubt.run_id, doubt.step_id);
+    view! {
+        <article class="card card-waiting">
+            <StepBadge status=StepStatus::OutcomeUnknown />
+            <h2>{doubt.step_name}</h2>
+            <p class="muted">
+                <a href=format!("/runs/{}", doubt.run_id)>{doubt.workflow_name}</a>
+                {doubt.since.map(|since| view! { " · since " <Moment at=since /> })}
+            </p>
+            <p>"It is not known whether this happened: " {doubt.message} "."</p>
+            <p><a class="button" href=href>"Look and answer"</a></p>
         </article>
     }
 }

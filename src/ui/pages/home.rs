@@ -3,8 +3,10 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::engine::state::StepStatus;
+use crate::engine::time::Timestamp;
 use crate::rpc::pages::home;
-use crate::rpc::views::{GateCard, HomeView, RunStats};
+use crate::rpc::views::{DoubtCard, GateCard, HomeView, RunStats};
 use crate::ui::components::{Empty, Failure, Moment, RunList, StatusIcon};
 use crate::ui::live::Live;
 use crate::ui::theme;
@@ -31,6 +33,7 @@ fn show(view: HomeView) -> impl IntoView {
     let HomeView {
         active,
         waiting,
+        doubts,
         recent,
         stats,
         now,
@@ -38,10 +41,10 @@ fn show(view: HomeView) -> impl IntoView {
     let nothing = active.is_empty() && recent.is_empty();
     view! {
         <Stats stats />
-        {(!waiting.is_empty()).then(|| view! { <Waiting waiting /> })}
+        {(!waiting.is_empty() || !doubts.is_empty()).then(|| view! { <Waiting waiting doubts /> })}
         {(!active.is_empty()).then(|| view! {
             <section aria-labelledby="active-title">
-                <h2 id="active-title">"Running"</h2>
+                <h2 id="active-title">"Active"</h2>
                 <RunList runs=active now />
             </section>
         })}
@@ -71,23 +74,37 @@ fn Stats(stats: RunStats) -> impl IntoView {
             {figure("active", stats.active, "/runs")}
             {figure("completed", stats.completed, "/runs?status=completed")}
             {figure("failed", stats.failed, "/runs?status=failed")}
+            {figure("cancelled", stats.cancelled, "/runs?status=cancelled")}
             {figure("in all", stats.total, "/runs")}
         </div>
     }
 }
 
 #[component]
-fn Waiting(waiting: Vec<GateCard>) -> impl IntoView {
-    let rows: Vec<_> = waiting
-        .into_iter()
-        .map(|gate| {
-            let look = theme::of_step(crate::engine::state::StepStatus::WaitingForApproval);
+fn Waiting(waiting: Vec<GateCard>, doubts: Vec<DoubtCard>) -> impl IntoView {
+    let gates = waiting.into_iter().map(|gate| Row {
+        status: StepStatus::WaitingForApproval,
+        href: format!("/runs/{}", gate.run_id),
+        title: gate.question.title,
+        workflow: gate.workflow_name,
+        since: Some(gate.opened_at),
+    });
+    let doubts = doubts.into_iter().map(|doubt| Row {
+        status: StepStatus::OutcomeUnknown,
+        href: format!("/runs/{}", doubt.run_id),
+        title: format!("{}: did it happen?", doubt.step_name),
+        workflow: doubt.workflow_name,
+        since: doubt.since,
+    });
+    let rows: Vec<_> = doubts
+        .chain(gates)
+        .map(|row| {
             view! {
                 <li>
-                    <a class="waiting-row" href=format!("/runs/{}", gate.run_id)>
-                        <StatusIcon look />
-                        <span class="waiting-title">{gate.question.title}</span>
-                        <span class="muted">{gate.workflow_name}" · "<Moment at=gate.opened_at /></span>
+                    <a class="waiting-row" href=row.href>
+                        <StatusIcon look=theme::of_step(row.status) />
+                        <span class="waiting-title">{row.title}</span>
+                        <span class="muted">{row.workflow}{row.since.map(|since| view! { " · " <Moment at=since /> })}</span>
                     </a>
                 </li>
             }
@@ -99,4 +116,13 @@ fn Waiting(waiting: Vec<GateCard>) -> impl IntoView {
             <ul>{rows}</ul>
         </section>
     }
+}
+
+/// One thing that waits for a person.
+struct Row {
+    status: StepStatus,
+    href: String,
+    title: String,
+    workflow: String,
+    since: Option<Timestamp>,
 }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 
 use super::param;
 use crate::engine::progress;
-use crate::engine::state::{RunState, RunStatus, StepStatus};
+use crate::engine::state::{RunState, RunStatus, StepRun, StepStatus};
 use crate::engine::time::Timestamp;
 use crate::rpc::actions::{CancelRun, DecideGate, ResolveOutcome};
 use crate::rpc::error::PageError;
 use crate::rpc::pages::{run, run_files};
 use crate::rpc::views::{ArtifactCard, RunView};
-use crate::ui::components::{Bar, Elapsed, Failure, Moment, RunBadge, StatusIcon};
+use crate::ui::components::{
+    Answers, Bar, Elapsed, Failure, Moment, Refusal, RunBadge, StatusIcon,
+};
 use crate::ui::format;
 use crate::ui::live::Live;
 use crate::ui::theme;
@@ -30,8 +32,8 @@ struct Viewer {
     state: RwSignal<RunState>,
     /// The server's clock when the page was made.
     now: Timestamp,
-    decide: ServerAction<DecideGate>,
-    resolve: ServerAction<ResolveOutcome>,
+    decide: Answers<DecideGate>,
+    resolve: Answers<ResolveOutcome>,
 }
 
 #[component]
@@ -39,24 +41,35 @@ pub fn RunPage() -> impl IntoView {
     let id = param("id");
     let view = Resource::new(move || id.get(), run);
     // Out here, so that an answer to a form is still there when the page is drawn anew.
-    let (decide, resolve, cancel) = (
-        ServerAction::new(),
-        ServerAction::new(),
-        ServerAction::new(),
-    );
+    let acts = Acts {
+        decide: Answers::new(|asked| &asked.gate_id),
+        resolve: Answers::new(|asked| &asked.step_id),
+        cancel: ServerAction::new(),
+    };
     view! {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move { show(view.await, decide, resolve, cancel) })}
+            {move || Suspend::new(async move {
+                let view = view.await;
+                // By run, so that nothing typed or opened for one stands before another.
+                let key = view.as_ref().map(|view| view.summary.header.run_id.clone()).ok();
+                let keyed = [(key, view)];
+                view! {
+                    <For each=move || keyed.clone() key=|(key, _)| key.clone() children=move |(_, view)| show(view, acts) />
+                }
+            })}
         </Transition>
     }
 }
 
-fn show(
-    view: Result<RunView, PageError>,
-    decide: ServerAction<DecideGate>,
-    resolve: ServerAction<ResolveOutcome>,
+/// What can be done on the page.
+#[derive(Clone, Copy)]
+struct Acts {
+    decide: Answers<DecideGate>,
+    resolve: Answers<ResolveOutcome>,
     cancel: ServerAction<CancelRun>,
-) -> AnyView {
+}
+
+fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
     let RunView {
         summary,
         outline,
@@ -76,8 +89,8 @@ fn show(
         run_id: StoredValue::new(header.run_id.to_string()),
         state,
         now,
-        decide,
-        resolve,
+        decide: acts.decide,
+        resolve: acts.resolve,
     };
     let steps: Vec<_> = (0..state.with_untracked(|state| state.steps.len()))
         .map(|at| view! { <StepRow viewer at /> })
@@ -88,8 +101,9 @@ fn show(
             <p class="crumb"><a href=format!("/workflows/{}", header.workflow_slug)>"Workflow"</a> {format!(" · version {}", header.version)}</p>
             <h1>{header.workflow_name}</h1>
             <Head viewer />
-            <CancelForm viewer cancel />
+            <CancelForm viewer cancel=acts.cancel />
         </div>
+        <RefusedElsewhere viewer />
         <Result viewer />
         <WaitingHere viewer />
         <Artifacts viewer artifacts />
@@ -123,6 +137,9 @@ fn Head(viewer: Viewer) -> impl IntoView {
             {format!("Started by {started_by}")} {started_at.map(|at| view! { " · " <Moment at /> })}
             " · " <Elapsed since until now=viewer.now />
         </p>
+        {move || until.get().is_none().then(|| view! {
+            <p class="muted only-unscripted">"This page does not follow the run without scripting: reload it to see how it goes on."</p>
+        })}
     }
 }
 
@@ -152,13 +169,44 @@ fn Result(viewer: Viewer) -> impl IntoView {
             | RunStatus::Waiting
             | RunStatus::Cancelling => return None,
         };
-        let reason = end
-            .reason
-            .map(|reason| format!("Reason: {}", reason.as_str().replace('_', " ")));
+        let reason = end.reason.map(|reason| reason.as_str());
         Some(
-            view! { <div class=class><p>{text}</p>{reason.map(|reason| view! { <p class="muted">{reason}</p> })}</div> },
+            view! { <div class=class><p>{text} {reason.map(|reason| view! { " " <code>{reason}</code> })}</p></div> },
         )
     }
+}
+
+/// A refused answer whose question is not on the page any more.
+#[component]
+fn RefusedElsewhere(viewer: Viewer) -> impl IntoView {
+    let open = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let steps = state.outline.steps.iter().zip(&state.steps);
+            steps
+                .filter_map(|(shape, step)| match step.status {
+                    StepStatus::WaitingForApproval => {
+                        step.gate.as_ref().map(|gate| gate.id.to_string())
+                    }
+                    StepStatus::OutcomeUnknown => Some(shape.id.to_string()),
+                    StepStatus::Pending
+                    | StepStatus::Queued
+                    | StepStatus::InProgress
+                    | StepStatus::Retrying
+                    | StepStatus::Completed
+                    | StepStatus::Failed
+                    | StepStatus::Skipped
+                    | StepStatus::Cancelled => None,
+                })
+                .collect::<Vec<_>>()
+        })
+    });
+    let refused = Signal::derive(move || {
+        open.with(|open| {
+            let decision = viewer.decide.refusal_elsewhere(open);
+            decision.or_else(|| viewer.resolve.refusal_elsewhere(open))
+        })
+    });
+    view! { <Refusal error=refused /> }
 }
 
 /// The way to what waits for a person, which may be far down the page.
@@ -185,7 +233,7 @@ fn WaitingHere(viewer: Viewer) -> impl IntoView {
             .into_iter()
             .map(|(id, name, status)| {
                 view! {
-                    <a class="waiting-row" href=format!("#step-{id}")>
+                    <a class="waiting-row" href=format!("#step-{id}") rel="external">
                         <StatusIcon look=theme::of_step(status) />
                         <span class="waiting-title">{name}</span>
                         <span>"Look and answer"</span>
@@ -201,7 +249,7 @@ fn WaitingHere(viewer: Viewer) -> impl IntoView {
 fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
     let files = RwSignal::new(artifacts);
     let run_id = viewer.run_id.get_value();
-    fetch_at_the_end(viewer, files);
+    fetch_when_they_matter(viewer, files);
     move || {
         let artifacts = files.get();
         if artifacts.is_empty() {
@@ -223,11 +271,21 @@ fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
     }
 }
 
-/// Files are not told of in the log: a page that was open while the run ended asks for them.
-fn fetch_at_the_end(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
-    Effect::new(move |was_over: Option<bool>| {
-        let is_over = viewer.state.with(|state| state.end.is_some());
-        if is_over && was_over == Some(false) {
+/// Files are not told of in the log. They matter when a person is asked something and when the run ends, so a page
+/// that is open then asks for them.
+fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
+    let moment = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let waiting = |step: &&StepRun| step.status == StepStatus::WaitingForApproval;
+            (
+                state.end.is_some(),
+                state.steps.iter().filter(waiting).count(),
+            )
+        })
+    });
+    Effect::new(move |earlier: Option<(bool, usize)>| {
+        let now = moment.get();
+        if earlier.is_some_and(|earlier| earlier != now) {
             let run_id = viewer.run_id.get_value();
             spawn_local(async move {
                 if let Ok(found) = run_files(run_id).await {
@@ -235,7 +293,7 @@ fn fetch_at_the_end(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
                 }
             });
         }
-        is_over
+        now
     });
 }
 

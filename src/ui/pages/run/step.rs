@@ -1,6 +1,8 @@
 //! One step of the run: how it stands, why, what went in and what came out.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::HtmlElement;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -41,7 +43,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
         Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
     view! {
-        <li class=move || format!("step is-{}", look.get().class) id=format!("step-{}", shape.id)>
+        <li class=move || format!("step is-{}", look.get().class) id=format!("step-{}", shape.id) tabindex="-1">
             <div class="step-head">
                 <h3>{shape.name.clone()}</h3>
                 {labels}
@@ -133,7 +135,11 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
         step.with(|step| match step.status {
             StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
             StepStatus::OutcomeUnknown => {
-                Some(Waits::Outcome(step.unknown.clone().unwrap_or_default()))
+                let asked = step.attempts.last().map(|attempt| attempt.input.clone());
+                Some(Waits::Outcome {
+                    message: step.unknown.clone().unwrap_or_default(),
+                    asked: asked.filter(tells_something),
+                })
             }
             StepStatus::Pending
             | StepStatus::Queued
@@ -145,6 +151,22 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
             | StepStatus::Cancelled => None,
         })
     });
+    let landing = format!("step-{step_id}");
+    Effect::new(move |asked: Option<Option<String>>| {
+        let asks = waits.with(|waits| match waits {
+            Some(Waits::Gate(gate)) => Some(gate.id.to_string()),
+            Some(Waits::Outcome { .. }) | None => None,
+        });
+        // The form that had the focus is gone; the reader stays where the answer is.
+        if asks.is_none()
+            && let Some(Some(gate)) = asked
+            && viewer.decide.was_about(&gate)
+            && let Some(step) = document().get_element_by_id(&landing)
+        {
+            let _ = step.unchecked_into::<HtmlElement>().focus();
+        }
+        asks
+    });
     move || {
         match waits.get()? {
         Waits::Gate(gate) => Some(
@@ -153,7 +175,7 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
             }
             .into_any(),
         ),
-        Waits::Outcome(message) => Some(view! { <OutcomeForm viewer step_id=step_id.clone() message /> }.into_any()),
+        Waits::Outcome { message, asked } => Some(view! { <OutcomeForm viewer step_id=step_id.clone() message asked /> }.into_any()),
     }
     }
 }
@@ -161,7 +183,10 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
 #[derive(Clone, PartialEq)]
 enum Waits {
     Gate(Box<Gate>),
-    Outcome(String),
+    Outcome {
+        message: String,
+        asked: Option<Value>,
+    },
 }
 
 /// Who answered, and what they said.

@@ -1,0 +1,94 @@
+// Answers in a page that is live: each stays with its own question, and the reader stays where the answer is.
+
+import { type APIRequestContext, type Locator, type Page, expect, open, test } from "../support/fixtures";
+import { runStatus, step } from "../support/health-check";
+import { Signalbox } from "../support/signalbox";
+import { Endpoint } from "../support/world";
+
+/** Makes a workflow of these steps and starts a run of it. Answers the run's address. */
+async function start(request: APIRequestContext, signalbox: Signalbox, name: string, steps: object[]): Promise<string> {
+  const api = `${signalbox.url}/api/v1`;
+  const workflow = await (await request.post(`${api}/workflows`, { data: { name, steps } })).json();
+  const run = await (await request.post(`${api}/runs`, { data: { workflow: workflow.slug } })).json();
+  return `${signalbox.url}/runs/${run.run_id}`;
+}
+
+function card(page: Page, title: string): Locator {
+  return page.getByRole("article").filter({ has: page.getByRole("heading", { name: title, exact: true }) });
+}
+
+test("what is typed at one question stays there when another is answered", async ({ page, request }) => {
+  const signalbox = await Signalbox.start();
+  try {
+    for (const name of ["First", "Second"]) {
+      await start(request, signalbox, name, [{ id: "ask", kind: "human_gate", name: `${name}?` }]);
+    }
+    await open(page, `${signalbox.url}/approvals`);
+    await expect(page.getByRole("link", { name: "Approvals" })).toContainText("2 waiting");
+    await card(page, "Second?").getByLabel("Comment").fill("For the second.");
+    // The second half of a double click falls on what has moved under the pointer.
+    await card(page, "First?").getByRole("button", { name: "Approve" }).dblclick();
+    await expect(card(page, "First?")).toHaveCount(0);
+    await expect(page.getByText("Approved. See the run")).toBeFocused();
+    await expect(card(page, "Second?").getByLabel("Comment")).toHaveValue("For the second.");
+    await expect(page.getByRole("link", { name: "Approvals" })).toContainText("1 waiting");
+    await card(page, "Second?").getByRole("button", { name: "Reject" }).click();
+    await expect(page.getByText("Nothing waits for you.")).toBeVisible();
+    await page.getByRole("link", { name: "See the run" }).click();
+    await expect(step(page, "Second?")).toContainText("Rejected by local: “For the second.”");
+  } finally {
+    await signalbox.dispose();
+  }
+});
+
+test("one run's page does not take over what was typed on another's", async ({ page, request, signalbox }) => {
+  const steps = [{ id: "ask", kind: "human_gate" }];
+  const first = await start(request, signalbox, "One of two", steps);
+  const second = await start(request, signalbox, "Two of two", steps);
+  await open(page, first);
+  await page.getByLabel("Comment").fill("For the first.");
+  // From page to page by the router, which keeps what it can of the page before.
+  await page.evaluate((address) => {
+    const link = document.createElement("a");
+    link.href = new URL(address).pathname;
+    document.querySelector("main")!.append(link);
+    link.click();
+  }, second);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Two of two");
+  await expect(page.getByLabel("Comment")).toHaveValue("");
+});
+
+test("after an answer the focus stays at its step", async ({ page, request, signalbox }) => {
+  const run = await start(request, signalbox, "Asks", [{ id: "ask", kind: "human_gate" }]);
+  await open(page, run);
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(runStatus(page)).toContainText("Completed");
+  await expect(step(page, "Ask")).toBeFocused();
+});
+
+test("an effect that was under way when the server died is put to a person", async ({ page, request }) => {
+  const signalbox = await Signalbox.start();
+  const endpoint = await Endpoint.start();
+  try {
+    const order = { method: "POST", url: `${endpoint.url}/slow/60000`, body: { amount: 7 } };
+    const run = await start(request, signalbox, "Orders", [
+      { id: "order", kind: "tool_call", tool: "http.request", with: order },
+    ]);
+    await open(page, run);
+    await expect(step(page, "Order")).toContainText("In progress");
+    await signalbox.kill();
+    await signalbox.restart();
+    await open(page, `${signalbox.url}/`);
+    await page.getByRole("link", { name: "Order: did it happen?" }).click();
+    await expect(step(page, "Order")).toContainText("Outcome unknown");
+    await expect(step(page, "Order")).toContainText("What was sent");
+    await open(page, `${signalbox.url}/approvals`);
+    await card(page, "Order").getByRole("link", { name: "Look and answer" }).click();
+    await page.getByLabel("What you found").fill("It is in their books.");
+    await page.getByRole("button", { name: "It happened" }).click();
+    await expect(runStatus(page)).toContainText("Completed");
+  } finally {
+    endpoint.stop();
+    await signalbox.dispose();
+  }
+});
