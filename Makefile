@@ -72,7 +72,7 @@ prerequisites:
 
 .PHONY: wasm-target
 wasm-target: prerequisites
-	@if [ ! -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM_TARGET)" ]; then \
+	@if [ ! -d "$$(env -u MAKEFLAGS -u MFLAGS rustc --print sysroot)/lib/rustlib/$(WASM_TARGET)" ]; then \
 	  echo '• Adding the WASM target to Rust'; \
 	  command -v rustup >/dev/null || { echo 'Install the Rust standard library for $(WASM_TARGET), or rustup.' >&2; exit 1; }; \
 	  rustup $(QUIET) target add $(WASM_TARGET); \
@@ -84,7 +84,7 @@ wasm-bindgen: prerequisites
 	+@if [ "$$(wasm-bindgen --version 2>/dev/null)" != 'wasm-bindgen $(WASM_BINDGEN_VERSION)' ]; then \
 	  echo '• Installing wasm-bindgen $(WASM_BINDGEN_VERSION), which joins the client to the browser (about 2 minutes)'; \
 	  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
-	  cargo install $(QUIET) --locked wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
+	  cargo install $(QUIET) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
 	fi
 
 node_modules/.installed: package.json package-lock.json | prerequisites
@@ -98,7 +98,7 @@ node_modules/.installed: package.json package-lock.json | prerequisites
 # processor only. Then the executable is made of both.
 .PHONY: build
 build: prerequisites
-	@$(MAKE) --no-print-directory -j$(JOBS) server site
+	@$(MAKE) --no-print-directory -j$(JOBS) site server
 	@SIGNALBOX_SITE='$(CURDIR)/$(SITE)' SIGNALBOX_SITE_VERSION="$$(cksum < $(SITE)/site.json)" \
 	  cargo build $(QUIET) --release --features ssr --bin signalbox
 	@if [ '$(TARGET_DIR)' != '$(CURDIR)/target' ]; then \

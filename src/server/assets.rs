@@ -9,7 +9,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::EmbeddedFile;
+#[cfg(any(test, debug_assertions))]
+use rust_embed::RustEmbed;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt::Write;

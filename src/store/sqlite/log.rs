@@ -1,6 +1,7 @@
 //! The hot path on SQLite.
 
 use async_trait::async_trait;
+use serde::de::DeserializeOwned;
 
 use super::{SqliteStore, corrupt, rows, unavailable};
 use crate::engine::event::Recorded;
@@ -71,23 +72,34 @@ impl Store for SqliteStore {
     }
 
     async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
-        let text: Option<String> =
-            sqlx::query_scalar("SELECT definition FROM workflow_versions WHERE id = $1")
-                .bind(version_id.as_str())
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(unavailable)?;
-        text.map(|text| serde_json::from_str(&text).map_err(corrupt))
-            .transpose()
+        self.of_version(
+            "SELECT definition FROM workflow_versions WHERE id = $1",
+            version_id,
+        )
+        .await
     }
 
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
-        let text: Option<String> =
-            sqlx::query_scalar("SELECT outline FROM workflow_versions WHERE id = $1")
-                .bind(version_id.as_str())
-                .fetch_optional(&self.readers)
-                .await
-                .map_err(unavailable)?;
+        self.of_version(
+            "SELECT outline FROM workflow_versions WHERE id = $1",
+            version_id,
+        )
+        .await
+    }
+}
+
+impl SqliteStore {
+    /// What a version keeps as JSON in one column.
+    async fn of_version<T: DeserializeOwned>(
+        &self,
+        sql: &'static str,
+        version_id: &VersionId,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = sqlx::query_scalar(sql)
+            .bind(version_id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
         text.map(|text| serde_json::from_str(&text).map_err(corrupt))
             .transpose()
     }
