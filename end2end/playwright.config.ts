@@ -19,7 +19,8 @@ export default defineConfig({
   forbidOnly: true,
   // A test that passes only the second time has found something.
   retries: 0,
-  timeout: 60_000,
+  // The slowest go through many pages with axe, twice each; on a busy machine that takes a minute.
+  timeout: 180_000,
   expect: { timeout: 10_000 },
   reporter: [["list"]],
   use: { trace: "retain-on-failure" },

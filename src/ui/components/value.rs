@@ -92,7 +92,8 @@ fn table(items: Vec<Value>) -> AnyView {
                 .iter()
                 .map(|name| {
                     let prose = column_place(name) == PROSE;
-                    view! { <td class:prose=prose>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> }
+                    let label = format::in_words(name);
+                    view! { <td class:prose=prose data-label=label>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> }
                 })
                 .collect();
             view! { <tr>{cells}</tr> }
@@ -100,7 +101,7 @@ fn table(items: Vec<Value>) -> AnyView {
         .collect();
     view! {
         <div class="table-scroll" tabindex="0" role="group" aria-label="Table">
-            <table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
+            <table class="records"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
             {(hidden > 0).then(|| view! { <p class="muted">{format!("and {hidden} more")}</p> })}
         </div>
     }
