@@ -83,7 +83,7 @@ wasm-target: prerequisites
 wasm-bindgen: prerequisites
 	+@if [ "$$(wasm-bindgen --version 2>/dev/null)" != 'wasm-bindgen $(WASM_BINDGEN_VERSION)' ]; then \
 	  echo '• Installing wasm-bindgen $(WASM_BINDGEN_VERSION), which joins the client to the browser (about 2 minutes)'; \
-	  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+	  env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
 	  cargo install $(QUIET) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
 	fi
 

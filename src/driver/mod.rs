@@ -228,6 +228,11 @@ impl Driver {
         }
     }
 
+    #[cfg(test)]
+    fn runs_in_memory(&self) -> usize {
+        self.runs().len()
+    }
+
     fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, mpsc::Sender<Envelope>>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }

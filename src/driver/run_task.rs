@@ -205,6 +205,11 @@ impl RunTask {
             return self.driver.forget(&self.run_id, &mut self.inbox);
         }
         loop {
+            if self.loaded.state.end.is_some()
+                && self.driver.forget_if_idle(&self.run_id, &self.inbox)
+            {
+                return self.say_farewell().await;
+            }
             let mut batch = Vec::new();
             let wake_at = self.loaded.state.wake_at();
             let due = async {
@@ -219,11 +224,6 @@ impl RunTask {
             }
             if !self.handle(batch).await {
                 return self.driver.forget(&self.run_id, &mut self.inbox);
-            }
-            if self.loaded.state.end.is_some()
-                && self.driver.forget_if_idle(&self.run_id, &self.inbox)
-            {
-                return self.say_farewell().await;
             }
         }
     }

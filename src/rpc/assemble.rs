@@ -189,17 +189,24 @@ async fn gates(service: &Service) -> Result<Vec<GateCard>, PageError> {
     Ok(gates.into_iter().map(gate_card).collect())
 }
 
-/// Steps of which nobody knows whether they happened. Runs that wait are few, so their logs tell.
+/// Steps of which nobody knows whether they happened. Runs with such a step are few, so their logs tell. One that
+/// cannot be read is left out, so that it does not hide the others.
 async fn doubts(service: &Service) -> Result<Vec<DoubtCard>, PageError> {
-    let waiting = RunFilter {
+    let in_doubt = RunFilter {
         ended: Some(false),
-        waiting: true,
+        in_doubt: true,
         ..RunFilter::default()
     };
     let mut doubts = Vec::new();
-    for summary in service.store().list_runs(&waiting, GATES_SHOWN).await? {
-        let record = service.run(&summary.header.run_id).await?;
-        let state = record.state();
+    for summary in service.store().list_runs(&in_doubt, GATES_SHOWN).await? {
+        let run_id = &summary.header.run_id;
+        let state = match service.run(run_id).await {
+            Ok(record) => record.state(),
+            Err(error) => {
+                tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be read");
+                continue;
+            }
+        };
         let in_doubt = state.outline.steps.iter().zip(&state.steps);
         doubts.extend(in_doubt.filter_map(|(shape, step)| {
             Some(DoubtCard {

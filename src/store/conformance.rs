@@ -312,6 +312,7 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
     assert_eq!(store.open_runs().await, Ok(vec!["r1".into()]));
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_second_process_is_kept_off_the_database_of_the_first() {
     let (folder, first) = sqlite_store().await;
@@ -321,6 +322,10 @@ async fn a_second_process_is_kept_off_the_database_of_the_first() {
         matches!(&refused, Some(StoreError::Unavailable(why)) if why.contains("another Signalbox")),
         "{refused:?}"
     );
+    let alias = folder.path().join("alias.db");
+    std::os::unix::fs::symlink(folder.path().join("test.db"), &alias).expect("a link");
+    let by_alias = SqliteStore::open(&format!("sqlite:{}", alias.display())).await;
+    assert!(by_alias.is_err(), "another name of the same file");
     first.close().await;
     drop(first);
     SqliteStore::open(&url).await.expect("it is free again");

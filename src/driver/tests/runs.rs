@@ -348,3 +348,24 @@ async fn runs_of_a_version_that_no_longer_compiles_can_still_be_read_and_nothing
         assert!(matches!(refused, Err(StoreError::Corrupt(_))));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_keeps_an_ended_run_in_memory() {
+    let stage = Stage::new(gated(), Script::default());
+    let run = stage.start().await;
+    stage
+        .until_step(&run, "agree", StepStatus::WaitingForApproval)
+        .await;
+    stage
+        .decide(&run, Decision::Reject, "ann")
+        .await
+        .expect("it waits");
+    stage.until_ended(&run).await;
+    // Too late, and the run has to be loaded to say so.
+    for _ in 0..3 {
+        let late = stage.decide(&run, Decision::Approve, "bob").await;
+        assert!(matches!(late, Err(SubmitError::Rejected(_))), "{late:?}");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stage.driver.runs_in_memory(), 0);
+}

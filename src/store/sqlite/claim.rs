@@ -14,13 +14,15 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// Claims the database's file; a database in memory has none and needs no claim.
-    pub(super) fn of(options: &SqliteConnectOptions) -> Result<Option<Self>, StoreError> {
-        let database = options.get_filename();
-        if database.as_os_str().is_empty() || database == Path::new(":memory:") {
+    /// Claims the file of the database at this URL; one in memory has none and needs no claim.
+    pub(super) fn of(
+        url: &str,
+        options: &SqliteConnectOptions,
+    ) -> Result<Option<Self>, StoreError> {
+        if url.contains(":memory:") || url.contains("mode=memory") {
             return Ok(None);
         }
-        let path = beside(database);
+        let path = beside(&real_path(options.get_filename()));
         let failed = |error: std::io::Error| {
             StoreError::Unavailable(format!("{} cannot be locked: {error}", path.display()))
         };
@@ -38,6 +40,22 @@ impl Claim {
             )),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+/// Where the file really is, so that two names of one file are one claim. A file that is not there yet has only its
+/// folder's real name.
+fn real_path(database: &Path) -> PathBuf {
+    if let Ok(real) = database.canonicalize() {
+        return real;
+    }
+    let folder = database
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    match (folder.canonicalize(), database.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        (Ok(_) | Err(_), _) => database.to_owned(),
     }
 }
 

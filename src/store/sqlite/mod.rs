@@ -49,7 +49,7 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
             .pragma("trusted_schema", "OFF");
-        let claim = Claim::of(&options)?;
+        let claim = Claim::of(url, &options)?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())

@@ -16,8 +16,8 @@ pub struct RunFilter {
     pub workflow_id: Option<WorkflowId>,
     /// Only runs that have (true) or have not (false) ended.
     pub ended: Option<bool>,
-    /// Only runs that wait for a person.
-    pub waiting: bool,
+    /// Only runs that wait for more than the questions of their gates: somebody has to say what happened.
+    pub in_doubt: bool,
     /// Only runs older than this one: the cursor of the previous page.
     pub before: Option<RunId>,
 }
@@ -69,8 +69,11 @@ impl SqliteStore {
             }
             None => {}
         }
-        if filter.waiting {
-            sql.push(" AND waiting_for_people > 0");
+        if filter.in_doubt {
+            sql.push(
+                " AND waiting_for_people >
+                 (SELECT count(*) FROM gates WHERE gates.run_id = runs.id AND gates.state = 'open')",
+            );
         }
         if let Some(before) = &filter.before {
             sql.push(" AND id < ").push_bind(before.as_str());

@@ -83,10 +83,7 @@ where
 
     /// The last request, once it has been accepted.
     pub fn accepted(self) -> Option<S> {
-        let accepted = self
-            .action
-            .value()
-            .with(|answer| matches!(answer, Some(Ok(_))));
+        let accepted = self.answer().is_some_and(|answer| answer.is_ok());
         self.asked.get().filter(|_| accepted)
     }
 
@@ -111,7 +108,13 @@ where
     }
 
     fn refusal(self) -> Option<PageError> {
-        self.action.value().get().and_then(Result::err)
+        self.answer().and_then(Result::err)
+    }
+
+    /// The answer to the last request; none while one is on its way.
+    fn answer(self) -> Option<Result<S::Output, PageError>> {
+        let arrived = !self.action.pending().get();
+        self.action.value().get().filter(|_| arrived)
     }
 }
 

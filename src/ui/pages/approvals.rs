@@ -113,6 +113,7 @@ fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
 #[component]
 fn Doubt(doubt: DoubtCard) -> impl IntoView {
     let href = format!("/runs/{}#step-{}", doubt.run_id, doubt.step_id);
+    let message = doubt.message.trim_end_matches('.').to_owned();
     view! {
         <article class="card card-waiting">
             <StepBadge status=StepStatus::OutcomeUnknown />
@@ -121,7 +122,7 @@ fn Doubt(doubt: DoubtCard) -> impl IntoView {
                 <a href=format!("/runs/{}", doubt.run_id)>{doubt.workflow_name}</a>
                 {doubt.since.map(|since| view! { " · since " <Moment at=since /> })}
             </p>
-            <p>"It is not known whether this happened: " {doubt.message} "."</p>
+            <p>"It is not known whether this happened: " {message} "."</p>
             <p><a class="button" href=href>"Look and answer"</a></p>
         </article>
     }

@@ -150,7 +150,8 @@ fn FormField(field: Field, text: String, error: Option<String>) -> impl IntoView
         .into_any(),
         FieldKind::Choice { options } => {
             // Nothing is chosen for people: where there is no default they choose, or leave it when they may.
-            let nothing = (!required || text.is_empty()).then(|| {
+            // With a default, leaving it out would mean the default, so that is no choice of its own.
+            let nothing = (field.default.is_none() && (!required || text.is_empty())).then(|| {
                 let label = if required { "Choose one" } else { "None" };
                 view! { <option value="" selected=text.is_empty()>{label}</option> }
             });
