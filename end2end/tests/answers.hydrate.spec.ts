@@ -76,6 +76,8 @@ test("an effect that was under way when the server died is put to a person", asy
     ]);
     await open(page, run);
     await expect(step(page, "Order")).toContainText("In progress");
+    // A page that is left does not try to reach the server while there is none.
+    await page.goto("about:blank");
     await signalbox.kill();
     await signalbox.restart();
     await open(page, `${signalbox.url}/`);
