@@ -3,6 +3,7 @@
 
 mod api;
 mod crash;
+mod hostile;
 mod house;
 mod server;
 mod streams;
