@@ -5,6 +5,12 @@ use std::time::Duration;
 /// A workflow of the largest permitted size, as JSON, stays well below this.
 pub const REQUEST_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// Of a body that is refused for its size, this much is read and thrown away so that the refusal can be read.
+pub const DISCARD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Time that throwing it away may take.
+pub const DISCARD_MS_MAX: u64 = 5_000;
+
 /// Time until an answer must begin: longer than a caller may ask to be held (`?wait=30s`). Streams begin at once and may then last as long as they like.
 pub const RESPONSE_START_MS_MAX: u64 = 40_000;
 
@@ -16,4 +22,5 @@ pub const STOP_MS_MAX: u64 = 5_000;
 pub const PROBLEM_BYTES_MAX: usize = 1024 * 1024;
 
 pub const RESPONSE_START_MAX: Duration = Duration::from_millis(RESPONSE_START_MS_MAX);
+pub const DISCARD_MAX: Duration = Duration::from_millis(DISCARD_MS_MAX);
 pub const STOP_MAX: Duration = Duration::from_millis(STOP_MS_MAX);

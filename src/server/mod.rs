@@ -9,6 +9,7 @@ mod guard;
 mod headers;
 mod health;
 mod limits;
+mod oversize;
 mod pages;
 mod problem;
 mod rpc_status;
@@ -129,6 +130,7 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
         .layer(from_fn(guard::same_origin_reads))
         .layer(from_fn(rpc_status::correct))
         .layer(from_fn(problem::limit_duration))
+        .layer(from_fn(oversize::refuse))
         .layer(RequestBodyLimitLayer::new(REQUEST_BODY_BYTES_MAX));
     routes
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))

@@ -22,7 +22,7 @@ pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id"
 pub struct RequestId(pub Uuid);
 
 /// What is known when a layer answered with a status and nothing else.
-fn from_status(status: StatusCode) -> Problem {
+pub fn from_status(status: StatusCode) -> Problem {
     let (code, detail) = match status {
         StatusCode::BAD_REQUEST => ("bad_request", "The request is malformed."),
         StatusCode::NOT_FOUND => ("not_found", "There is nothing at this address."),

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::server::Server;
+use crate::server::{Server, answer};
 
 #[tokio::test]
 async fn a_workflow_cannot_clear_its_own_gate() {
@@ -80,5 +80,27 @@ async fn odd_values_are_refused_or_fail_a_step_and_every_page_still_answers() {
     }
     for path in ["/gates", "/runs", "/workflows", "/health"] {
         server.get(path).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_in_words_and_not_by_a_broken_connection() {
+    let server = Server::start().await;
+    let huge = "x".repeat(8_000_000);
+    // Again and again, because a connection that closes too early breaks only sometimes.
+    for _ in 0..20 {
+        let response = server
+            .client
+            .post(server.url("/workflows"))
+            .header("content-type", "application/json")
+            .body(huge.clone())
+            .send()
+            .await
+            .expect("it answers");
+        let (status, problem) = answer(response).await;
+        assert_eq!(
+            (status, &problem["code"]),
+            (StatusCode::PAYLOAD_TOO_LARGE, &json!("body_too_large"))
+        );
     }
 }
