@@ -8,6 +8,8 @@ import { Signalbox } from "./signalbox";
 export { type APIRequestContext, type Locator, type Page, expect } from "@playwright/test";
 
 type TestFixtures = {
+  /** The test takes the server away. What the browser then says of requests that reach nobody is no complaint. */
+  outages: boolean;
   /** What the browser complained about so far: console errors and warnings of the security policy,
    *  exceptions, requests that failed. A test that provokes some empties it; the rest must be none. */
   complaints: string[];
@@ -28,9 +30,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker" },
   ],
   baseURL: async ({ signalbox }, use) => use(signalbox.url),
+  outages: [false, { option: true }],
   complaints: [
-    async ({ page, javaScriptEnabled }, use) => {
-      const complaints = collectComplaints(page, javaScriptEnabled ?? true);
+    async ({ page, javaScriptEnabled, outages }, use) => {
+      const complaints = collectComplaints(page, javaScriptEnabled ?? true, outages);
       await use(complaints);
       expect(complaints, "the browser complained").toEqual([]);
     },
@@ -39,13 +42,14 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 });
 
 /** Also reports violations of the Content-Security-Policy, which Chromium logs as errors. */
-export function collectComplaints(page: Page, scripted: boolean): string[] {
+export function collectComplaints(page: Page, scripted: boolean, outages = false): string[] {
   const complaints: string[] = [];
   page.on("console", (message) => {
     const grave = message.type() === "error" || message.type() === "warning";
     // Without scripting nothing uses the client that the page asked for in advance.
     const unused = !scripted && message.text().includes("was preloaded using link preload");
-    if (grave && !unused) {
+    const unreached = outages && /net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE|SOCKET)/.test(message.text());
+    if (grave && !unused && !unreached) {
       complaints.push(`console ${message.type()}: ${message.text()} (${message.location().url})`);
     }
   });

@@ -5,6 +5,9 @@ import { runStatus, step } from "../support/health-check";
 import { Signalbox } from "../support/signalbox";
 import { Endpoint } from "../support/world";
 
+// Some tests here have a server of their own and take it away under an open page.
+test.use({ outages: true });
+
 /** Makes a workflow of these steps and starts a run of it. Answers the run's address. */
 async function start(request: APIRequestContext, signalbox: Signalbox, name: string, steps: object[]): Promise<string> {
   const api = `${signalbox.url}/api/v1`;
@@ -76,8 +79,6 @@ test("an effect that was under way when the server died is put to a person", asy
     ]);
     await open(page, run);
     await expect(step(page, "Order")).toContainText("In progress");
-    // A page that is left does not try to reach the server while there is none.
-    await page.goto("about:blank");
     await signalbox.kill();
     await signalbox.restart();
     await open(page, `${signalbox.url}/`);

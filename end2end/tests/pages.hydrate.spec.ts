@@ -6,6 +6,9 @@ import { runStatus, startHealthCheck, untilWaiting } from "../support/health-che
 import { Signalbox } from "../support/signalbox";
 import { deadAddress } from "../support/world";
 
+// Some tests here have a server of their own and take it away under an open page.
+test.use({ outages: true });
+
 const PHONE = { width: 360, height: 740 };
 const DESKTOP = { width: 1280, height: 900 };
 
