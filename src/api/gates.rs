@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items};
 use crate::driver::service::Service;
 use crate::engine::event::{Decision, Question};
-use crate::engine::ids::{GateId, RunId, StepId};
+use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::time::Timestamp;
 use crate::store::sqlite::OpenGate;
 
@@ -22,7 +22,7 @@ pub(super) struct ListQuery {
 pub(super) struct GateItem {
     id: GateId,
     run_id: RunId,
-    step_id: StepId,
+    step_id: StepPath,
     workflow_name: String,
     question: Question,
     plan_hash: String,

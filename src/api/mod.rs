@@ -1,5 +1,6 @@
 //! `/api/v1`: what programs talk to. Thin: reads the request, calls the service, shapes the answer.
 
+mod acts;
 mod events;
 mod gates;
 mod live;
@@ -43,14 +44,23 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/workflows", get(workflows::list).post(workflows::create))
         .route("/workflows/validate", post(workflows::validate))
         .route("/workflows/{slug}", get(workflows::get))
+        .route("/workflows/{slug}/versions", post(workflows::add_version))
         .route("/tools", get(workflows::tools))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/steps", get(runs::steps))
-        .route("/runs/{id}/cancel", post(runs::cancel))
+        .route("/runs/{id}/cancel", post(acts::cancel))
+        .route("/runs/{id}/pause", post(acts::pause))
+        .route("/runs/{id}/resume", post(acts::resume))
+        .route("/runs/{id}/retry", post(acts::retry))
+        .route("/runs/{id}/again", post(acts::again))
+        .route("/runs/{id}/fork", post(acts::fork))
+        .route("/runs/{id}/steps/{step}/skip", post(acts::skip))
+        .route("/runs/{id}/steps/{step}/result", post(acts::result))
+        .route("/runs/{id}/steps/{step}/progress", post(acts::progress))
         .route(
             "/runs/{id}/steps/{step}/outcome",
-            post(runs::resolve_outcome),
+            post(acts::resolve_outcome),
         )
         .route("/runs/{id}/events", get(events::events))
         .route("/runs/{id}/artifacts", get(runs::artifacts))
@@ -89,11 +99,15 @@ struct Path<T>(T);
 
 /// The page size that was asked for, within bounds.
 fn page_items(limit: Option<u32>) -> Result<u32, Problem> {
+    page_items_of(limit, PAGE_ITEMS, PAGE_ITEMS_MAX)
+}
+
+fn page_items_of(limit: Option<u32>, default: u32, max: u32) -> Result<u32, Problem> {
     match limit {
-        None => Ok(PAGE_ITEMS),
-        Some(limit @ 1..=PAGE_ITEMS_MAX) => Ok(limit),
+        None => Ok(default),
+        Some(limit) if (1..=max).contains(&limit) => Ok(limit),
         Some(other) => Err(Problem::bad_request(format!(
-            "`limit` is {other}; it must lie between 1 and {PAGE_ITEMS_MAX}."
+            "`limit` is {other}; it must lie between 1 and {max}."
         ))),
     }
 }

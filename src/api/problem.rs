@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::driver::SubmitError;
 use crate::driver::service::ServiceError;
 use crate::engine::command::Rejection;
+use crate::engine::fork::ForkError;
 use crate::store::StoreError;
 
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -96,6 +97,13 @@ impl From<ServiceError> for Problem {
                 let detail = "This Idempotency-Key was used for another start. Use a new key.";
                 Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
             }
+            ServiceError::NotForked(error) => {
+                let status = match error {
+                    ForkError::UnknownStep(_) => StatusCode::NOT_FOUND,
+                    ForkError::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+                };
+                Problem::new(status, "not_forked", capitalised(&format!("{error}.")))
+            }
             ServiceError::Submit(SubmitError::NoSuchRun) => Problem::not_found("run"),
             ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
             ServiceError::Submit(SubmitError::Store(error)) => error.into(),
@@ -116,6 +124,14 @@ impl From<Rejection> for Problem {
             Rejection::InputTooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "input_too_large"),
             Rejection::NotStarted => (StatusCode::CONFLICT, "not_started"),
             Rejection::RunEnded => (StatusCode::CONFLICT, "run_ended"),
+            Rejection::RunEnding => (StatusCode::CONFLICT, "run_ending"),
+            Rejection::BeingUndone => (StatusCode::CONFLICT, "being_undone"),
+            Rejection::AlreadyPaused => (StatusCode::CONFLICT, "already_paused"),
+            Rejection::NotPaused => (StatusCode::CONFLICT, "not_paused"),
+            Rejection::NotFailed(_) => (StatusCode::CONFLICT, "not_failed"),
+            Rejection::Undone => (StatusCode::CONFLICT, "undone"),
+            Rejection::NotSkippable { .. } => (StatusCode::CONFLICT, "not_skippable"),
+            Rejection::NotExternal(_) => (StatusCode::CONFLICT, "not_external"),
             Rejection::UnknownStep(_) => (StatusCode::NOT_FOUND, "not_found"),
             Rejection::UnknownGate(_) => (StatusCode::NOT_FOUND, "not_found"),
             Rejection::GateDecided { .. } => (StatusCode::CONFLICT, "gate_decided"),

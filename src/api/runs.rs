@@ -1,4 +1,4 @@
-//! Runs: start, list, read, cancel, and the files they left.
+//! Runs: start, list, read, and the files they left.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,11 +8,11 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items};
+use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items, page_items_of};
 use crate::driver::service::{NewRun, RunRecord, Service};
-use crate::engine::event::{Resolution, SkipReason};
+use crate::engine::event::{Origin, SkipReason};
 use crate::engine::failure::StepError;
-use crate::engine::ids::{ArtifactId, GateId, RunId, StepId};
+use crate::engine::ids::{ArtifactId, GateId, RunId, StepPath};
 use crate::engine::state::{Attempt, RunStatus, StepStatus};
 use crate::engine::summary::{ArtifactCard, RunSummary};
 use crate::engine::time::Timestamp;
@@ -21,6 +21,9 @@ use crate::store::sqlite::RunFilter;
 
 /// The longest that a request may be held for a run to finish.
 const WAIT_MS_MAX: u64 = 30_000;
+/// Steps on one page unless `limit` says otherwise, and at the most: a run has 50,000 at the most.
+const STEPS_PAGE: u32 = 1_000;
+const STEPS_PAGE_MAX: u32 = 10_000;
 /// Characters of an `Idempotency-Key`.
 const KEY_CHARS_MAX: usize = 200;
 
@@ -29,6 +32,8 @@ const KEY_CHARS_MAX: usize = 200;
 pub(super) struct StartBody {
     /// Slug or id.
     workflow: String,
+    /// Its number; the current one when absent.
+    version: Option<u32>,
     #[serde(default)]
     input: Option<Value>,
 }
@@ -50,19 +55,11 @@ pub(super) struct ListQuery {
     limit: Option<u32>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CommentBody {
-    #[serde(default)]
-    comment: String,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OutcomeBody {
-    resolution: Resolution,
-    #[serde(default)]
-    comment: String,
+pub(super) struct StepsQuery {
+    cursor: Option<usize>,
+    limit: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -72,11 +69,14 @@ pub(super) struct RunDetail {
     input: Value,
     /// Null until the run has ended.
     output: Value,
+    /// What it goes back to: another run, or a trigger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
 }
 
 #[derive(Serialize)]
 pub(super) struct StepItem {
-    id: StepId,
+    id: StepPath,
     name: String,
     kind: StepKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,6 +104,7 @@ pub(super) async fn start(
         .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     let new = NewRun {
         workflow: body.workflow,
+        version: body.version,
         input,
         actor: LOCAL_ACTOR.to_owned(),
         key: idempotency_key(&headers)?,
@@ -112,7 +113,12 @@ pub(super) async fn start(
     if let Some(wait) = wait {
         service.wait(&run_id, wait).await?;
     }
-    let detail = detail(&service.run(&run_id).await?);
+    created(&service, &run_id).await
+}
+
+/// The answer to whatever started a run.
+pub(super) async fn created(service: &Service, run_id: &RunId) -> Result<Response, Problem> {
+    let detail = detail(&service.run(run_id).await?);
     let location = [(header::LOCATION, format!("/api/v1/runs/{run_id}"))];
     Ok((StatusCode::CREATED, location, Json(detail)).into_response())
 }
@@ -170,23 +176,30 @@ fn detail(record: &RunRecord) -> RunDetail {
             .as_ref()
             .map(|end| end.output.clone())
             .unwrap_or_default(),
+        origin: state.origin,
         input: state.input,
     }
 }
 
-/// Every step of the plan, from the first moment on.
+/// Every step of the plan from the first moment on, then those of iterations in the order in which they began. What
+/// would only undo something is listed once it has begun.
 pub(super) async fn steps(
     State(service): State<Service>,
     Path(run_id): Path<RunId>,
+    Query(query): Query<StepsQuery>,
 ) -> Result<Json<Page<StepItem>>, Problem> {
+    let limit = page_items_of(query.limit, STEPS_PAGE, STEPS_PAGE_MAX)?;
+    let after = query.cursor.unwrap_or(0);
     let state = service.run(&run_id).await?.state();
-    let items = state
-        .outline
-        .steps
-        .iter()
-        .zip(state.steps)
-        .map(|(outline, step)| StepItem {
-            id: outline.id.clone(),
+    let total = state.steps.len();
+    let shown = after.min(total)..(after.saturating_add(limit as usize)).min(total);
+    let next = (shown.end < total).then(|| shown.end.to_string());
+    let items = shown.filter_map(|at| {
+        let outline = &state.outline.steps[state.steps[at].shape];
+        let step = &state.steps[at];
+        let idle = outline.undoes.is_some() && step.started_at.is_none();
+        (!idle).then(|| StepItem {
+            id: state.path(at),
             name: outline.name.clone(),
             kind: outline.kind,
             tool: outline.tool.clone(),
@@ -198,37 +211,17 @@ pub(super) async fn steps(
             },
             started_at: step.started_at,
             finished_at: step.finished_at,
-            attempts: step.attempts,
-            output: step.output,
-            error: step.error,
-            skipped: step.skipped,
-            gate_id: step.gate.map(|gate| gate.id),
-        });
+            attempts: step.attempts.clone(),
+            output: step.output.clone(),
+            error: step.error.clone(),
+            skipped: step.skipped.clone(),
+            gate_id: step.gate.as_ref().map(|gate| gate.id.clone()),
+        })
+    });
     Ok(Json(Page {
         items: items.collect(),
-        next: None,
+        next,
     }))
-}
-
-pub(super) async fn cancel(
-    State(service): State<Service>,
-    Path(run_id): Path<RunId>,
-    body: Option<axum::Json<CommentBody>>,
-) -> Result<Json<RunSummary>, Problem> {
-    let comment = body.map(|body| body.0.comment).unwrap_or_default();
-    service.cancel(&run_id, LOCAL_ACTOR, comment).await?;
-    Ok(Json(service.run_summary(&run_id).await?))
-}
-
-pub(super) async fn resolve_outcome(
-    State(service): State<Service>,
-    Path((run_id, step)): Path<(RunId, StepId)>,
-    Json(body): Json<OutcomeBody>,
-) -> Result<Json<RunSummary>, Problem> {
-    service
-        .resolve_outcome(&run_id, &step, body.resolution, LOCAL_ACTOR, body.comment)
-        .await?;
-    Ok(Json(service.run_summary(&run_id).await?))
 }
 
 pub(super) async fn artifacts(

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::problem::Problem;
 use super::{Json, LOCAL_ACTOR, Page, Path};
-use crate::driver::service::{Service, ServiceError};
+use crate::driver::service::Service;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::time::Timestamp;
 use crate::engine::tool::ToolSpec;
@@ -106,10 +106,9 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Result<impl IntoResponse, Problem> {
     let definition = read(&headers, &body)?;
-    let row = service
-        .create_workflow(definition.clone(), LOCAL_ACTOR)
-        .await
-        .map_err(|error: ServiceError| Problem::from(error))?;
+    let row = service.create_workflow(definition, LOCAL_ACTOR).await?;
+    // As it was saved: the versions of workflows that it runs are pinned.
+    let (row, definition) = service.workflow(row.id.as_str()).await?;
     let location = [(header::LOCATION, format!("/api/v1/workflows/{}", row.slug))];
     Ok((
         StatusCode::CREATED,
@@ -119,6 +118,18 @@ pub(super) async fn create(
             definition,
         }),
     ))
+}
+
+/// The next version of a workflow. Runs that are under way stay with theirs.
+pub(super) async fn add_version(
+    State(service): State<Service>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<WorkflowDetail>, Problem> {
+    let definition = read(&headers, &body)?;
+    service.add_version(&slug, definition, LOCAL_ACTOR).await?;
+    get(State(service), Path(slug)).await
 }
 
 /// JSON or YAML, by content type. Unknown fields are refused, with their place.

@@ -3,10 +3,13 @@
 
 pub mod artifacts;
 mod bus;
+mod children;
 pub mod clock;
+pub mod launch;
 mod perform;
 mod plans;
 mod projection;
+mod rooms;
 mod run_task;
 pub mod schemas;
 pub mod service;
@@ -25,14 +28,14 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::engine::command::{Command, Rejection};
-use crate::engine::ids::{RunId, StepId, VersionId};
+use crate::engine::ids::{RunId, StepPath, VersionId};
 use crate::engine::plan::{Outline, Plan};
-use crate::engine::summary::RunHeader;
 use crate::engine::tool::Catalogue;
-use crate::store::{StartKey, Store, StoreError};
+use crate::store::{Store, StoreError};
 use bus::Bus;
 use clock::Clock;
 use plans::Plans;
+use rooms::{Asker, Rooms};
 use run_task::{Envelope, Origin};
 use schemas::Schemas;
 use tool::Toolbox;
@@ -53,8 +56,11 @@ pub struct Driver {
     runs: Mutex<BTreeMap<RunId, mpsc::Sender<Envelope>>>,
     calls: TaskTracker,
     /// The attempts that this process is making. Any other that the log knows as running was left behind.
-    making: Mutex<BTreeSet<(RunId, StepId, u32)>>,
+    making: Mutex<BTreeSet<(RunId, StepPath, u32)>>,
     slots: Semaphore,
+    rooms: Mutex<Rooms>,
+    /// Where this server is, as its own workflows may name it.
+    address: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -70,7 +76,13 @@ pub enum SubmitError {
 }
 
 impl Driver {
-    pub fn new(store: Arc<dyn Store>, toolbox: Toolbox, clock: Arc<dyn Clock>) -> Arc<Self> {
+    /// `address` is where this server is, such as `http://127.0.0.1:3000`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        toolbox: Toolbox,
+        clock: Arc<dyn Clock>,
+        address: &str,
+    ) -> Arc<Self> {
         let catalogue = toolbox.catalogue();
         Arc::new(Self {
             store,
@@ -83,6 +95,8 @@ impl Driver {
             calls: TaskTracker::new(),
             making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
+            rooms: Mutex::default(),
+            address: address.into(),
         })
     }
 
@@ -106,38 +120,6 @@ impl Driver {
     /// The steps and edges of a version, to read its runs with.
     pub async fn outline(&self, version_id: &VersionId) -> Result<Arc<Outline>, StoreError> {
         self.plans.outline(&*self.store, version_id).await
-    }
-
-    /// Starts a new run. When it answers `Ok` the run is on disk.
-    pub async fn start(
-        self: &Arc<Self>,
-        header: RunHeader,
-        input: serde_json::Value,
-        actor: String,
-        start_key: Option<StartKey>,
-    ) -> Result<(), SubmitError> {
-        let plan = self.plan(&header.version_id).await?;
-        let run_id = header.run_id.clone();
-        let owner = run_task::spawn(
-            self,
-            run_id.clone(),
-            Origin::New {
-                header,
-                plan,
-                start_key,
-            },
-        );
-        self.runs().insert(run_id, owner.clone());
-        let (reply, answer) = oneshot::channel();
-        let envelope = Envelope {
-            command: Command::Start { input, actor },
-            reply: Some(reply),
-        };
-        owner
-            .send(envelope)
-            .await
-            .map_err(|_| SubmitError::Stopping)?;
-        answer.await.map_err(|_| SubmitError::Stopping)?
     }
 
     /// The only road from a command to stored events. When it answers `Ok` the events are on disk.
@@ -205,13 +187,33 @@ impl Driver {
         Ok(open.len())
     }
 
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those whose turn has come.
+    fn admit(self: &Arc<Self>, askers: Vec<Asker>) {
+        for (run_id, step) in askers {
+            let driver = Arc::clone(self);
+            tokio::spawn(async move {
+                driver
+                    .submit_quietly(&run_id, Command::Admit { step })
+                    .await;
+            });
+        }
+    }
+
     /// Whether this process is making the attempt.
-    fn makes(&self, run_id: &RunId, step: &StepId, attempt: u32) -> bool {
+    fn makes(&self, run_id: &RunId, step: &StepPath, attempt: u32) -> bool {
         self.making()
             .contains(&(run_id.clone(), step.clone(), attempt))
     }
 
-    fn making(&self) -> MutexGuard<'_, BTreeSet<(RunId, StepId, u32)>> {
+    fn making(&self) -> MutexGuard<'_, BTreeSet<(RunId, StepPath, u32)>> {
         self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -11,7 +11,7 @@ use super::Driver;
 use super::tool::{Progress, Tool, ToolCall, ToolOutcome};
 use crate::engine::command::Command;
 use crate::engine::failure::StepError;
-use crate::engine::ids::{RunId, StepId};
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::input::with_defaults;
 use crate::engine::limits::CANCEL_GRACE_MS;
 
@@ -21,7 +21,7 @@ const PROGRESS_EVERY_MS: u64 = 1_000;
 /// One attempt to be made.
 pub(super) struct Assignment {
     pub run_id: RunId,
-    pub step: StepId,
+    pub step: StepPath,
     pub attempt: u32,
     pub tool: String,
     pub input: serde_json::Value,

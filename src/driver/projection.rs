@@ -1,7 +1,7 @@
 //! From events to the rows beside the log.
 
 use crate::engine::event::{Decision, Event, Recorded};
-use crate::engine::ids::{RunId, StepId};
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::state::RunState;
 use crate::store::{GateRow, GateState};
 
@@ -24,6 +24,17 @@ pub(super) fn gates(run_id: &RunId, state: &RunState, events: &[Recorded]) -> Ve
             Event::GateExpired { step, .. } => (step, GateState::Expired),
             Event::StepCancelled { step } => (step, GateState::Closed),
             Event::RunStarted { .. }
+            | Event::RunAdmitted
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunCompensating { .. }
+            | Event::RunReopened { .. }
+            | Event::MapStarted { .. }
+            | Event::IterationStarted { .. }
+            | Event::IterationEnded { .. }
+            | Event::WaitStarted { .. }
+            | Event::PollMissed { .. }
+            | Event::SkipPlanned { .. }
             | Event::StepQueued { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptProgressed { .. }
@@ -52,7 +63,7 @@ pub(super) fn gates(run_id: &RunId, state: &RunState, events: &[Recorded]) -> Ve
 fn gate_row(
     run_id: &RunId,
     state: &RunState,
-    step: &StepId,
+    step: &StepPath,
     outcome: GateState,
     opened_seq: Option<u32>,
 ) -> Option<GateRow> {

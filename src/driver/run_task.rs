@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::bus::Committed;
+use super::children::{Child, has_parent};
 use super::perform::Assignment;
 use super::{Driver, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
-use crate::engine::decide::advance;
-use crate::engine::event::Recorded;
-use crate::engine::ids::{RunId, StepId};
+use crate::engine::decide::{advance, effects_under_way};
+use crate::engine::event::{Performer, Recorded};
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
@@ -24,7 +25,7 @@ const INBOX_MAX: usize = 1_024;
 /// Commands decided together.
 const BATCH_MAX: usize = 256;
 /// Pause before the database is tried again.
-const STORE_RETRY_MS: u64 = 500;
+pub(super) const STORE_RETRY_MS: u64 = 500;
 
 pub(super) struct Envelope {
     pub command: Command,
@@ -133,9 +134,15 @@ async fn load(
 
 /// Attempts that no process makes any more: the one that did has died.
 fn left_behind(driver: &Driver, run_id: &RunId, state: &RunState) -> Vec<Envelope> {
-    let running = state.steps.iter().zip(&state.outline.steps);
+    let running = state.running().filter_map(|step| {
+        let attempt = state.steps[step].running_attempt()?;
+        // What is done by another run, or outside, goes on without this process.
+        attempt
+            .by
+            .is_tool()
+            .then(|| (state.path(step), attempt.number))
+    });
     running
-        .filter_map(|(step, outline)| Some((outline.id.clone(), step.running_attempt()?.number)))
         .filter(|(step, attempt)| !driver.makes(run_id, step, *attempt))
         .map(|(step, attempt)| Envelope {
             command: Command::AttemptLost { step, attempt },
@@ -180,7 +187,7 @@ struct RunTask {
     run_id: RunId,
     inbox: mpsc::Receiver<Envelope>,
     /// Attempts under way, to tell them to stop.
-    calls: BTreeMap<(StepId, u32), CancellationToken>,
+    calls: BTreeMap<(StepPath, u32), CancellationToken>,
     loaded: Loaded,
 }
 
@@ -201,6 +208,7 @@ enum Aftermath {
 
 impl RunTask {
     async fn run(mut self, first: Vec<Envelope>) {
+        self.act(effects_under_way(&self.loaded.plan, &self.loaded.state));
         if !first.is_empty() && !self.handle(first).await {
             return self.driver.forget(&self.run_id, &mut self.inbox);
         }
@@ -279,7 +287,46 @@ impl RunTask {
             summary,
         });
         self.act(draft.effects);
+        self.give_back_rooms();
+        if self.loaded.state.end.is_some() {
+            self.tell_parent();
+        }
         answer(batch, draft.verdicts);
+    }
+
+    /// Rooms that the run, or one of its steps, needs no longer.
+    fn give_back_rooms(&self) {
+        let mut rooms = self.driver.rooms();
+        let state = &self.loaded.state;
+        let mut served = Vec::new();
+        if state.end.is_some() {
+            served = rooms.release_run(&self.run_id);
+        } else {
+            for asker in rooms.held_by(&self.run_id) {
+                let needed = match &asker.1 {
+                    None => true,
+                    Some(step) => state
+                        .step(step)
+                        .is_some_and(|step| step.running_attempt().is_some()),
+                };
+                if !needed {
+                    served.extend(rooms.release(&asker));
+                }
+            }
+        }
+        drop(rooms);
+        self.driver.admit(served);
+    }
+
+    fn tell_parent(&self) {
+        let state = &self.loaded.state;
+        if !has_parent(state.origin.as_ref()) {
+            return;
+        }
+        if let (Some(end), Some(origin)) = (state.end.clone(), state.origin.clone()) {
+            let (driver, run_id) = (Arc::clone(&self.driver), self.run_id.clone());
+            tokio::spawn(async move { driver.tell_parent(&run_id, &origin, end).await });
+        }
     }
 
     /// Moves the state in memory along; it is only valid once the draft is stored.
@@ -383,8 +430,7 @@ impl RunTask {
                     input,
                     deadline: _,
                 } => {
-                    let cancel = CancellationToken::new();
-                    self.calls.insert((step.clone(), attempt), cancel.clone());
+                    let cancel = self.cancellation(&step, attempt);
                     self.driver.perform(Assignment {
                         run_id: self.run_id.clone(),
                         step,
@@ -394,12 +440,57 @@ impl RunTask {
                         cancel,
                     });
                 }
-                Effect::StopTool { step, attempt } => {
-                    if let Some(cancel) = self.calls.remove(&(step, attempt)) {
-                        cancel.cancel();
-                    }
+                Effect::StartRun {
+                    step,
+                    attempt,
+                    run_id,
+                    workflow,
+                    version,
+                    input,
+                    depth,
+                } => {
+                    let cancel = self.cancellation(&step, attempt);
+                    self.driver.begin_child(Child {
+                        parent: self.run_id.clone(),
+                        step,
+                        attempt,
+                        run_id,
+                        workflow,
+                        version,
+                        input,
+                        depth,
+                        cancel,
+                    });
+                }
+                Effect::Stop { step, attempt } => self.stop(step, attempt),
+                Effect::AskForRoom { step, rooms } => {
+                    let asker = (self.run_id.clone(), step);
+                    let workflow = &self.loaded.header.workflow_id;
+                    let served = self.driver.rooms().ask(workflow, asker, &rooms);
+                    self.driver.admit(served);
                 }
             }
+        }
+    }
+
+    fn cancellation(&mut self, step: &StepPath, attempt: u32) -> CancellationToken {
+        let cancel = CancellationToken::new();
+        self.calls.insert((step.clone(), attempt), cancel.clone());
+        cancel
+    }
+
+    fn stop(&mut self, step: StepPath, attempt: u32) {
+        let started = self.loaded.state.step(&step).and_then(|step| {
+            let made = step.attempts.iter();
+            made.rev().find(|made| made.number == attempt)
+        });
+        if let Some(Performer::Run { run_id }) = started.map(|attempt| &attempt.by) {
+            let (driver, child) = (Arc::clone(&self.driver), run_id.clone());
+            let parent = self.run_id.clone();
+            tokio::spawn(async move { driver.cancel_child(&child, &parent).await });
+        }
+        if let Some(cancel) = self.calls.remove(&(step, attempt)) {
+            cancel.cancel();
         }
     }
 }
@@ -410,13 +501,13 @@ fn refuse(batch: Vec<Envelope>, error: &StoreError) {
     }
 }
 
-fn stops(effect: &Effect, step: &StepId, number: u32) -> bool {
+fn stops(effect: &Effect, step: &StepPath, number: u32) -> bool {
     match effect {
-        Effect::StopTool {
+        Effect::Stop {
             step: stopped,
             attempt,
         } => stopped == step && *attempt == number,
-        Effect::CallTool { .. } => false,
+        Effect::CallTool { .. } | Effect::StartRun { .. } | Effect::AskForRoom { .. } => false,
     }
 }
 

@@ -1,45 +1,37 @@
 //! What can be asked of Signalbox from outside: the one service that the API and the pages call. It knows workflows
 //! and runs by their names, checks inputs, and passes commands to the driver.
 
+mod runs;
+
+pub use runs::NewRun;
+
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::broadcast;
 
-use super::schemas::check_input;
+use super::launch::LaunchError;
 use super::{Committed, Driver, SubmitError};
-use crate::engine::command::{Command, Rejection};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::event::{Decision, Recorded, Resolution};
-use crate::engine::ids::{GateId, RunId, StepId, VersionId, WorkflowId, content_hash};
-use crate::engine::input::{FieldError, on_server, with_defaults};
+use crate::engine::event::Recorded;
+use crate::engine::fork::ForkError;
+use crate::engine::ids::{RunId, VersionId, WorkflowId, content_hash};
+use crate::engine::input::{FieldError, on_server};
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
-use crate::engine::workflow::{Workflow, slug_of};
+use crate::engine::workflow::{Step, StepKind, Workflow, slug_of};
 use crate::store::sqlite::{NewVersion, SqliteStore, WorkflowRow};
-use crate::store::{StartKey, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     driver: Arc<Driver>,
     store: Arc<SqliteStore>,
-    /// Where this server is, as its own workflows may name it.
-    address: Arc<str>,
-}
-
-/// A start, as asked for.
-pub struct NewRun {
-    /// Slug or id.
-    pub workflow: String,
-    pub input: serde_json::Value,
-    pub actor: String,
-    /// `Idempotency-Key`: the same key again gives the same run.
-    pub key: Option<String>,
 }
 
 /// A whole run, ready to be folded.
@@ -67,10 +59,22 @@ pub enum ServiceError {
     InvalidInput(Vec<FieldError>),
     #[error("the workflow has problems")]
     InvalidWorkflow(Vec<Diagnostic>),
+    #[error(transparent)]
+    NotForked(#[from] ForkError),
     #[error("this Idempotency-Key was used for another start")]
     KeyReused,
     #[error(transparent)]
     Submit(#[from] SubmitError),
+}
+
+impl From<LaunchError> for ServiceError {
+    fn from(error: LaunchError) -> Self {
+        match error {
+            LaunchError::InvalidInput(problems) => ServiceError::InvalidInput(problems),
+            LaunchError::KeyReused => ServiceError::KeyReused,
+            LaunchError::Submit(error) => ServiceError::Submit(error),
+        }
+    }
 }
 
 impl From<StoreError> for ServiceError {
@@ -80,13 +84,8 @@ impl From<StoreError> for ServiceError {
 }
 
 impl Service {
-    /// `address` is where this server is, such as `http://127.0.0.1:3000`.
-    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>, address: &str) -> Self {
-        Self {
-            driver,
-            store,
-            address: address.into(),
-        }
+    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>) -> Self {
+        Self { driver, store }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -143,15 +142,43 @@ impl Service {
         definition: Workflow,
         actor: &str,
     ) -> Result<WorkflowRow, ServiceError> {
+        let id = WorkflowId::new(self.driver.clock().new_id());
+        self.save(id, definition, 1, actor).await
+    }
+
+    /// Adds the next version to a workflow. Runs that are under way stay with theirs. Saving the same document twice
+    /// adds nothing.
+    pub async fn add_version(
+        &self,
+        slug_or_id: &str,
+        definition: Workflow,
+        actor: &str,
+    ) -> Result<WorkflowRow, ServiceError> {
+        let (row, _) = self.workflow(slug_or_id).await?;
+        let definition = Workflow {
+            slug: Some(row.slug.clone()),
+            ..definition
+        };
+        let document = serde_json::to_value(&definition).unwrap_or_default();
+        let unchanged = content_hash(&document);
+        if self.store.version_hash(&row.version_id).await?.as_ref() == Some(&unchanged) {
+            return Ok(row);
+        }
+        self.save(row.id, definition, row.version + 1, actor).await
+    }
+
+    async fn save(
+        &self,
+        id: WorkflowId,
+        mut definition: Workflow,
+        number: u32,
+        actor: &str,
+    ) -> Result<WorkflowRow, ServiceError> {
+        self.compiled(&definition)?;
+        self.pin_versions(&mut definition, number).await?;
         let outline = self.compiled(&definition)?;
         let slug = slug_of(&definition);
-        let new = self.version(
-            WorkflowId::new(self.driver.clock().new_id()),
-            definition,
-            outline,
-            false,
-            actor,
-        );
+        let new = self.version(id, definition, outline, false, actor);
         self.store.save_version(&new).await?;
         self.store
             .workflow(&slug)
@@ -159,10 +186,51 @@ impl Service {
             .ok_or(ServiceError::NotFound("workflow"))
     }
 
+    /// Workflows that it runs as steps stay at the version they have now. `number` is the version being saved: it may
+    /// call itself.
+    async fn pin_versions(
+        &self,
+        definition: &mut Workflow,
+        number: u32,
+    ) -> Result<(), ServiceError> {
+        let own = slug_of(definition);
+        let mut missing = Vec::new();
+        for step in subworkflows(&mut definition.steps) {
+            let Some(slug) = step.workflow.clone() else {
+                continue;
+            };
+            if slug == own && step.version.is_none_or(|version| version == number) {
+                step.version = Some(number);
+                continue;
+            }
+            match self.store.find_version(&slug, step.version).await? {
+                Some(found) => step.version = Some(found.number),
+                None => missing.push(
+                    Diagnostic::new(
+                        "unknown_workflow",
+                        match step.version {
+                            Some(version) => format!("There is no version {version} of `{slug}`."),
+                            None => format!("There is no workflow `{slug}`."),
+                        },
+                    )
+                    .step(&step.id)
+                    .field("workflow"),
+                ),
+            }
+        }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(ServiceError::InvalidWorkflow(missing))
+        }
+    }
+
     /// Puts a template in place: new, or as its next version when it has changed since.
-    pub async fn seed_template(&self, definition: Workflow) -> Result<(), ServiceError> {
-        let outline = self.compiled(&definition)?;
+    pub async fn seed_template(&self, mut definition: Workflow) -> Result<(), ServiceError> {
         let existing = self.store.workflow(&slug_of(&definition)).await?;
+        let number = existing.as_ref().map_or(1, |row| row.version + 1);
+        self.pin_versions(&mut definition, number).await?;
+        let outline = self.compiled(&definition)?;
         let id = match &existing {
             Some(row) if !row.is_template => return Ok(()),
             Some(row) => row.id.clone(),
@@ -207,58 +275,10 @@ impl Service {
     /// The schema of the workflow's input, with this server's address where a default names it.
     pub fn inputs(&self, definition: &Workflow) -> Option<serde_json::Value> {
         let schema = definition.inputs.as_ref()?;
-        Some(on_server(schema, &self.address))
+        Some(on_server(schema, self.driver.address()))
     }
 
-    // ---- runs
-
-    /// Starts a run. When it answers, the run is on disk. With a key that was used before for the same request,
-    /// it answers the run of then.
-    pub async fn start(&self, new: NewRun) -> Result<RunId, ServiceError> {
-        let (row, definition) = self.workflow(&new.workflow).await?;
-        let schema = self.inputs(&definition);
-        let input = with_defaults(schema.as_ref(), new.input);
-        let problems = match &schema {
-            Some(schema) => check_input(schema, &input),
-            None => Vec::new(),
-        };
-        if !problems.is_empty() {
-            return Err(ServiceError::InvalidInput(problems));
-        }
-        let request = serde_json::json!({ "workflow": row.id, "input": input, "actor": new.actor });
-        let start_key = new.key.map(|key| StartKey {
-            key,
-            fingerprint: content_hash(&request),
-        });
-        let run_id = RunId::new(self.driver.clock().new_id());
-        let header = RunHeader {
-            run_id: run_id.clone(),
-            workflow_id: row.id,
-            version_id: row.version_id,
-            workflow_slug: row.slug,
-            workflow_name: row.name,
-            version: row.version,
-            created_at: self.now(),
-        };
-        match self.driver.start(header, input, new.actor, start_key).await {
-            Ok(()) => Ok(run_id),
-            Err(SubmitError::Store(StoreError::StartedBefore {
-                run_id,
-                same_request: true,
-            })) => Ok(run_id),
-            Err(SubmitError::Store(StoreError::StartedBefore { .. })) => {
-                Err(ServiceError::KeyReused)
-            }
-            Err(SubmitError::Rejected(Rejection::InputTooLarge(why))) => {
-                let message = format!("the input {why}");
-                Err(ServiceError::InvalidInput(vec![FieldError {
-                    field: String::new(),
-                    message,
-                }]))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
+    // ---- reading runs
 
     pub async fn run(&self, run_id: &RunId) -> Result<RunRecord, ServiceError> {
         let stored = self
@@ -313,76 +333,6 @@ impl Service {
         self.run_summary(run_id).await
     }
 
-    pub async fn cancel(
-        &self,
-        run_id: &RunId,
-        actor: &str,
-        comment: String,
-    ) -> Result<(), ServiceError> {
-        let command = Command::Cancel {
-            actor: actor.to_owned(),
-            comment,
-        };
-        self.submit(run_id, command, "run").await
-    }
-
-    pub async fn decide(
-        &self,
-        gate: &GateId,
-        decision: Decision,
-        actor: &str,
-        comment: String,
-        plan_hash: Option<String>,
-    ) -> Result<RunId, ServiceError> {
-        let run_id = self
-            .store
-            .gate(gate)
-            .await?
-            .ok_or(ServiceError::NotFound("gate"))?
-            .run_id;
-        let command = Command::Decide {
-            gate: gate.clone(),
-            decision,
-            actor: actor.to_owned(),
-            comment,
-            plan_hash,
-        };
-        self.submit(&run_id, command, "gate").await?;
-        Ok(run_id)
-    }
-
-    pub async fn resolve_outcome(
-        &self,
-        run_id: &RunId,
-        step: &StepId,
-        resolution: Resolution,
-        actor: &str,
-        comment: String,
-    ) -> Result<(), ServiceError> {
-        let command = Command::ResolveOutcome {
-            step: step.clone(),
-            resolution,
-            actor: actor.to_owned(),
-            comment,
-        };
-        self.submit(run_id, command, "run").await
-    }
-
-    async fn submit(
-        &self,
-        run_id: &RunId,
-        command: Command,
-        what: &'static str,
-    ) -> Result<(), ServiceError> {
-        // Asked first, so that a wrong id costs a look and not an owner.
-        self.run_summary(run_id).await?;
-        match self.driver.submit(run_id, command).await {
-            Ok(()) => Ok(()),
-            Err(SubmitError::NoSuchRun) => Err(ServiceError::NotFound(what)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     pub async fn events(
         &self,
         run_id: &RunId,
@@ -402,4 +352,27 @@ impl Service {
         self.driver.stop().await;
         self.store.close().await;
     }
+}
+
+/// The steps that run other workflows, over all bodies.
+fn subworkflows(steps: &mut [Step]) -> Vec<&mut Step> {
+    let mut found = Vec::new();
+    let mut open: Vec<&mut Step> = steps.iter_mut().collect();
+    while let Some(step) = open.pop() {
+        match step.kind {
+            StepKind::Subworkflow => found.push(step),
+            StepKind::Map | StepKind::Loop => {
+                open.extend(step.body.iter_mut().flat_map(|body| &mut body.steps));
+            }
+            StepKind::ToolCall
+            | StepKind::HumanGate
+            | StepKind::Condition
+            | StepKind::Parallel
+            | StepKind::Join
+            | StepKind::Transform
+            | StepKind::Wait
+            | StepKind::External => {}
+        }
+    }
+    found
 }

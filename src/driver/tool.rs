@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{
     failure::StepError,
-    ids::{ArtifactId, RunId, StepId},
+    ids::{ArtifactId, RunId, StepPath},
     tool::{Catalogue, ToolSpec},
 };
 
 /// One call of one tool, on behalf of one attempt of a step.
 pub struct ToolCall {
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub attempt: u32,
     /// Already checked against the tool's input schema, defaults filled in.
     pub input: Value,
@@ -71,7 +71,7 @@ impl Progress {
 #[derive(Clone, Debug)]
 pub struct Artifact {
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub name: String,
     pub media_type: String,
     pub content: Vec<u8>,

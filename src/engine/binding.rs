@@ -3,6 +3,7 @@
 //! finds nothing is an error of the step, never the literal text.
 
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::expression::Expression;
@@ -11,7 +12,7 @@ use super::limits::VALUE_DEPTH_MAX;
 /// What references are looked up in.
 pub trait Scope {
     /// The value of `input`, `context` or a step id; `None` when there is no such name (yet).
-    fn lookup(&self, name: &str) -> Option<Value>;
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>>;
 }
 
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl Binding {
         match self {
             Binding::Literal(value) => Ok(value.clone()),
             Binding::Reference(reference) => reference.resolve(scope),
-            Binding::Expression(expression) => expression.evaluate(|name| scope.lookup(name)),
+            Binding::Expression(expression) => expression.evaluate(scope),
             Binding::List(items) => items
                 .iter()
                 .map(|item| item.resolve(scope))
@@ -159,7 +160,7 @@ impl Reference {
                 self.root
             )
         })?;
-        let mut value = &root;
+        let mut value = root.as_ref();
         let mut walked = format!("${}", self.root);
         for part in &self.path {
             let found = match value {
@@ -204,6 +205,13 @@ impl std::fmt::Display for Reference {
 }
 
 #[cfg(test)]
+impl Scope for std::collections::BTreeMap<String, Value> {
+    fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+        self.get(name).map(Cow::Borrowed)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -211,8 +219,8 @@ mod tests {
     struct Values(Value);
 
     impl Scope for Values {
-        fn lookup(&self, name: &str) -> Option<Value> {
-            self.0.get(name).cloned()
+        fn lookup(&self, name: &str) -> Option<Cow<'_, Value>> {
+            self.0.get(name).map(Cow::Borrowed)
         }
     }
 

@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 use super::failure::StepError;
-use super::ids::{GateId, StepId};
+use super::ids::{GateId, RunId, StepPath};
 use super::time::Timestamp;
 
 /// One event with its place in the log.
@@ -28,55 +29,126 @@ pub enum Event {
         actor: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// What it goes back to, when it is not a person's start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Origin>,
+        /// Outputs that a fork takes over from the run it was forked from: these steps are not done again.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        kept: BTreeMap<StepPath, Value>,
+        /// It must wait for its turn among the runs of its workflow: `pending` until `RunAdmitted`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        queued: bool,
     },
-    /// Emitted when all predecessors allow the step but the run's attempts in flight are at their bound.
-    /// `pending` → `queued`.
-    StepQueued { step: StepId },
+    /// Emitted when a run that had to wait for its turn may go on. `pending` → `running`.
+    RunAdmitted,
+    /// Emitted by `Pause`. Nothing more starts; what is in flight goes on to its end. → `paused`.
+    RunPaused { actor: String, comment: String },
+    /// Emitted by `Resume`. `paused` → `running`.
+    RunResumed { actor: String, comment: String },
+    /// Emitted when a run that is to be undone has failed. What is in flight is stopped; then what was done is undone,
+    /// in reverse order. Followed by `RunFinished` when that is over.
+    RunCompensating {
+        /// The step that failed it; none when its time ran out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepPath>,
+        reason: EndReason,
+        message: String,
+        /// When tools that do not stop are given up.
+        deadline: Timestamp,
+    },
+    /// Emitted by `Retry`. A failed run goes on: the listed steps are `pending` again (or go on, if they hold a body);
+    /// whatever was completed stays so. `failed` → `running`.
+    RunReopened {
+        actor: String,
+        comment: String,
+        steps: Vec<StepPath>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
+    /// Emitted when all predecessors allow the step but the attempts in flight are at a bound: the run's own, or one
+    /// over all runs. `pending` → `queued`.
+    StepQueued {
+        step: StepPath,
+        /// The bound over all runs, if it is one of those.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<String>,
+    },
+    /// Emitted when a map's turn has come. `pending` → `in_progress`.
+    MapStarted { step: StepPath, items: Vec<Value> },
+    /// Emitted when a map takes up an item, or a loop begins a round (from 0). Its steps are `pending` then.
+    IterationStarted { step: StepPath, index: u32 },
+    /// Emitted when all steps of an iteration have ended, or one has failed it.
+    IterationEnded {
+        step: StepPath,
+        index: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+    },
+    /// Emitted when the step has nothing to do until then. → `waiting` for a timer.
+    WaitStarted { step: StepPath, until: Timestamp },
+    /// Emitted when a tool was asked and its answer is not the wanted one yet. `in_progress` → `waiting` for a timer.
+    PollMissed {
+        step: StepPath,
+        attempt: u32,
+        ask_again_at: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<StepError>,
+    },
+    /// Emitted by `Skip` for a step whose turn has not come: it will be skipped then.
+    SkipPlanned {
+        step: StepPath,
+        actor: String,
+        comment: String,
+    },
     /// Emitted before a tool is called. `pending`, `queued` or `retrying` → `in_progress`. The call itself follows the commit.
     AttemptStarted {
-        step: StepId,
+        step: StepPath,
         attempt: u32,
         tool: String,
         input: Value,
-        deadline: Timestamp,
+        /// The last moment for an attempt that must end, none for one that may take for ever.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
         /// May it be made again without asking when its answer is lost?
         repeatable: bool,
+        #[serde(default, skip_serializing_if = "Performer::is_tool")]
+        by: Performer,
     },
     /// Emitted when a running tool says how far it is. Stays `in_progress`. Ignored for an attempt that has ended.
     AttemptProgressed {
-        step: StepId,
+        step: StepPath,
         attempt: u32,
         percent: u8,
         doing: String,
     },
     /// Emitted when an attempt failed and another will be made. `in_progress` → `retrying` until `retry_at`.
     AttemptFailed {
-        step: StepId,
+        step: StepPath,
         attempt: u32,
         error: StepError,
         retry_at: Timestamp,
     },
     /// Emitted when the process died during a repeatable attempt. `in_progress` → `pending`; a new attempt follows,
     /// and this one does not count against the tries.
-    AttemptInterrupted { step: StepId, attempt: u32 },
+    AttemptInterrupted { step: StepPath, attempt: u32 },
     /// Emitted when an attempt that must not be repeated lost its answer. `in_progress` → `waiting` for a person
     /// to say what happened.
     OutcomeUnknown {
-        step: StepId,
+        step: StepPath,
         attempt: u32,
         message: String,
     },
     /// Emitted when a person said what became of an unknown outcome. `happened` and `did_not` are followed by
     /// `StepCompleted` or `StepFailed`; `retry` moves `waiting` → `pending`.
     OutcomeResolved {
-        step: StepId,
+        step: StepPath,
         resolution: Resolution,
         actor: String,
         comment: String,
     },
     /// Emitted when a gate's turn has come. `pending` → `waiting` for approval.
     GateOpened {
-        step: StepId,
+        step: StepPath,
         gate: GateId,
         question: Question,
         plan_hash: String,
@@ -85,7 +157,7 @@ pub enum Event {
     },
     /// Emitted by the one decision that won. Followed by `StepCompleted` or `StepFailed`. Refused on any later decision.
     GateDecided {
-        step: StepId,
+        step: StepPath,
         gate: GateId,
         decision: Decision,
         actor: String,
@@ -93,31 +165,40 @@ pub enum Event {
         plan_hash: String,
     },
     /// Emitted when a gate's deadline passed unanswered. Followed by `StepFailed`.
-    GateExpired { step: StepId, gate: GateId },
+    GateExpired { step: StepPath, gate: GateId },
     /// Emitted when the step's work is done. Any state but a terminal one → `completed`. `taken` are the outgoing
     /// edges (positions in the outline) that lead on; the others are closed.
     StepCompleted {
-        step: StepId,
+        step: StepPath,
         output: Value,
         taken: Vec<usize>,
+        /// Taken over from the run that this one was forked from.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
     },
-    /// Emitted when the step has failed for good. → `failed`. `taken` as above (only with `on_error: continue`).
+    /// Emitted when the step has failed for good. → `failed`. `taken` as above (only when the run goes on after it).
     StepFailed {
-        step: StepId,
+        step: StepPath,
         error: StepError,
         taken: Vec<usize>,
     },
-    /// Emitted when the step will not run. `pending` → `skipped`; its outgoing edges are closed.
-    StepSkipped { step: StepId, reason: SkipReason },
+    /// Emitted when the step will not run. `pending` → `skipped`; its outgoing edges are closed, unless a person
+    /// skipped it: then the run goes on behind it, by the edges in `taken`.
+    StepSkipped {
+        step: StepPath,
+        reason: SkipReason,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        taken: Vec<usize>,
+    },
     /// Emitted when the run ends before the step did. Any state but a terminal one → `cancelled`.
-    StepCancelled { step: StepId },
+    StepCancelled { step: StepPath },
     /// Emitted by `Cancel` while tools are still running. `running` or `waiting` → `cancelling`.
     RunCancelling {
         actor: String,
         comment: String,
         deadline: Timestamp,
     },
-    /// Emitted last, once. Moves the run to its terminal state; no event follows.
+    /// Emitted last. Moves the run to its terminal state; no event follows, unless somebody has a failed run retried.
     RunFinished {
         state: EndState,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,7 +231,7 @@ pub struct Shown {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Action {
-    pub step: StepId,
+    pub step: StepPath,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     pub input: Value,
@@ -185,13 +266,53 @@ pub enum Resolution {
 #[serde(rename_all = "snake_case", tag = "because")]
 pub enum SkipReason {
     /// Another branch was taken at this step.
-    BranchNotTaken { at: StepId },
+    BranchNotTaken { at: StepPath },
     /// This step did not succeed, and the step needs its success.
-    UpstreamFailed { at: StepId },
+    UpstreamFailed { at: StepPath },
     /// This step was skipped itself.
-    UpstreamSkipped { at: StepId },
-    /// The run ended first.
+    UpstreamSkipped { at: StepPath },
+    /// The run, or the iteration that it is part of, ended first.
     RunEnded,
+    /// Somebody said so.
+    ByHand { actor: String, comment: String },
+    /// It would have undone what did not have to be undone.
+    NothingToUndo,
+}
+
+/// Who makes an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "performer")]
+pub enum Performer {
+    #[default]
+    Tool,
+    /// A run of another workflow.
+    Run { run_id: RunId },
+    /// Somebody outside, who reports by the run's id and the step's path.
+    Outside,
+}
+
+impl Performer {
+    pub fn is_tool(&self) -> bool {
+        *self == Performer::Tool
+    }
+}
+
+/// What a run goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum Origin {
+    /// The same input once more.
+    Again { run_id: RunId },
+    /// From a step of another run on, with what had been done before it.
+    Fork { run_id: RunId, step: StepPath },
+    /// A step of this run. `depth` counts the runs above.
+    Parent {
+        run_id: RunId,
+        step: StepPath,
+        depth: u32,
+    },
+    /// A trigger of its workflow: a schedule, a webhook, the end of another run.
+    Trigger { name: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,10 +344,34 @@ impl EndReason {
 }
 
 impl Event {
+    /// The first event of a person's run.
+    #[cfg(test)]
+    pub fn started(input: Value, actor: &str) -> Self {
+        Event::RunStarted {
+            input,
+            actor: actor.to_owned(),
+            deadline: None,
+            origin: None,
+            kept: BTreeMap::new(),
+            queued: false,
+        }
+    }
+
     /// The variant's name as stored.
     pub fn kind(&self) -> &'static str {
         match self {
             Event::RunStarted { .. } => "run_started",
+            Event::RunAdmitted => "run_admitted",
+            Event::RunPaused { .. } => "run_paused",
+            Event::RunResumed { .. } => "run_resumed",
+            Event::RunCompensating { .. } => "run_compensating",
+            Event::RunReopened { .. } => "run_reopened",
+            Event::MapStarted { .. } => "map_started",
+            Event::IterationStarted { .. } => "iteration_started",
+            Event::IterationEnded { .. } => "iteration_ended",
+            Event::WaitStarted { .. } => "wait_started",
+            Event::PollMissed { .. } => "poll_missed",
+            Event::SkipPlanned { .. } => "skip_planned",
             Event::StepQueued { .. } => "step_queued",
             Event::AttemptStarted { .. } => "attempt_started",
             Event::AttemptProgressed { .. } => "attempt_progressed",

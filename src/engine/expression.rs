@@ -3,9 +3,10 @@
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use super::binding::Scope;
 use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_LEVELS_MAX};
 
 /// How many macros such as `filter` may nest: each level multiplies the work by the length of a list.
@@ -114,11 +115,11 @@ impl Expression {
         &self.variables
     }
 
-    /// Evaluates with the values that `lookup` gives for each of `variables()`. The error is a sentence.
-    pub fn evaluate(&self, lookup: impl Fn(&str) -> Option<Value>) -> Result<Value, String> {
+    /// Evaluates with the values that the scope gives for each of `variables()`. The error is a sentence.
+    pub fn evaluate(&self, scope: &impl Scope) -> Result<Value, String> {
         let mut context = cel::Context::with_env(Arc::clone(&ENVIRONMENT));
         for name in &self.variables {
-            let value = lookup(name).ok_or_else(|| {
+            let value = scope.lookup(name).ok_or_else(|| {
                 format!("`{}` reads `{name}`, which has no value here", self.source)
             })?;
             context.add_variable_from_value(name.as_str(), to_cel(&value));
@@ -136,8 +137,8 @@ impl Expression {
     }
 
     /// As `evaluate`, for conditions: anything but true or false is an error, never a guess.
-    pub fn holds(&self, lookup: impl Fn(&str) -> Option<Value>) -> Result<bool, String> {
-        match self.evaluate(lookup)? {
+    pub fn holds(&self, scope: &impl Scope) -> Result<bool, String> {
+        match self.evaluate(scope)? {
             Value::Bool(truth) => Ok(truth),
             other => Err(format!(
                 "`{}` must give true or false; it gave {other}",
@@ -300,24 +301,16 @@ fn to_cel(value: &Value) -> cel::Value {
     }
 }
 
-/// Values by name, for callers that have them at hand.
-pub fn from_map(values: &BTreeMap<String, Value>) -> impl Fn(&str) -> Option<Value> + '_ {
-    |name| values.get(name).cloned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::collections::BTreeMap;
 
     fn check(source: &str, values: Value, expected: Value) {
         let values: BTreeMap<String, Value> = serde_json::from_value(values).expect("an object");
         let expression = Expression::parse(source).expect("it parses");
-        assert_eq!(
-            expression.evaluate(from_map(&values)),
-            Ok(expected),
-            "{source}"
-        );
+        assert_eq!(expression.evaluate(&values), Ok(expected), "{source}");
     }
 
     #[test]
@@ -382,7 +375,10 @@ mod tests {
     fn long_chains_are_refused_before_they_exhaust_the_stack() {
         let chain = |terms: usize| vec!["1"; terms].join("+");
         let longest = Expression::parse(&chain(EXPRESSION_LEVELS_MAX)).expect("it parses");
-        assert_eq!(longest.evaluate(|_| None), Ok(json!(EXPRESSION_LEVELS_MAX)));
+        assert_eq!(
+            longest.evaluate(&BTreeMap::new()),
+            Ok(json!(EXPRESSION_LEVELS_MAX))
+        );
         for bomb in [
             chain(EXPRESSION_LEVELS_MAX + 1),
             chain(2_000),
@@ -405,10 +401,10 @@ mod tests {
         let values = BTreeMap::from([("a".to_owned(), json!(1))]);
         assert!(
             expression
-                .holds(from_map(&values))
+                .holds(&values)
                 .expect_err("a number")
                 .contains("true or false")
         );
-        assert!(expression.evaluate(|_| None).is_err());
+        assert!(expression.evaluate(&BTreeMap::new()).is_err());
     }
 }

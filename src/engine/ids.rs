@@ -66,16 +66,53 @@ text_id!(
 );
 text_id!(
     /// A step's name inside its workflow: `[a-z][a-z0-9_]{0,63}`, or `<step>.approval` for the gate that
-    /// `approval:` compiles into. Wellformedness is checked by `compile`, not here, so that a draft with a
+    /// `approval:` compiles into, or `<step>.undo` for what `compensate:` does. Wellformedness is checked by `compile`, not here, so that a draft with a
     /// bad name can still be shown and mended.
     StepId
 );
+
+text_id!(
+    /// A step of a run. Outside of maps and loops it is the step's id; inside, the way to it: `each.3.fetch` is the
+    /// step `fetch` of the fourth item of the map `each`. No step id begins with a digit, so the way is unambiguous.
+    StepPath
+);
+
+impl StepPath {
+    /// The step `id` in iteration `index` (from 0) of this map or loop.
+    pub fn inside(&self, index: u32, id: &StepId) -> StepPath {
+        StepPath(format!("{}.{index}.{id}", self.0))
+    }
+
+    /// The id of the step it leads to.
+    pub fn last(&self) -> &str {
+        let mut from = 0;
+        for (at, _) in self.0.match_indices('.') {
+            let rest = &self.0[at + 1..];
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            if digits > 0 && rest[digits..].starts_with('.') {
+                from = at + digits + 2;
+            }
+        }
+        &self.0[from..]
+    }
+}
+
+impl From<&StepId> for StepPath {
+    fn from(id: &StepId) -> Self {
+        StepPath(id.0.clone())
+    }
+}
 
 impl StepId {
     /// The gate that guards this step when it carries `approval:`. The dot keeps it apart from every name
     /// a person can write.
     pub fn approval_gate(&self) -> StepId {
         StepId(format!("{}.approval", self.0))
+    }
+
+    /// The call that undoes this step.
+    pub fn undo(&self) -> StepId {
+        StepId(format!("{}.undo", self.0))
     }
 }
 
@@ -135,6 +172,18 @@ mod tests {
         assert_eq!(id.len(), 36);
         assert_eq!(&id[14..15], "7");
         assert!("89ab".contains(&id[19..20]));
+    }
+
+    #[test]
+    fn a_path_leads_through_iterations_to_a_step() {
+        let each = StepPath::from(&StepId::new("each"));
+        let fetch = each.inside(3, &StepId::new("fetch"));
+        assert_eq!(fetch.as_str(), "each.3.fetch");
+        let deep = fetch.inside(12, &StepId::new("x").approval_gate());
+        assert_eq!(deep.as_str(), "each.3.fetch.12.x.approval");
+        let last = [&each, &fetch, &deep].map(StepPath::last);
+        assert_eq!(last, ["each", "fetch", "x.approval"]);
+        assert_eq!(StepPath::new("a.approval").last(), "a.approval");
     }
 
     #[test]

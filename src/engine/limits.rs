@@ -29,7 +29,7 @@ pub const ATTEMPTS_MAX: u32 = 100;
 pub const RETRY_CAP_MS_MAX: u64 = 86_400_000;
 /// The longest a single attempt may take: a day. Longer work is an external step.
 pub const STEP_TIMEOUT_MS_MAX: u64 = 86_400_000;
-/// The longest a gate may wait before it expires: ten years, so that nobody needs a trick for "long".
+/// The longest a gate, a wait or an external step may take: ten years, so that nobody needs a trick for "long".
 pub const GATE_TIMEOUT_MS_MAX: u64 = 315_360_000_000;
 /// The longest a run may take: as long as a gate may wait.
 pub const RUN_TIMEOUT_MS_MAX: u64 = GATE_TIMEOUT_MS_MAX;
@@ -41,3 +41,20 @@ pub const CANCEL_GRACE_MS: u64 = 10_000;
 pub const WEIGHT_MAX: u32 = 1_000;
 /// How often the process may die under one step before the step is blamed for it.
 pub const INTERRUPTIONS_MAX: usize = 20;
+/// How long a gate, a wait or an external step has when it does not say: a month. What may wait for ever says `never`.
+pub const WAIT_TIMEOUT_MS_DEFAULT: u64 = 2_592_000_000;
+/// Items of one map, rounds of one loop: the viewer is built for runs of this size.
+pub const ITERATIONS_MAX: usize = 10_000;
+/// Steps of one run over all its iterations: nested maps multiply.
+pub const STEP_RUNS_MAX: usize = 50_000;
+/// Items of a map under way at once when it does not say.
+pub const MAP_PARALLEL_DEFAULT: u32 = 32;
+/// How deep maps and loops may nest.
+pub const BODY_DEPTH_MAX: usize = 4;
+/// How often a waiting step asks its tool when it does not say, and the least it may wait in between.
+pub const POLL_EVERY_MS_DEFAULT: u64 = 10_000;
+pub const POLL_EVERY_MS_MIN: u64 = 100;
+/// How deep runs may start runs. A workflow that calls itself ends here.
+pub const RUN_DEPTH_MAX: u32 = 16;
+/// Outputs that a fork takes over, as JSON text in all.
+pub const KEPT_BYTES_MAX: usize = 16_000_000;

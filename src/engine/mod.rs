@@ -17,6 +17,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod expression;
 pub mod failure;
+pub mod fork;
 #[cfg(test)]
 mod golden;
 pub mod ids;

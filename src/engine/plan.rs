@@ -10,14 +10,20 @@ use super::binding::Binding;
 use super::expression::Expression;
 use super::ids::StepId;
 use super::tool::ToolSpec;
-use super::workflow::{EdgeTrigger, ErrorPolicy, JoinRule, RetryPolicy, StepKind};
+use super::workflow::{EdgeTrigger, ErrorPolicy, ItemErrorPolicy, JoinRule, RetryPolicy, StepKind};
 
-/// The graph of a plan, for showing and folding. Indexes are positions in `steps` and `edges`.
+/// The graph of a plan, for showing and folding. Indexes are positions in `steps` and `edges`, over all bodies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "OutlineData", into = "OutlineData")]
 pub struct Outline {
     pub steps: Vec<OutlineStep>,
     pub edges: Vec<OutlineEdge>,
+    /// The run's own steps first, then what is inside maps and loops.
+    bodies: Vec<OutlineBody>,
+    /// Per step: where it stands among the bodies.
+    places: Vec<Place>,
+    /// Per edge: its position among the edges of its body.
+    edge_slots: Vec<usize>,
     index: BTreeMap<StepId, usize>,
     incoming: Vec<Vec<usize>>,
     outgoing: Vec<Vec<usize>>,
@@ -34,6 +40,12 @@ pub struct OutlineStep {
     pub weight: u32,
     /// Total tries a failing attempt has.
     pub max_attempts: u32,
+    /// The map or loop in whose body it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<usize>,
+    /// The step that it undoes. Such a step runs only while a failed run undoes what it has done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +60,24 @@ pub struct OutlineEdge {
     pub default: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<EdgeTrigger>,
+}
+
+/// The steps of the run itself, or those inside one map or loop.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutlineBody {
+    pub steps: Vec<usize>,
+    /// How many edges connect them.
+    pub edges: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place {
+    body: usize,
+    /// Position among the steps of that body.
+    slot: usize,
+    /// The body inside it.
+    inside: Option<usize>,
+    undone_by: Option<usize>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -78,9 +108,14 @@ impl Outline {
             .enumerate()
             .map(|(at, step)| (step.id.clone(), at))
             .collect();
+        let (mut bodies, places) = bodies_of(&steps);
         let mut incoming = vec![Vec::new(); steps.len()];
         let mut outgoing = vec![Vec::new(); steps.len()];
+        let mut edge_slots = Vec::with_capacity(edges.len());
         for (at, edge) in edges.iter().enumerate() {
+            let body = places.get(edge.from).map_or(0, |place| place.body);
+            edge_slots.push(bodies[body].edges);
+            bodies[body].edges += 1;
             if edge.from < steps.len() && edge.to < steps.len() {
                 outgoing[edge.from].push(at);
                 incoming[edge.to].push(at);
@@ -89,14 +124,55 @@ impl Outline {
         Self {
             steps,
             edges,
+            bodies,
+            places,
+            edge_slots,
             index,
             incoming,
             outgoing,
         }
     }
 
-    pub fn position(&self, id: &StepId) -> Option<usize> {
+    pub fn position(&self, id: &str) -> Option<usize> {
         self.index.get(id).copied()
+    }
+
+    /// The steps that are not inside a map or a loop.
+    pub fn top(&self) -> &OutlineBody {
+        &self.bodies[0]
+    }
+
+    pub fn bodies(&self) -> &[OutlineBody] {
+        &self.bodies
+    }
+
+    /// The body that the step belongs to.
+    pub fn body_of(&self, step: usize) -> usize {
+        self.places[step].body
+    }
+
+    /// The body inside a map or a loop.
+    pub fn body_inside(&self, step: usize) -> Option<usize> {
+        self.places[step].inside
+    }
+
+    /// The step that undoes this one.
+    pub fn undone_by(&self, step: usize) -> Option<usize> {
+        self.places[step].undone_by
+    }
+
+    pub fn undoes_anything(&self) -> bool {
+        self.steps.iter().any(|step| step.undoes.is_some())
+    }
+
+    /// Position of the step among those of its body.
+    pub fn slot(&self, step: usize) -> usize {
+        self.places[step].slot
+    }
+
+    /// Position of the edge among those of its body.
+    pub fn edge_slot(&self, edge: usize) -> usize {
+        self.edge_slots[edge]
     }
 
     /// Edges that lead to the step.
@@ -109,31 +185,82 @@ impl Outline {
         self.outgoing.get(step).map_or(&[], Vec::as_slice)
     }
 
-    /// Steps in an order in which every predecessor comes first (Kahn's algorithm, ties in the author's order),
-    /// each with its level: 0 for a step without predecessors, else one more than its deepest predecessor.
-    /// Shorter than `steps` when there is a cycle.
+    /// Does it hold a body, and so work by what is inside?
+    pub fn is_container(&self, step: usize) -> bool {
+        match self.steps[step].kind {
+            StepKind::Map | StepKind::Loop => true,
+            StepKind::ToolCall
+            | StepKind::HumanGate
+            | StepKind::Condition
+            | StepKind::Parallel
+            | StepKind::Join
+            | StepKind::Transform
+            | StepKind::Wait
+            | StepKind::Subworkflow
+            | StepKind::External => false,
+        }
+    }
+
+    /// Steps in an order in which every predecessor comes first (Kahn's algorithm, ties in the author's order), a map
+    /// or loop before what is inside; each with its level in its body: 0 for a step without predecessors, else one
+    /// more than its deepest predecessor. Shorter than `steps` when there is a cycle.
     pub fn topological(&self) -> Vec<(usize, usize)> {
         let mut open: Vec<usize> = (0..self.steps.len())
             .map(|step| self.incoming(step).len())
             .collect();
         let mut level = vec![0usize; self.steps.len()];
-        let mut ready: std::collections::BTreeSet<usize> = (0..self.steps.len())
+        let mut ready: std::collections::BTreeSet<(usize, usize)> = (0..self.steps.len())
             .filter(|&step| open[step] == 0)
+            .map(|step| (self.body_of(step), step))
             .collect();
         let mut order = Vec::with_capacity(self.steps.len());
-        while let Some(step) = ready.pop_first() {
+        while let Some((_, step)) = ready.pop_first() {
             order.push((step, level[step]));
             for &edge in self.outgoing(step) {
                 let to = self.edges[edge].to;
                 level[to] = level[to].max(level[step] + 1);
                 open[to] -= 1;
                 if open[to] == 0 {
-                    ready.insert(to);
+                    ready.insert((self.body_of(to), to));
                 }
             }
         }
         order
     }
+}
+
+/// Groups the steps by the map or loop that holds them; the run's own come first.
+fn bodies_of(steps: &[OutlineStep]) -> (Vec<OutlineBody>, Vec<Place>) {
+    let mut bodies = vec![OutlineBody::default()];
+    let mut body_in: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut places: Vec<Place> = Vec::with_capacity(steps.len());
+    for (at, step) in steps.iter().enumerate() {
+        let body = match step.parent {
+            None => 0,
+            Some(owner) => *body_in.entry(owner).or_insert_with(|| {
+                bodies.push(OutlineBody::default());
+                bodies.len() - 1
+            }),
+        };
+        places.push(Place {
+            body,
+            slot: bodies[body].steps.len(),
+            inside: None,
+            undone_by: None,
+        });
+        bodies[body].steps.push(at);
+    }
+    for (at, step) in steps.iter().enumerate() {
+        if let Some(place) = step.undoes.and_then(|undone| places.get_mut(undone)) {
+            place.undone_by = Some(at);
+        }
+    }
+    for (owner, body) in body_in {
+        if let Some(place) = places.get_mut(owner) {
+            place.inside = Some(body);
+        }
+    }
+    (bodies, places)
 }
 
 /// Everything `decide` needs. Made only by `compile`.
@@ -147,6 +274,9 @@ pub struct Plan {
     pub variables: BTreeMap<String, Value>,
     pub timeout_ms: Option<u64>,
     pub max_in_flight: u32,
+    pub concurrency: Option<Limit>,
+    /// Whatever fails the run, what was done is undone first.
+    pub compensate: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -155,6 +285,14 @@ pub struct PlanStep {
     pub on_error: ErrorPolicy,
     /// The step whose approval this one needs before it may start.
     pub approved_by: Option<usize>,
+    pub limit: Option<Limit>,
+}
+
+/// At most `max` at once of what has the same key.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    pub max: u32,
+    pub key: Binding,
 }
 
 /// What a step does. A closed set, matched by name everywhere.
@@ -177,6 +315,61 @@ pub enum Work {
     Transform {
         set: Binding,
     },
+    Map(MapWork),
+    Loop(LoopWork),
+    /// For some time, or until some time.
+    Wait {
+        until: WaitUntil,
+    },
+    /// Asks a tool again and again until its answer is the wanted one.
+    Poll {
+        spec: Arc<ToolSpec>,
+        with: Binding,
+        until: Expression,
+        every_ms: u64,
+        /// Of one question.
+        call_timeout_ms: u64,
+        /// Of the whole wait.
+        timeout_ms: Option<u64>,
+    },
+    Subworkflow {
+        workflow: String,
+        /// Pinned when the workflow was saved; the current one for a workflow that never was.
+        version: Option<u32>,
+        with: Binding,
+        retry: RetryPolicy,
+        timeout_ms: Option<u64>,
+    },
+    External {
+        with: Binding,
+        retry: RetryPolicy,
+        timeout_ms: Option<u64>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct MapWork {
+    pub over: Binding,
+    /// What the body calls the item, beside `item`.
+    pub item_name: Option<String>,
+    pub max_parallel: u32,
+    pub on_item_error: ItemErrorPolicy,
+    pub max_failed: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct LoopWork {
+    pub until: Expression,
+    pub max_iterations: u32,
+    /// Between two rounds.
+    pub every_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+pub enum WaitUntil {
+    /// Milliseconds from now.
+    For(Binding),
+    At(Binding),
 }
 
 #[derive(Clone, Debug)]
@@ -191,6 +384,24 @@ pub struct GateWork {
 }
 
 impl Work {
+    /// How a failed attempt is repeated. What makes no attempts has none.
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        match self {
+            Work::Tool { retry, .. }
+            | Work::Subworkflow { retry, .. }
+            | Work::External { retry, .. } => Some(retry),
+            Work::Gate(_)
+            | Work::Condition { .. }
+            | Work::Parallel
+            | Work::Join { .. }
+            | Work::Transform { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Wait { .. }
+            | Work::Poll { .. } => None,
+        }
+    }
+
     /// When a step of this kind with several predecessors starts.
     pub fn join_rule(&self) -> JoinRule {
         match self {
@@ -199,7 +410,13 @@ impl Work {
             | Work::Gate(_)
             | Work::Condition { .. }
             | Work::Parallel
-            | Work::Transform { .. } => JoinRule::AllSuccess,
+            | Work::Transform { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Wait { .. }
+            | Work::Poll { .. }
+            | Work::Subworkflow { .. }
+            | Work::External { .. } => JoinRule::AllSuccess,
         }
     }
 }

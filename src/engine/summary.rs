@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::EndReason;
-use super::ids::{ArtifactId, RunId, StepId, VersionId, WorkflowId};
+use super::ids::{ArtifactId, RunId, StepPath, VersionId, WorkflowId};
 use super::progress;
-use super::state::{RunState, RunStatus, StepStatus};
+use super::state::{RunState, RunStatus};
 use super::time::Timestamp;
 
 /// What a run is a run of. Fixed when it is created.
@@ -54,7 +54,7 @@ pub struct RunSummary {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArtifactCard {
     pub id: ArtifactId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub name: String,
     pub media_type: String,
     pub bytes: u32,
@@ -63,16 +63,7 @@ pub struct ArtifactCard {
 
 impl RunSummary {
     pub fn of(header: &RunHeader, state: &RunState) -> Self {
-        let count = |wanted: &dyn Fn(StepStatus) -> bool| {
-            u32::try_from(
-                state
-                    .steps
-                    .iter()
-                    .filter(|step| wanted(step.status))
-                    .count(),
-            )
-            .unwrap_or(u32::MAX)
-        };
+        let counts = state.counts();
         Self {
             header: header.clone(),
             seq: state.seq,
@@ -85,34 +76,15 @@ impl RunSummary {
                 .map(str::to_owned),
             message: state.end.as_ref().and_then(|end| end.message.clone()),
             percent: progress::percent(state),
-            steps_total: u32::try_from(state.steps.len()).unwrap_or(u32::MAX),
-            steps_done: count(&StepStatus::is_terminal),
-            steps_failed: count(&|status| status == StepStatus::Failed),
-            waiting_for_people: count(&waits_for_person),
-            current: current(state),
+            steps_total: counts.total,
+            steps_done: counts.done,
+            steps_failed: counts.failed,
+            waiting_for_people: u32::try_from(state.waiting_for_people().count())
+                .unwrap_or(u32::MAX),
+            current: state.current().map(|step| state.name(step).to_owned()),
             started_by: state.started_by.clone(),
             started_at: state.started_at,
             finished_at: state.finished_at,
         }
     }
-}
-
-fn waits_for_person(status: StepStatus) -> bool {
-    matches!(
-        status,
-        StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown
-    )
-}
-
-fn current(state: &RunState) -> Option<String> {
-    if state.end.is_some() {
-        return None;
-    }
-    let find = |wanted: &dyn Fn(StepStatus) -> bool| {
-        state.steps.iter().position(|step| wanted(step.status))
-    };
-    find(&waits_for_person)
-        .or_else(|| find(&|status| matches!(status, StepStatus::InProgress | StepStatus::Retrying)))
-        .or_else(|| find(&|status| status == StepStatus::Queued))
-        .map(|at| state.outline.steps[at].name.clone())
 }

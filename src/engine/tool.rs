@@ -52,6 +52,9 @@ pub struct ToolSpec {
     pub effect_by: Option<EffectByField>,
     /// The time one attempt may take when the step does not say.
     pub default_timeout_ms: u64,
+    /// Calls that may be made at once over all runs, where whoever runs the server has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
 }
 
 impl ToolSpec {
@@ -66,6 +69,7 @@ impl ToolSpec {
             effect,
             effect_by: None,
             default_timeout_ms: 5_000,
+            max_parallel: None,
         }
     }
 

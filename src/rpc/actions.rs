@@ -48,3 +48,44 @@ pub async fn resolve_outcome(
         .await?;
     Ok(())
 }
+
+/// `act`: `pause`, `resume` or `retry`. `again` starts a new run and leads to its page.
+#[server(prefix = "/rpc", endpoint = "act_on_run")]
+pub async fn act_on_run(run_id: String, act: String, comment: String) -> Result<(), PageError> {
+    let (service, actor) = (super::service()?, super::LOCAL_ACTOR);
+    let run_id = run_id.as_str().into();
+    match super::read_word(&act, "act", "pause, resume, retry or again")? {
+        super::acts::RunAct::Pause => service.pause(&run_id, actor, comment).await?,
+        super::acts::RunAct::Resume => service.resume(&run_id, actor, comment).await?,
+        super::acts::RunAct::Retry => service.retry(&run_id, actor, comment).await?,
+        super::acts::RunAct::Again => {
+            let started = service.start_again(&run_id, actor).await?;
+            leptos_axum::redirect(&format!("/runs/{started}"));
+        }
+    }
+    Ok(())
+}
+
+/// `act`: `skip`, or `fork`, which starts a new run at the step and leads to its page.
+#[server(prefix = "/rpc", endpoint = "act_on_step")]
+pub async fn act_on_step(
+    run_id: String,
+    step_id: String,
+    act: String,
+    comment: String,
+) -> Result<(), PageError> {
+    let (service, actor) = (super::service()?, super::LOCAL_ACTOR);
+    let (run_id, step) = (run_id.as_str().into(), step_id.as_str().into());
+    match super::read_word(&act, "act", "skip or fork")? {
+        super::acts::StepAct::Skip if comment.trim().is_empty() => {
+            let message = "Say why the step is skipped.";
+            return Err(PageError::new(422, "reason_missing", message));
+        }
+        super::acts::StepAct::Skip => service.skip(&run_id, &step, actor, comment).await?,
+        super::acts::StepAct::Fork => {
+            let started = service.fork(&run_id, &step, None, None, actor).await?;
+            leptos_axum::redirect(&format!("/runs/{started}"));
+        }
+    }
+    Ok(())
+}

@@ -48,6 +48,7 @@ async fn stats(service: &Service) -> Result<RunStats, PageError> {
             RunStatus::Pending
             | RunStatus::Running
             | RunStatus::Waiting
+            | RunStatus::Paused
             | RunStatus::Cancelling => stats.active += count.runs,
             RunStatus::Completed => stats.completed += count.runs,
             RunStatus::Failed => stats.failed += count.runs,
@@ -207,12 +208,12 @@ async fn doubts(service: &Service) -> Result<Vec<DoubtCard>, PageError> {
                 continue;
             }
         };
-        let in_doubt = state.outline.steps.iter().zip(&state.steps);
-        doubts.extend(in_doubt.filter_map(|(shape, step)| {
+        doubts.extend(state.waiting_for_people().filter_map(|at| {
+            let step = &state.steps[at];
             Some(DoubtCard {
                 run_id: summary.header.run_id.clone(),
-                step_id: shape.id.clone(),
-                step_name: shape.name.clone(),
+                step_id: state.path(at),
+                step_name: state.name(at).to_owned(),
                 workflow_name: summary.header.workflow_name.clone(),
                 message: step.unknown.clone()?,
                 since: step.attempts.last().and_then(|attempt| attempt.finished_at),

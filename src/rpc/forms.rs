@@ -47,6 +47,7 @@ pub async fn start(
     };
     let new = NewRun {
         workflow: row.slug,
+        version: None,
         input,
         actor: LOCAL_ACTOR.to_owned(),
         key: None,

@@ -3,6 +3,8 @@
 
 pub mod actions;
 #[cfg(feature = "ssr")]
+mod acts;
+#[cfg(feature = "ssr")]
 mod assemble;
 pub mod error;
 #[cfg(feature = "ssr")]
@@ -65,6 +67,11 @@ mod server {
                 ServiceError::KeyReused => {
                     PageError::new(409, "idempotency_key_reused", "This start was made before.")
                 }
+                ServiceError::NotForked(error) => PageError::new(
+                    422,
+                    "not_forked",
+                    format!("The run was not forked: {error}."),
+                ),
                 ServiceError::Submit(SubmitError::NoSuchRun) => PageError::not_found("run"),
                 ServiceError::Submit(SubmitError::Stopping) => PageError::new(
                     503,
@@ -103,6 +110,14 @@ mod server {
                 Rejection::AlreadyStarted
                 | Rejection::NotStarted
                 | Rejection::RunEnded
+                | Rejection::RunEnding
+                | Rejection::BeingUndone
+                | Rejection::AlreadyPaused
+                | Rejection::NotPaused
+                | Rejection::NotFailed(_)
+                | Rejection::Undone
+                | Rejection::NotSkippable { .. }
+                | Rejection::NotExternal(_)
                 | Rejection::GateDecided { .. }
                 | Rejection::GateClosed(_)
                 | Rejection::PlanChanged

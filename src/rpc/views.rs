@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::event::{Question, Recorded};
-use crate::engine::ids::{GateId, RunId, StepId, WorkflowId};
+use crate::engine::ids::{GateId, RunId, StepPath, WorkflowId};
 use crate::engine::input::{Field, FieldError};
 use crate::engine::plan::Outline;
 pub use crate::engine::summary::ArtifactCard;
@@ -37,7 +37,7 @@ pub struct RunStats {
 pub struct GateCard {
     pub gate_id: GateId,
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub workflow_name: String,
     pub question: Question,
     pub plan_hash: String,
@@ -50,7 +50,7 @@ pub struct GateCard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DoubtCard {
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub step_name: String,
     pub workflow_name: String,
     /// Why it is not known.

@@ -40,8 +40,10 @@ pub async fn assemble(
     let store = Arc::new(SqliteStore::open(url).await.map_err(database)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
-    let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts), mark), clock);
-    let service = Service::new(driver, store, &format!("http://{listening}"));
+    let address = format!("http://{listening}");
+    let tools = toolbox(Arc::new(artifacts), mark);
+    let driver = Driver::new(store.clone(), tools, clock, &address);
+    let service = Service::new(driver, store);
     for (name, text) in TEMPLATES {
         seed(&service, name, text).await?;
     }

@@ -7,7 +7,7 @@ use super::memory::MemoryStore;
 use super::sqlite::{NewVersion, SqliteStore};
 use super::{Commit, GateRow, GateState, StartKey, Store, StoreError};
 use crate::engine::event::{EndState, Event, Question, Recorded};
-use crate::engine::ids::{GateId, RunId, StepId, VersionId, WorkflowId};
+use crate::engine::ids::{GateId, RunId, StepPath, VersionId, WorkflowId};
 use crate::engine::plan::Outline;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::{RunHeader, RunSummary};
@@ -236,11 +236,7 @@ async fn a_gate_keeps_the_place_of_its_question(store: Arc<dyn Store>) {
 async fn odd_texts_come_back_byte_for_byte(store: Arc<dyn Store>) {
     let mut first = start("r1");
     let odd = serde_json::json!({ "text": "\u{0}\"\\ '; DROP TABLE runs; -- \u{202e}\u{1f600}", "number": 0.1, "big": 9007199254740993i64 });
-    first.events[0].event = Event::RunStarted {
-        input: odd,
-        actor: "o'brien\n".to_owned(),
-        deadline: None,
-    };
+    first.events[0].event = Event::started(odd, "o'brien\n");
     first.summary.header.workflow_name = "Näme \"quoted\" $.x".to_owned();
     store.commit(first.clone()).await.expect("it is stored");
     let stored = store
@@ -337,7 +333,7 @@ async fn a_question_that_cannot_be_read_does_not_hide_the_others() {
     for (run, gate_id) in [("r1", "g1"), ("r2", "g2")] {
         let mut opening = start(run);
         opening.events[0].event = Event::GateOpened {
-            step: StepId::new("publish"),
+            step: StepPath::new("publish"),
             gate: GateId::new(gate_id),
             question: Question {
                 title: "Publish?".to_owned(),
@@ -371,11 +367,7 @@ fn start(run: &str) -> Commit {
         version: 1,
         created_at: Timestamp::from_micros(1),
     };
-    let event = Event::RunStarted {
-        input: serde_json::json!({}),
-        actor: "local".to_owned(),
-        deadline: None,
-    };
+    let event = Event::started(serde_json::json!({}), "local");
     let summary = RunSummary {
         header,
         seq: 1,
@@ -412,7 +404,8 @@ fn progress(first: &Commit, count: u32) -> Commit {
         seq: 2 + at,
         at: Timestamp::from_micros(2),
         event: Event::StepQueued {
-            step: StepId::new("a"),
+            step: StepPath::new("a"),
+            waits_for: None,
         },
     });
     let summary = RunSummary {
@@ -432,7 +425,7 @@ fn gate(run: &str, state: GateState, opened_seq: u32) -> GateRow {
     GateRow {
         id: GateId::new("g1"),
         run_id: RunId::new(run),
-        step_id: StepId::new("publish"),
+        step_id: StepPath::new("publish"),
         state,
         opened_seq,
         opened_at: Timestamp::from_micros(1),

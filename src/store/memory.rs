@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Commit, GateRow, StartKey, Store, StoreError, StoredRun};
+use super::{Commit, GateRow, StartKey, Store, StoreError, StoredRun, VersionCard};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
@@ -21,14 +21,26 @@ struct Shelves {
     runs: BTreeMap<RunId, (RunSummary, Vec<Recorded>)>,
     gates: BTreeMap<GateId, GateRow>,
     start_keys: BTreeMap<String, (StartKey, RunId)>,
-    versions: BTreeMap<VersionId, (Workflow, Outline)>,
+    versions: BTreeMap<VersionId, Version>,
+}
+
+struct Version {
+    card: VersionCard,
+    workflow: Workflow,
+    outline: Outline,
 }
 
 impl MemoryStore {
-    pub fn keep_version(&self, version_id: VersionId, workflow: Workflow, outline: Outline) {
-        self.shelves()
-            .versions
-            .insert(version_id, (workflow, outline));
+    /// Keeps a version; versions of one workflow share its id.
+    pub fn keep_version(&self, card: VersionCard, workflow: Workflow, outline: Outline) {
+        self.shelves().versions.insert(
+            card.version_id.clone(),
+            Version {
+                card,
+                workflow,
+                outline,
+            },
+        );
     }
 
     pub fn summary(&self, id: &RunId) -> Option<RunSummary> {
@@ -123,6 +135,24 @@ impl Store for MemoryStore {
         Ok(open.map(|(id, _)| id.clone()).collect())
     }
 
+    async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        Ok(self.summary(run_id))
+    }
+
+    async fn find_version(
+        &self,
+        slug_or_id: &str,
+        number: Option<u32>,
+    ) -> Result<Option<VersionCard>, StoreError> {
+        let shelves = self.shelves();
+        let wanted = shelves.versions.values().map(|version| &version.card);
+        let found = wanted
+            .filter(|card| card.slug == slug_or_id || card.workflow_id.as_str() == slug_or_id)
+            .filter(|card| number.is_none_or(|number| card.number == number))
+            .max_by_key(|card| card.number);
+        Ok(found.cloned())
+    }
+
     async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
         Ok(self.shelves().gates.get(gate_id).cloned())
     }
@@ -132,7 +162,7 @@ impl Store for MemoryStore {
         Ok(shelves
             .versions
             .get(version_id)
-            .map(|(workflow, _)| workflow.clone()))
+            .map(|version| version.workflow.clone()))
     }
 
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
@@ -140,6 +170,6 @@ impl Store for MemoryStore {
         Ok(shelves
             .versions
             .get(version_id)
-            .map(|(_, outline)| outline.clone()))
+            .map(|version| version.outline.clone()))
     }
 }

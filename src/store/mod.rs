@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::engine::event::Recorded;
-use crate::engine::ids::{GateId, RunId, StepId, VersionId};
+use crate::engine::ids::{GateId, RunId, StepPath, VersionId, WorkflowId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
@@ -43,7 +43,7 @@ pub struct StartKey {
 pub struct GateRow {
     pub id: GateId,
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub state: GateState,
     /// The event that holds the question.
     pub opened_seq: u32,
@@ -89,6 +89,17 @@ impl std::str::FromStr for GateState {
             .find(|state| state.as_str() == text)
             .ok_or_else(|| format!("`{text}` is not a state of a gate"))
     }
+}
+
+/// Which version of which workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VersionCard {
+    pub workflow_id: WorkflowId,
+    pub version_id: VersionId,
+    pub slug: String,
+    pub name: String,
+    /// From 1.
+    pub number: u32,
 }
 
 /// A whole run as stored.
@@ -139,6 +150,15 @@ pub trait Store: Send + Sync {
 
     /// Runs that have not ended, oldest first: what recovery has to look at.
     async fn open_runs(&self) -> Result<Vec<RunId>, StoreError>;
+
+    async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError>;
+
+    /// The version with this number, or the current one, of the workflow with this slug or id.
+    async fn find_version(
+        &self,
+        slug_or_id: &str,
+        number: Option<u32>,
+    ) -> Result<Option<VersionCard>, StoreError>;
 
     async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError>;
 

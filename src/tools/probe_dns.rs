@@ -64,6 +64,7 @@ impl ProbeDns {
             effect: EffectClass::Read,
             effect_by: None,
             default_timeout_ms: 60_000,
+            max_parallel: None,
         };
         Self { spec }
     }

@@ -65,6 +65,7 @@ impl ProbeHost {
             effect: EffectClass::Read,
             effect_by: None,
             default_timeout_ms: 15_000,
+            max_parallel: None,
         };
         Self { spec }
     }

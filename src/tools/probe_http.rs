@@ -90,6 +90,7 @@ impl ProbeHttp {
             effect: EffectClass::Read,
             effect_by: None,
             default_timeout_ms: 60_000,
+            max_parallel: None,
         };
         Self { spec, outbound }
     }

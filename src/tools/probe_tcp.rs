@@ -67,6 +67,7 @@ impl ProbeTcp {
             effect: EffectClass::Read,
             effect_by: None,
             default_timeout_ms: 60_000,
+            max_parallel: None,
         };
         Self { spec, outbound }
     }

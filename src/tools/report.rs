@@ -114,6 +114,7 @@ impl ReportWrite {
             effect: EffectClass::Idempotent,
             effect_by: None,
             default_timeout_ms: 30_000,
+            max_parallel: None,
         };
         Self { spec, artifacts }
     }

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::tool::{Artifact, ArtifactSink, Progress, Tool, ToolCall, ToolOutcome};
-use crate::engine::ids::{ArtifactId, RunId, StepId};
+use crate::engine::ids::{ArtifactId, RunId, StepPath};
 
 pub fn call(input: Value) -> ToolCall {
     ToolCall {
         run_id: RunId::new("run-1"),
-        step_id: StepId::new("step"),
+        step_id: StepPath::new("step"),
         attempt: 1,
         input,
         idempotency_key: "key-of-the-step".to_owned(),

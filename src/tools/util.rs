@@ -49,6 +49,7 @@ impl Noop {
             effect: EffectClass::Idempotent,
             effect_by: None,
             default_timeout_ms: 5_000,
+            max_parallel: None,
         };
         Self { spec }
     }
@@ -106,6 +107,7 @@ impl Sleep {
             effect: EffectClass::Pure,
             effect_by: None,
             default_timeout_ms: 300_000,
+            max_parallel: None,
         };
         Self { spec }
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::engine::event::SkipReason;
+use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
 use crate::engine::time::Timestamp;
 
@@ -37,10 +38,10 @@ pub fn bytes(count: u32) -> String {
 
 /// Why a step did not run.
 pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
-    let name = |id| {
+    let name = |path: &StepPath| {
         outline
-            .position(id)
-            .map_or_else(|| id.to_string(), |at| outline.steps[at].name.clone())
+            .position(path.last())
+            .map_or_else(|| path.to_string(), |at| outline.steps[at].name.clone())
     };
     match reason {
         SkipReason::BranchNotTaken { at } => {
@@ -49,11 +50,29 @@ pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
         SkipReason::UpstreamFailed { at } => format!("“{}” did not succeed.", name(at)),
         SkipReason::UpstreamSkipped { at } => format!("“{}” was skipped.", name(at)),
         SkipReason::RunEnded => "The run had ended.".to_owned(),
+        SkipReason::ByHand { actor, comment } if comment.is_empty() => {
+            format!("Skipped by {actor}.")
+        }
+        SkipReason::ByHand { actor, comment } => format!("Skipped by {actor}: “{comment}”"),
+        SkipReason::NothingToUndo => "There was nothing to undo.".to_owned(),
     }
 }
 
 pub fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// The value in one short line: a text as it stands, anything else as JSON.
+pub fn brief(value: &Value) -> String {
+    const CHARS: usize = 80;
+    let text = match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    match text.char_indices().nth(CHARS) {
+        Some((cut, _)) => format!("{} …", &text[..cut]),
+        None => text,
+    }
 }
 
 /// `used_percent` → `Used percent`.

@@ -21,6 +21,8 @@ pub fn of_step(status: StepStatus) -> Look {
         StepStatus::Queued => look("queued", "Queued"),
         StepStatus::InProgress => look("running", "In progress"),
         StepStatus::WaitingForApproval => look("waiting", "Waiting for approval"),
+        StepStatus::WaitingForTimer => look("timer", "Waiting for its time"),
+        StepStatus::WaitingForExternal => look("timer", "Waiting for a report"),
         StepStatus::OutcomeUnknown => look("unknown", "Outcome unknown"),
         StepStatus::Retrying => look("retrying", "Retrying"),
         StepStatus::Completed => look("completed", "Completed"),
@@ -30,11 +32,14 @@ pub fn of_step(status: StepStatus) -> Look {
     }
 }
 
-pub fn of_run(status: RunStatus) -> Look {
+/// `for_people`: somebody has to answer something. That is the loudest.
+pub fn of_run(status: RunStatus, for_people: bool) -> Look {
     match status {
         RunStatus::Pending => look("pending", "Pending"),
         RunStatus::Running => look("running", "Running"),
-        RunStatus::Waiting => look("waiting", "Waiting for you"),
+        RunStatus::Waiting if for_people => look("waiting", "Waiting for you"),
+        RunStatus::Waiting => look("timer", "Waiting"),
+        RunStatus::Paused => look("paused", "Paused"),
         RunStatus::Cancelling => look("cancelled", "Cancelling"),
         RunStatus::Completed => look("completed", "Completed"),
         RunStatus::Failed => look("failed", "Failed"),
@@ -47,6 +52,14 @@ pub fn symbol(class: &str) -> Symbol {
     let (path, solid) = match class {
         "queued" => (
             "M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11M8 6a2 2 0 1 1 0 4a2 2 0 0 1 0-4",
+            false,
+        ),
+        "timer" => (
+            "M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11M8 5v3.200l2.200 1.300",
+            false,
+        ),
+        "paused" => (
+            "M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 0 1 0-11M6.500 6v4M9.500 6v4",
             false,
         ),
         "running" => ("M8 2.5A5.5 5.5 0 1 1 2.5 8", false),

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use super::stage::{Act, Script, Stage, assert_completed, assert_sound, chain, keep};
 use crate::driver::SubmitError;
+use crate::engine::command::Command;
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::state::StepStatus;
+use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun};
+use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
 
 /// What goes wrong at the chosen call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,6 +71,18 @@ impl Store for FailingStore {
         self.inner.open_runs().await
     }
 
+    async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        self.inner.run_summary(run_id).await
+    }
+
+    async fn find_version(
+        &self,
+        slug_or_id: &str,
+        number: Option<u32>,
+    ) -> Result<Option<VersionCard>, StoreError> {
+        self.inner.find_version(slug_or_id, number).await
+    }
+
     async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
         self.inner.gate(gate_id).await
     }
@@ -100,7 +114,7 @@ async fn run_with(fail_at: usize, fault: Fault) -> bool {
     let run = header.run_id.clone();
     let started = stage
         .driver
-        .start(header, json!({}), "tester".to_owned(), None)
+        .start(header, Command::start(json!({}), "tester"), None)
         .await;
     match started {
         Ok(()) => {}

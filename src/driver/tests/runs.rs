@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::stage::{
-    Act, Script, Stage, answer, assert_completed, assert_sound, chain, document, status_of,
+    Act, Script, Stage, answer, assert_completed, assert_sound, card, chain, document, status_of,
 };
 use crate::driver::SubmitError;
 use crate::engine::command::{Command, Rejection};
@@ -338,7 +338,7 @@ async fn runs_of_a_version_that_no_longer_compiles_can_still_be_read_and_nothing
     let other = chain(&["a", "b"]);
     // A tool that is gone; and a document of which this release makes something else than was kept.
     for (version, workflow) in [("gone", removed), ("changed", other)] {
-        store.keep_version(version.into(), document(workflow), outline.clone());
+        store.keep_version(card("w", version, 1), document(workflow), outline.clone());
     }
     let stage = Stage::on(store, Script::default());
     for version in ["gone", "changed"] {

@@ -15,7 +15,7 @@ use crate::engine::command::Command;
 use crate::engine::compile::compile;
 use crate::engine::event::{Decision, Event, Recorded};
 use crate::engine::failure::StepError;
-use crate::engine::ids::{GateId, RunId, StepId};
+use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::plan::Outline;
 use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::engine::summary::RunHeader;
@@ -23,6 +23,7 @@ use crate::engine::time::Timestamp;
 use crate::engine::tool::{EffectClass, ToolSpec};
 use crate::engine::workflow::Workflow;
 use crate::store::Store;
+use crate::store::VersionCard;
 use crate::store::memory::MemoryStore;
 
 /// Follows tokio's clock, which jumps ahead whenever nothing else is to do.
@@ -202,7 +203,12 @@ impl Stage {
         script: Script,
         clock: Arc<JumpingClock>,
     ) -> Self {
-        let driver = Driver::new(Arc::clone(&store), toolbox(&script), clock);
+        let driver = Driver::new(
+            Arc::clone(&store),
+            toolbox(&script),
+            clock,
+            "http://127.0.0.1:3000",
+        );
         Self {
             driver,
             store,
@@ -227,7 +233,7 @@ impl Stage {
         let header = Self::header();
         let run_id = header.run_id.clone();
         self.driver
-            .start(header, json!({}), "tester".to_owned(), None)
+            .start(header, Command::start(json!({}), "tester"), None)
             .await
             .expect("it starts");
         run_id
@@ -328,7 +334,18 @@ pub(super) fn keep(store: &MemoryStore, workflow: Value) {
     let catalogue = toolbox(&Script::default()).catalogue();
     let plan = compile(&workflow, &catalogue).expect("the test's workflow compiles");
     let outline = Outline::clone(&plan.outline);
-    store.keep_version("v".into(), workflow, outline);
+    store.keep_version(card("w", "v", 1), workflow, outline);
+}
+
+/// A version of the workflow `slug`, whose id is its slug too.
+pub(super) fn card(slug: &str, version: &str, number: u32) -> VersionCard {
+    VersionCard {
+        workflow_id: slug.into(),
+        version_id: version.into(),
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        number,
+    }
 }
 
 pub(super) fn document(workflow: Value) -> Workflow {
@@ -350,7 +367,7 @@ pub(super) fn chain(ids: &[&str]) -> Value {
 
 pub(super) fn status_of(state: &RunState, step: &str) -> StepStatus {
     state
-        .step(&StepId::from(step))
+        .step(&StepPath::from(step))
         .expect("the step is there")
         .status
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Compiling, Graph};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::Outline;
-use crate::engine::workflow::StepKind;
+use crate::engine::workflow::{EdgeTrigger, StepKind};
 
 impl Compiling<'_> {
     /// Checks the shape. Answers the topological order when there is one.
@@ -29,39 +29,36 @@ impl Compiling<'_> {
     fn check_edges(&mut self, graph: &Graph<'_>) {
         let mut seen = BTreeMap::new();
         for (at, edge) in graph.outline.edges.iter().enumerate() {
-            let Some(position) = graph.edge_sources[at] else {
+            if graph.edge_sources[at].is_none() {
                 continue;
-            };
-            let (from, to) = (&graph.sources[edge.from].0.id, &graph.sources[edge.to].0.id);
-            if seen
-                .insert((from, to, edge.on.is_some()), position)
-                .is_some()
-            {
+            }
+            let (from, to) = (
+                &graph.sources[edge.from].step.id,
+                &graph.sources[edge.to].step.id,
+            );
+            if seen.insert((from, to, edge.on), at).is_some() {
                 let problem = Diagnostic::new(
                     "duplicate_edge",
                     format!("There are two edges from `{from}` to `{to}`."),
                 )
-                .edge(position)
                 .fix("Remove one, or join their conditions with `||`.");
-                self.report(problem);
+                self.report(graph.at_edge(problem, at));
             }
             if edge.default && edge.when.is_some() {
                 let message =
                     format!("The edge from `{from}` to `{to}` is both `default` and conditional.");
-                self.report(
-                    Diagnostic::new("default_with_when", message)
-                        .edge(position)
-                        .fix("Keep one of `default` and `when`."),
-                );
+                let problem = Diagnostic::new("default_with_when", message)
+                    .fix("Keep one of `default` and `when`.");
+                self.report(graph.at_edge(problem, at));
             }
-            if edge.on.is_some() && graph.outline.steps[edge.from].kind != StepKind::HumanGate {
-                let message = format!("`on` needs a gate to leave from; `{from}` is none.");
-                self.report(
-                    Diagnostic::new("on_without_gate", message)
-                        .edge(position)
-                        .field("on")
-                        .fix("Remove `on`, or give the step `approval`."),
-                );
+            let from_gate = graph.outline.steps[edge.from].kind == StepKind::HumanGate;
+            if edge.on == Some(EdgeTrigger::Rejected) && !from_gate {
+                let message =
+                    format!("`on: rejected` needs a gate to leave from; `{from}` is none.");
+                let problem = Diagnostic::new("on_without_gate", message)
+                    .field("on")
+                    .fix("Remove `on`, write `on: failed`, or give the step `approval`.");
+                self.report(graph.at_edge(problem, at));
             }
         }
     }
@@ -132,16 +129,26 @@ impl Compiling<'_> {
                 | StepKind::Condition
                 | StepKind::Parallel
                 | StepKind::Join
-                | StepKind::Transform => {}
+                | StepKind::Transform
+                | StepKind::Map
+                | StepKind::Loop
+                | StepKind::Wait
+                | StepKind::Subworkflow
+                | StepKind::External => {}
             }
         }
     }
 
     fn check_connected(&mut self, graph: &Graph<'_>) {
-        let groups = components(&graph.outline);
-        if groups.len() < 2 {
-            return;
+        for body in graph.outline.bodies() {
+            let groups = components(&graph.outline, &body.steps);
+            if groups.len() > 1 {
+                self.report_groups(graph, &groups);
+            }
         }
+    }
+
+    fn report_groups(&mut self, graph: &Graph<'_>, groups: &[BTreeSet<usize>]) {
         let largest = groups.iter().map(BTreeSet::len).max().unwrap_or(0);
         let main = groups
             .iter()
@@ -151,8 +158,8 @@ impl Compiling<'_> {
             let Some(&first) = group.first() else {
                 continue;
             };
-            let id = &graph.sources[first].0.id;
-            let alone = group.iter().all(|&step| graph.sources[step].0.id == *id);
+            let id = &graph.sources[first].step.id;
+            let alone = group.iter().all(|&step| graph.sources[step].step.id == *id);
             if alone && (at != main || largest == 1) {
                 let message = format!("`{id}` is connected to nothing.");
                 self.report(
@@ -192,10 +199,12 @@ impl Compiling<'_> {
                     "cycle",
                     format!("The steps go round in a circle: {}.", names.join(" → ")),
                 )
-                .step(&outline.steps[cycle[0]].id)
-                .fix("Remove one of these edges.");
-                problem.edge = closing.and_then(|&edge| graph.edge_sources[edge]);
-                self.problems.push(problem);
+                .fix("Remove one of these edges; to repeat steps, put them into a `loop`.");
+                if let Some(&edge) = closing {
+                    problem = graph.at_edge(problem, edge);
+                }
+                self.problems
+                    .push(problem.step(&outline.steps[cycle[0]].id));
             })
             .flatten()
             .collect();
@@ -217,12 +226,12 @@ impl Compiling<'_> {
     }
 }
 
-/// Groups of steps that are connected, ignoring direction.
-fn components(outline: &Outline) -> Vec<BTreeSet<usize>> {
+/// Groups among these steps that are connected, ignoring direction. What would undo a step stands apart by itself.
+fn components(outline: &Outline, steps: &[usize]) -> Vec<BTreeSet<usize>> {
     let mut group_of = vec![usize::MAX; outline.steps.len()];
     let mut groups: Vec<BTreeSet<usize>> = Vec::new();
-    for start in 0..outline.steps.len() {
-        if group_of[start] != usize::MAX {
+    for &start in steps {
+        if group_of[start] != usize::MAX || outline.steps[start].undoes.is_some() {
             continue;
         }
         let mut group = BTreeSet::new();

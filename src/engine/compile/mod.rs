@@ -1,7 +1,9 @@
 //! From a workflow to a plan, or to everything that is wrong with it. The same function answers in the builder, on
 //! save and before a run; what it lets through, `decide` can execute.
 
+mod bodies;
 mod graph;
+mod kinds;
 mod references;
 mod routes;
 mod steps;
@@ -17,9 +19,9 @@ use super::diagnostic::Diagnostic;
 use super::expression::Expression;
 use super::ids::StepId;
 use super::limits::{EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, RUN_TIMEOUT_MS_MAX, STEPS_MAX};
-use super::plan::{Outline, OutlineEdge, OutlineStep, Plan, PlanStep};
+use super::plan::{Limit, Outline, Plan, PlanStep};
 use super::tool::Catalogue;
-use super::workflow::{Edge, Step, StepKind, Workflow};
+use super::workflow::{Step, Workflow};
 
 /// Compiles the workflow against the tools there are. All problems are reported at once, in the author's order.
 pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<Diagnostic>> {
@@ -37,12 +39,13 @@ pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<D
     let order = compiling.check_graph(&graph);
     let steps = compiling.plan_steps(&graph);
     let conditions = compiling.conditions(&graph);
+    let concurrency = compiling.run_limit();
     if let Some(order) = order {
         compiling.check_references(&graph, &order, &steps, &conditions);
         compiling.check_routes(&graph, &order, &steps);
     }
     if compiling.problems.is_empty() {
-        Ok(compiling.assemble(graph, steps, conditions))
+        Ok(compiling.assemble(graph, steps, conditions, concurrency))
     } else {
         Err(compiling.problems)
     }
@@ -57,13 +60,49 @@ struct Compiling<'a> {
 /// The outline, and where each of its parts came from.
 struct Graph<'a> {
     outline: Outline,
-    /// Per step of the outline: the step it was written as, and whether it is that step's approval gate.
-    sources: Vec<(&'a Step, bool)>,
-    /// Per edge of the outline: its position in the workflow's `edges`; none for an edge made here.
-    edge_sources: Vec<Option<usize>>,
+    /// Per step of the outline.
+    sources: Vec<Source<'a>>,
+    /// Per edge of the outline: where it was written; none for an edge made here.
+    edge_sources: Vec<Option<EdgeSource>>,
 }
 
-const RESERVED: &[&str] = &["input", "context", "steps", "run"];
+/// What a step of the outline was written as.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    step: &'a Step,
+    role: Role,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Role {
+    Itself,
+    /// The gate before it.
+    Approval,
+    /// The call that undoes it.
+    Undo,
+}
+
+/// Position in `edges`: of the workflow, or of the body of this map or loop.
+#[derive(Clone)]
+struct EdgeSource {
+    position: usize,
+    inside: Option<StepId>,
+}
+
+impl Graph<'_> {
+    /// The problem, placed at that edge of the outline.
+    fn at_edge(&self, mut problem: Diagnostic, edge: usize) -> Diagnostic {
+        if let Some(source) = &self.edge_sources[edge] {
+            problem.edge = Some(source.position);
+            problem.step = source.inside.clone();
+        }
+        problem
+    }
+}
+
+const RESERVED: &[&str] = &[
+    "input", "context", "steps", "run", "item", "index", "previous", "result",
+];
 /// Words that CEL keeps for itself: a step of that name could not be read in a condition.
 const CEL_WORDS: &[&str] = &[
     "true",
@@ -110,7 +149,8 @@ impl<'a> Compiling<'a> {
                     .fix("Add at least one step."),
             );
         }
-        if workflow.steps.len() > STEPS_MAX || workflow.edges.len() > EDGES_MAX {
+        let (steps, edges) = bodies::sizes(workflow);
+        if steps > STEPS_MAX || edges > EDGES_MAX {
             let message =
                 format!("The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} edges.");
             self.report(
@@ -131,7 +171,14 @@ impl<'a> Compiling<'a> {
                     .field("max_in_flight"),
             );
         }
+        if let Some(limit) = &workflow.concurrency
+            && limit.max == 0
+        {
+            let message = "`concurrency.max` must be at least 1.";
+            self.report(Diagnostic::new("bad_number", message).field("concurrency.max"));
+        }
         self.check_input_schema();
+        self.check_depth();
     }
 
     fn check_input_schema(&mut self) {
@@ -178,7 +225,7 @@ impl<'a> Compiling<'a> {
 
     fn check_ids(&mut self) {
         let mut seen: BTreeMap<&StepId, ()> = BTreeMap::new();
-        for step in &self.workflow.steps {
+        for step in bodies::all_steps(self.workflow) {
             let id = step.id.as_str();
             let wellformed = id.len() <= 64
                 && id.starts_with(|c: char| c.is_ascii_lowercase())
@@ -220,94 +267,9 @@ impl<'a> Compiling<'a> {
         self.problems.iter().any(|problem| {
             matches!(
                 problem.code.as_str(),
-                "no_steps" | "too_large" | "duplicate_step_id"
+                "no_steps" | "too_large" | "duplicate_step_id" | "nested_too_deep"
             )
         })
-    }
-
-    /// Lays out the steps, an approval gate before each step that carries `approval:`, and the edges that name
-    /// existing steps.
-    fn graph(&mut self) -> Graph<'a> {
-        let workflow = self.workflow;
-        let mut steps = Vec::new();
-        let mut sources = Vec::new();
-        let mut entry = BTreeMap::new();
-        let mut exit = BTreeMap::new();
-        for step in &workflow.steps {
-            if step.approval.is_some() {
-                entry.insert(&step.id, steps.len());
-                steps.push(outline_step(step, true));
-                sources.push((step, true));
-            }
-            entry.entry(&step.id).or_insert(steps.len());
-            exit.insert(&step.id, steps.len());
-            steps.push(outline_step(step, false));
-            sources.push((step, false));
-        }
-        let mut edges = Vec::new();
-        let mut edge_sources = Vec::new();
-        for (gate, (_, is_gate)) in sources.iter().enumerate() {
-            if *is_gate {
-                edges.push(OutlineEdge {
-                    from: gate,
-                    to: gate + 1,
-                    label: None,
-                    when: None,
-                    default: false,
-                    on: None,
-                });
-                edge_sources.push(None);
-            }
-        }
-        for (position, edge) in workflow.edges.iter().enumerate() {
-            if let Some((from, to)) = self.edge_ends(position, edge, &entry, &exit) {
-                edges.push(OutlineEdge {
-                    from,
-                    to,
-                    label: edge.label.clone(),
-                    when: edge.when.clone(),
-                    default: edge.default,
-                    on: edge.on,
-                });
-                edge_sources.push(Some(position));
-            }
-        }
-        Graph {
-            outline: Outline::new(steps, edges),
-            sources,
-            edge_sources,
-        }
-    }
-
-    fn edge_ends(
-        &mut self,
-        position: usize,
-        edge: &Edge,
-        entry: &BTreeMap<&StepId, usize>,
-        exit: &BTreeMap<&StepId, usize>,
-    ) -> Option<(usize, usize)> {
-        for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
-            if !exit.contains_key(end) {
-                let known: Vec<&str> = self
-                    .workflow
-                    .steps
-                    .iter()
-                    .map(|step| step.id.as_str())
-                    .take(12)
-                    .collect();
-                let problem = Diagnostic::new(
-                    "unknown_step",
-                    format!("An edge names `{end}`, which is not a step."),
-                )
-                .edge(position)
-                .field(field)
-                .fix(format!("Name one of {}.", known.join(", ")));
-                self.report(problem);
-            }
-        }
-        // The answer "rejected" leaves from the gate, also when the gate came from `approval:`.
-        let leaving = if edge.on.is_some() { entry } else { exit };
-        Some((*leaving.get(&edge.from)?, *entry.get(&edge.to)?))
     }
 
     /// The parsed condition of each edge.
@@ -316,11 +278,10 @@ impl<'a> Compiling<'a> {
         for (at, edge) in graph.outline.edges.iter().enumerate() {
             let condition = edge.when.as_deref().map(Expression::parse).transpose();
             if let Err(message) = &condition {
-                let mut problem =
+                let problem =
                     Diagnostic::new("bad_expression", format!("{}.", capitalised(message)))
                         .field("when");
-                problem.edge = graph.edge_sources[at];
-                self.report(problem);
+                self.report(graph.at_edge(problem, at));
             }
             conditions.push(condition.unwrap_or_default());
         }
@@ -332,6 +293,7 @@ impl<'a> Compiling<'a> {
         graph: Graph<'_>,
         steps: Vec<Option<PlanStep>>,
         conditions: Vec<Option<Expression>>,
+        concurrency: Option<Limit>,
     ) -> Plan {
         Plan {
             outline: Arc::new(graph.outline),
@@ -340,33 +302,9 @@ impl<'a> Compiling<'a> {
             variables: self.workflow.variables.clone(),
             timeout_ms: self.workflow.timeout_ms,
             max_in_flight: self.workflow.max_in_flight.unwrap_or(IN_FLIGHT_DEFAULT),
+            concurrency,
+            compensate: self.workflow.compensate,
         }
-    }
-}
-
-fn outline_step(step: &Step, approval_gate: bool) -> OutlineStep {
-    let name = step
-        .name
-        .clone()
-        .filter(|name| !name.trim().is_empty())
-        .unwrap_or_else(|| in_words(&step.id));
-    if approval_gate {
-        return OutlineStep {
-            id: step.id.approval_gate(),
-            name: format!("Approve: {name}"),
-            kind: StepKind::HumanGate,
-            tool: None,
-            weight: 1,
-            max_attempts: 1,
-        };
-    }
-    OutlineStep {
-        id: step.id.clone(),
-        name,
-        kind: step.kind,
-        tool: step.tool.clone(),
-        weight: step.weight.unwrap_or(1),
-        max_attempts: step.retry.as_ref().map_or(1, |retry| retry.max_attempts),
     }
 }
 

@@ -67,7 +67,7 @@ impl Compiling<'_> {
             };
             let mut own = own.unwrap_or_else(|| FixedBitSet::with_capacity(outline.edges.len()));
             if let Some(fork) = conflict(&own, sides) {
-                let id = &graph.sources[step].0.id;
+                let id = &graph.sources[step].step.id;
                 let message = format!(
                     "`{id}` can never run: it waits for two ways out of `{}`, and a run takes only one of them.",
                     outline.steps[fork].id

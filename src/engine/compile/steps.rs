@@ -3,19 +3,19 @@
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::{Compiling, Graph, capitalised};
+use super::{Compiling, Graph, Role, Source, capitalised};
 use crate::engine::binding::Binding;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::expression::Expression;
 use crate::engine::limits::{
     ATTEMPTS_MAX, GATE_TIMEOUT_MS_MAX, NAME_CHARS_MAX, RETRY_CAP_MS_MAX, STEP_TIMEOUT_MS_MAX,
-    WEIGHT_MAX,
+    WAIT_TIMEOUT_MS_DEFAULT, WEIGHT_MAX,
 };
 use crate::engine::plan::{GateWork, PlanStep, Work};
 use crate::engine::tool::ToolSpec;
-use crate::engine::workflow::{RetryPolicy, Step, StepKind};
+use crate::engine::workflow::{RetryPolicy, Step, StepKind, Timeout};
 
-const ONE_TRY: RetryPolicy = RetryPolicy {
+pub(super) const ONE_TRY: RetryPolicy = RetryPolicy {
     max_attempts: 1,
     base_ms: 1_000,
     cap_ms: 60_000,
@@ -26,21 +26,26 @@ impl<'a> Compiling<'a> {
     /// One plan step per step of the outline; none where the step is too wrong to make one.
     pub(super) fn plan_steps(&mut self, graph: &Graph<'a>) -> Vec<Option<PlanStep>> {
         let mut steps = Vec::with_capacity(graph.sources.len());
-        for (at, &(step, is_approval_gate)) in graph.sources.iter().enumerate() {
-            let guarded = at > 0 && graph.sources[at - 1].1;
-            let work = if is_approval_gate {
-                self.approval_work(step, at + 1)
-            } else {
-                self.work(step)
+        for (at, &Source { step, role }) in graph.sources.iter().enumerate() {
+            let guarded = at > 0 && graph.sources[at - 1].role == Role::Approval;
+            let work = match role {
+                Role::Approval => self.approval_work(step, at + 1),
+                Role::Undo => self.undo_work(step),
+                Role::Itself => {
+                    self.check_fields(step);
+                    self.check_numbers(step);
+                    self.work(step)
+                }
             };
-            if !is_approval_gate {
-                self.check_fields(step);
-                self.check_numbers(step);
-            }
+            let limit = match (role, &step.concurrency) {
+                (Role::Itself, Some(limit)) => self.step_limit(step, limit),
+                (Role::Itself | Role::Approval | Role::Undo, _) => None,
+            };
             steps.push(work.map(|work| PlanStep {
                 work,
                 on_error: step.on_error.unwrap_or_default(),
-                approved_by: (guarded && !is_approval_gate).then(|| at - 1),
+                approved_by: (guarded && role == Role::Itself).then(|| at - 1),
+                limit,
             }));
         }
         steps
@@ -95,6 +100,11 @@ impl<'a> Compiling<'a> {
                 self.binding(step, "set", &set)
                     .map(|set| Work::Transform { set })
             }
+            StepKind::Map => self.map_work(step),
+            StepKind::Loop => self.loop_work(step),
+            StepKind::Wait => self.wait_work(step),
+            StepKind::Subworkflow => self.subworkflow_work(step),
+            StepKind::External => self.external_work(step),
         }
     }
 
@@ -103,33 +113,60 @@ impl<'a> Compiling<'a> {
             self.missing(step, "tool", "Name the tool it calls.");
             return None;
         };
-        let with = step
-            .with
-            .clone()
+        let (spec, with) = self.tool_and_input(step, "", name, step.with.as_ref())?;
+        Some(Work::Tool {
+            timeout_ms: self.call_timeout(step, "timeout_ms", step.timeout_ms, &spec),
+            spec,
+            with,
+            retry: step.retry.clone().unwrap_or(ONE_TRY),
+        })
+    }
+
+    /// The call that undoes the step.
+    fn undo_work(&mut self, step: &Step) -> Option<Work> {
+        let undo = step.compensate.as_ref()?;
+        if let Some(retry) = &undo.retry {
+            self.check_retry(step, "compensate.retry", retry);
+        }
+        let (spec, with) =
+            self.tool_and_input(step, "compensate.", &undo.tool, undo.with.as_ref())?;
+        Some(Work::Tool {
+            timeout_ms: self.call_timeout(step, "compensate.timeout_ms", undo.timeout_ms, &spec),
+            spec,
+            with,
+            retry: undo.retry.clone().unwrap_or(ONE_TRY),
+        })
+    }
+
+    /// `prefix` says in which part of the step the fields are, for the report.
+    pub(super) fn tool_and_input(
+        &mut self,
+        step: &Step,
+        prefix: &str,
+        name: &str,
+        with: Option<&Value>,
+    ) -> Option<(Arc<ToolSpec>, Binding)> {
+        let with = with
+            .cloned()
             .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let binding = self.binding(step, "with", &with);
+        let binding = self.binding(step, &format!("{prefix}with"), &with);
         let Some(spec) = self.catalogue.get(name) else {
             let known: Vec<&str> = self.catalogue.names().collect();
             let problem = Diagnostic::new("unknown_tool", format!("There is no tool `{name}`."))
                 .step(&step.id)
-                .field("tool")
+                .field(format!("{prefix}tool"))
                 .fix(format!("Name one of {}.", known.join(", ")));
             self.report(problem);
             return None;
         };
-        self.check_tool_input(step, spec, &with);
-        binding.map(|with| Work::Tool {
-            spec: Arc::new(spec.clone()),
-            with,
-            retry: step.retry.clone().unwrap_or(ONE_TRY),
-            timeout_ms: step.timeout_ms.unwrap_or(spec.default_timeout_ms),
-        })
+        self.check_tool_input(step, prefix, spec, &with);
+        binding.map(|with| (Arc::new(spec.clone()), with))
     }
 
     /// What can be said before the run: missing and unknown fields, and literals of the wrong type.
-    fn check_tool_input(&mut self, step: &Step, spec: &ToolSpec, with: &Value) {
+    fn check_tool_input(&mut self, step: &Step, prefix: &str, spec: &ToolSpec, with: &Value) {
         let Some(fields) = with.as_object() else {
-            self.bad_value(step, "with", "`with` must be an object");
+            self.bad_value(step, &format!("{prefix}with"), "`with` must be an object");
             return;
         };
         let schema = &spec.input_schema;
@@ -145,8 +182,8 @@ impl<'a> Compiling<'a> {
                 let problem =
                     Diagnostic::new("missing_field", format!("`{}` needs `{name}`.", spec.name))
                         .step(&step.id)
-                        .field(format!("with.{name}"))
-                        .fix(format!("Add `{name}` to `with`."));
+                        .field(format!("{prefix}with.{name}"))
+                        .fix(format!("Add `{name}` to `{prefix}with`."));
                 self.report(problem);
             }
         }
@@ -164,17 +201,20 @@ impl<'a> Compiling<'a> {
                         format!("`{}` has no field `{name}`.", spec.name),
                     )
                     .step(&step.id)
-                    .field(format!("with.{name}"))
+                    .field(format!("{prefix}with.{name}"))
                     .fix(format!("It takes {}.", known.join(", ")));
                     self.report(problem);
                 }
                 None => {}
-                Some(schema) => self.check_literal(step, name, value, schema),
+                Some(schema) => {
+                    let field = format!("{prefix}with.{name}");
+                    self.check_literal(step, &field, value, schema);
+                }
             }
         }
     }
 
-    fn check_literal(&mut self, step: &Step, name: &str, value: &Value, schema: &Value) {
+    fn check_literal(&mut self, step: &Step, field: &str, value: &Value, schema: &Value) {
         let bound = value
             .as_str()
             .is_some_and(|text| text.starts_with(['$', '=']));
@@ -196,10 +236,11 @@ impl<'a> Compiling<'a> {
             _ => true,
         };
         if !fits {
+            let name = field.rsplit('.').next().unwrap_or(field);
             let problem =
                 Diagnostic::new("wrong_type", format!("`{name}` must be of type {wanted}."))
                     .step(&step.id)
-                    .field(format!("with.{name}"));
+                    .field(field);
             self.report(problem);
         }
     }
@@ -230,7 +271,7 @@ impl<'a> Compiling<'a> {
         message: String,
         show: &[String],
         approvers: Option<&Vec<String>>,
-        timeout_ms: Option<u64>,
+        timeout_ms: Option<Timeout>,
     ) -> Option<GateWork> {
         let nobody = approvers.is_some_and(|names| names.iter().all(|name| name.trim().is_empty()));
         if nobody {
@@ -243,15 +284,7 @@ impl<'a> Compiling<'a> {
             .fix("Name at least one approver, or leave `approvers` out.");
             self.report(problem);
         }
-        if let Some(ms) = timeout_ms {
-            self.check_range(
-                step,
-                &format!("{prefix}timeout_ms"),
-                ms,
-                1,
-                GATE_TIMEOUT_MS_MAX,
-            );
-        }
+        let timeout_ms = self.patience(step, &format!("{prefix}timeout_ms"), timeout_ms);
         let mut shown = Vec::new();
         for (at, text) in show.iter().enumerate() {
             let field = format!("{prefix}show.{at}");
@@ -275,7 +308,7 @@ impl<'a> Compiling<'a> {
         })
     }
 
-    fn binding(&mut self, step: &Step, field: &str, value: &Value) -> Option<Binding> {
+    pub(super) fn binding(&mut self, step: &Step, field: &str, value: &Value) -> Option<Binding> {
         match Binding::parse(value) {
             Ok(binding) => Some(binding),
             Err(message) => {
@@ -287,22 +320,51 @@ impl<'a> Compiling<'a> {
 
     /// Fields that mean nothing on this kind of step are refused, so that nobody relies on them.
     fn check_fields(&mut self, step: &Step) {
-        use StepKind::{Condition, HumanGate, Join, ToolCall, Transform};
+        use StepKind::{
+            Condition, External, HumanGate, Join, Loop, Map, Subworkflow, ToolCall, Transform, Wait,
+        };
         let given = [
-            ("tool", step.tool.is_some(), &[ToolCall][..]),
-            ("with", step.with.is_some(), &[ToolCall]),
-            ("retry", step.retry.is_some(), &[ToolCall]),
+            ("tool", step.tool.is_some(), &[ToolCall, Wait][..]),
+            (
+                "with",
+                step.with.is_some(),
+                &[ToolCall, Wait, Subworkflow, External],
+            ),
+            (
+                "retry",
+                step.retry.is_some(),
+                &[ToolCall, Subworkflow, External],
+            ),
             (
                 "timeout_ms",
                 step.timeout_ms.is_some(),
-                &[ToolCall, HumanGate],
+                &[ToolCall, HumanGate, Wait, Subworkflow, External],
             ),
             ("set", step.set.is_some(), &[Transform]),
             ("expression", step.expression.is_some(), &[Condition]),
             ("rule", step.rule.is_some(), &[Join]),
-            ("message", step.message.is_some(), &[HumanGate]),
+            ("message", step.message.is_some(), &[HumanGate, External]),
             ("show", !step.show.is_empty(), &[HumanGate]),
             ("approvers", step.approvers.is_some(), &[HumanGate]),
+            ("body", step.body.is_some(), &[Map, Loop]),
+            ("over", step.over.is_some(), &[Map]),
+            ("as", step.item_name.is_some(), &[Map]),
+            ("max_parallel", step.max_parallel.is_some(), &[Map]),
+            ("on_item_error", step.on_item_error.is_some(), &[Map]),
+            ("max_failed", step.max_failed.is_some(), &[Map]),
+            ("until", step.until.is_some(), &[Loop, Wait]),
+            ("max_iterations", step.max_iterations.is_some(), &[Loop]),
+            ("every_ms", step.every_ms.is_some(), &[Loop, Wait]),
+            ("for_ms", step.for_ms.is_some(), &[Wait]),
+            ("at", step.at.is_some(), &[Wait]),
+            ("workflow", step.workflow.is_some(), &[Subworkflow]),
+            ("version", step.version.is_some(), &[Subworkflow]),
+            (
+                "compensate",
+                step.compensate.is_some(),
+                &[ToolCall, Subworkflow, External],
+            ),
+            ("concurrency", step.concurrency.is_some(), &[ToolCall]),
         ];
         for (field, present, kinds) in given {
             if present && !kinds.contains(&step.kind) {
@@ -348,26 +410,71 @@ impl<'a> Compiling<'a> {
     }
 
     fn check_numbers(&mut self, step: &Step) {
-        if let (Some(ms), StepKind::ToolCall) = (step.timeout_ms, step.kind) {
-            self.check_range(step, "timeout_ms", ms, 1, STEP_TIMEOUT_MS_MAX);
-        }
         if let Some(weight) = step.weight {
             self.check_range(step, "weight", u64::from(weight), 0, u64::from(WEIGHT_MAX));
         }
         if let Some(retry) = &step.retry {
-            self.check_range(
-                step,
-                "retry.max_attempts",
-                u64::from(retry.max_attempts),
-                1,
-                u64::from(ATTEMPTS_MAX),
-            );
-            self.check_range(step, "retry.cap_ms", retry.cap_ms, 0, RETRY_CAP_MS_MAX);
-            self.check_range(step, "retry.base_ms", retry.base_ms, 0, retry.cap_ms);
+            self.check_retry(step, "retry", retry);
         }
     }
 
-    fn check_range(&mut self, step: &Step, field: &str, value: u64, min: u64, max: u64) {
+    fn check_retry(&mut self, step: &Step, field: &str, retry: &RetryPolicy) {
+        let tries = u64::from(retry.max_attempts);
+        let name = |part: &str| format!("{field}.{part}");
+        self.check_range(
+            step,
+            &name("max_attempts"),
+            tries,
+            1,
+            u64::from(ATTEMPTS_MAX),
+        );
+        self.check_range(step, &name("cap_ms"), retry.cap_ms, 0, RETRY_CAP_MS_MAX);
+        self.check_range(step, &name("base_ms"), retry.base_ms, 0, retry.cap_ms);
+    }
+
+    /// The time that one call may take. It has to end, so `never` is refused.
+    pub(super) fn call_timeout(
+        &mut self,
+        step: &Step,
+        field: &str,
+        timeout: Option<Timeout>,
+        spec: &ToolSpec,
+    ) -> u64 {
+        match timeout {
+            None => spec.default_timeout_ms,
+            Some(Timeout::Ms(ms)) => {
+                self.check_range(step, field, ms, 1, STEP_TIMEOUT_MS_MAX);
+                ms
+            }
+            Some(Timeout::Never) => {
+                self.bad_value(
+                    step,
+                    field,
+                    "a call has to end: give milliseconds, or make it an `external` step",
+                );
+                spec.default_timeout_ms
+            }
+        }
+    }
+
+    /// How long something that waits may wait: what it says, a month, or for ever when it says so.
+    pub(super) fn patience(
+        &mut self,
+        step: &Step,
+        field: &str,
+        timeout: Option<Timeout>,
+    ) -> Option<u64> {
+        match timeout {
+            None => Some(WAIT_TIMEOUT_MS_DEFAULT),
+            Some(Timeout::Ms(ms)) => {
+                self.check_range(step, field, ms, 1, GATE_TIMEOUT_MS_MAX);
+                Some(ms)
+            }
+            Some(Timeout::Never) => None,
+        }
+    }
+
+    pub(super) fn check_range(&mut self, step: &Step, field: &str, value: u64, min: u64, max: u64) {
         if !(min..=max).contains(&value) {
             let message = format!(
                 "`{field}` of `{}` is {value}; it must lie between {min} and {max}.",
@@ -381,7 +488,7 @@ impl<'a> Compiling<'a> {
         }
     }
 
-    fn missing(&mut self, step: &Step, field: &str, fix: &str) {
+    pub(super) fn missing(&mut self, step: &Step, field: &str, fix: &str) {
         let message = format!("`{}`, a {}, has no `{field}`.", step.id, step.kind.as_str());
         self.report(
             Diagnostic::new("missing_field", message)
@@ -391,8 +498,8 @@ impl<'a> Compiling<'a> {
         );
     }
 
-    fn bad_value(&mut self, step: &Step, field: &str, message: &str) {
-        let code = if field == "expression" {
+    pub(super) fn bad_value(&mut self, step: &Step, field: &str, message: &str) {
+        let code = if matches!(field, "expression" | "until") {
             "bad_expression"
         } else {
             "bad_value"

@@ -5,84 +5,216 @@ use serde_json::{Value, json};
 use super::{Deciding, check_comment};
 use crate::engine::bounds;
 use crate::engine::command::{Effect, Rejection};
-use crate::engine::event::{Event, Resolution};
+use crate::engine::event::{Event, Performer, Resolution};
 use crate::engine::failure::StepError;
-use crate::engine::ids::StepId;
-use crate::engine::limits::INTERRUPTIONS_MAX;
+use crate::engine::ids::{RunId, StepPath, derive_uuid};
+use crate::engine::limits::{INTERRUPTIONS_MAX, RUN_DEPTH_MAX};
 use crate::engine::plan::Work;
 use crate::engine::retry;
-use crate::engine::state::{AttemptOutcome, StepStatus};
+use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
+use crate::engine::tool::ToolSpec;
+
+/// Who makes an attempt, and how.
+struct Assignment {
+    tool: String,
+    repeatable: bool,
+    by: Performer,
+    /// What to do for it, where that is not calling the tool.
+    effect: Option<Effect>,
+}
 
 impl Deciding<'_> {
+    /// Makes the next attempt if there is room for it, here and over all runs; otherwise the step waits for that.
     pub(super) fn start_attempt_or_queue(&mut self, step: usize) {
-        if self.state.in_flight() < self.plan.max_in_flight as usize {
-            self.start_attempt(step);
+        let has_room = self.state.in_flight() < self.plan.max_in_flight as usize;
+        if self.waits_outside(step) || (has_room && self.state.paused.is_none()) {
+            match self.rooms(step) {
+                Ok(rooms) if rooms.is_empty() => self.start_attempt(step),
+                Ok(rooms) => self.ask_for_room(step, rooms),
+                Err(error) => self.fail(step, error),
+            }
         } else if self.state.steps[step].status != StepStatus::Queued {
-            let id = self.id_of(step);
-            self.emit(Event::StepQueued { step: id });
+            let path = self.path(step);
+            self.emit(Event::StepQueued {
+                step: path,
+                waits_for: None,
+            });
         }
+    }
+
+    /// What others do elsewhere takes no room here.
+    fn waits_outside(&self, step: usize) -> bool {
+        matches!(self.plan_step(step).work, Work::External { .. })
     }
 
     /// Starts queued steps while there is room. True if one of them ended at once and the others have to be
     /// looked at again.
     pub(super) fn start_queued(&mut self) -> bool {
-        if self.state.end.is_some() || self.state.cancelling.is_some() {
+        let full = |state: &RunState, max: u32| state.in_flight() >= max as usize;
+        if full(self.state, self.plan.max_in_flight) {
             return false;
         }
-        let queued: Vec<usize> = (0..self.state.steps.len())
-            .filter(|&step| self.state.steps[step].status == StepStatus::Queued)
-            .collect();
+        let queued: Vec<usize> = self.state.queued_steps().collect();
         for step in queued {
-            if self.state.in_flight() >= self.plan.max_in_flight as usize
-                || self.state.end.is_some()
-            {
+            if full(self.state, self.plan.max_in_flight) {
                 break;
             }
-            self.start_attempt(step);
+            if self.may_start(step) && self.state.steps[step].status == StepStatus::Queued {
+                self.start_attempt_or_queue(step);
+            }
         }
-        !self.reconsider.is_empty()
+        !self.todo.is_empty()
     }
 
-    fn start_attempt(&mut self, step: usize) {
+    /// Once a run undoes what it did, only that may start.
+    fn may_start(&self, step: usize) -> bool {
+        let state = &self.state;
+        state.end.is_none()
+            && state.cancelling.is_none()
+            && state.paused.is_none()
+            && (state.compensating.is_none() || self.is_undo(step))
+    }
+
+    pub(super) fn start_attempt(&mut self, step: usize) {
         let plan = self.plan;
-        let Work::Tool {
-            spec,
-            with,
-            timeout_ms,
-            ..
-        } = &plan.steps[step].work
-        else {
-            return;
+        let attempt = self.state.steps[step].made + 1;
+        let (with, timeout_ms) = match &plan.steps[self.shape(step)].work {
+            Work::Tool {
+                with, timeout_ms, ..
+            } => (with, Some(*timeout_ms)),
+            Work::Poll {
+                with,
+                call_timeout_ms,
+                ..
+            } => (with, Some(*call_timeout_ms)),
+            Work::Subworkflow {
+                with, timeout_ms, ..
+            }
+            | Work::External {
+                with, timeout_ms, ..
+            } => (with, *timeout_ms),
+            Work::Gate(_)
+            | Work::Condition { .. }
+            | Work::Parallel
+            | Work::Join { .. }
+            | Work::Transform { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Wait { .. } => return,
         };
         let prepared = self
-            .resolve(with)
-            .and_then(|input| self.check_approved(step, &input).map(|()| input));
-        let input = match prepared {
-            Ok(input) => input,
+            .resolve(step, with)
+            .and_then(|input| self.check_approved(step, &input).map(|()| input))
+            .and_then(|input| Ok((self.assignment(step, attempt, &input)?, input)));
+        let (
+            Assignment {
+                tool,
+                repeatable,
+                by,
+                effect,
+            },
+            input,
+        ) = match prepared {
+            Ok(prepared) => prepared,
             Err(error) => return self.fail(step, error),
         };
-        let id = self.id_of(step);
-        let attempt = u32::try_from(self.state.steps[step].attempts.len() + 1).unwrap_or(u32::MAX);
-        let deadline = self.now().plus_ms(*timeout_ms);
+        let deadline = timeout_ms.map(|ms| self.now().plus_ms(ms));
+        let path = self.path(step);
         self.emit(Event::AttemptStarted {
-            step: id.clone(),
+            step: path.clone(),
             attempt,
-            tool: spec.name.clone(),
+            tool: tool.clone(),
             input: input.clone(),
             deadline,
-            repeatable: spec.effect_of(&input).repeatable(),
+            repeatable,
+            by,
         });
-        self.effect(Effect::CallTool {
-            step: id,
-            attempt,
+        if let Some(effect) = effect {
+            self.effect(effect);
+        } else if !self.waits_outside(step) {
+            self.effect(Effect::CallTool {
+                step: path,
+                attempt,
+                tool,
+                input,
+                deadline,
+            });
+        }
+    }
+
+    /// Who makes the attempt, and what has to be done for it beside calling a tool.
+    fn assignment(
+        &self,
+        step: usize,
+        attempt: u32,
+        input: &Value,
+    ) -> Result<Assignment, StepError> {
+        let by_tool = |spec: &ToolSpec| Assignment {
             tool: spec.name.clone(),
-            input,
-            deadline,
-        });
+            repeatable: spec.effect_of(input).repeatable(),
+            by: Performer::Tool,
+            effect: None,
+        };
+        match &self.plan_step(step).work {
+            Work::Tool { spec, .. } | Work::Poll { spec, .. } => Ok(by_tool(spec)),
+            Work::Subworkflow {
+                workflow, version, ..
+            } => self.run_assignment(step, attempt, workflow, *version, input),
+            Work::External { .. }
+            | Work::Gate(_)
+            | Work::Condition { .. }
+            | Work::Parallel
+            | Work::Join { .. }
+            | Work::Transform { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Wait { .. } => Ok(Assignment {
+                tool: "external".to_owned(),
+                repeatable: true,
+                by: Performer::Outside,
+                effect: None,
+            }),
+        }
+    }
+
+    fn run_assignment(
+        &self,
+        step: usize,
+        attempt: u32,
+        workflow: &str,
+        version: Option<u32>,
+        input: &Value,
+    ) -> Result<Assignment, StepError> {
+        let depth = self.state.depth() + 1;
+        if depth > RUN_DEPTH_MAX {
+            let message = format!(
+                "runs start runs more than {RUN_DEPTH_MAX} deep: does a workflow call itself?"
+            );
+            return Err(StepError::new("too_deep", message));
+        }
+        let path = self.path(step);
+        let purpose = format!("run:{path}:{attempt}");
+        let run_id = RunId::new(derive_uuid(self.now(), self.moment.entropy, &purpose));
+        Ok(Assignment {
+            tool: workflow.to_owned(),
+            repeatable: true,
+            by: Performer::Run {
+                run_id: run_id.clone(),
+            },
+            effect: Some(Effect::StartRun {
+                step: path,
+                attempt,
+                run_id,
+                workflow: workflow.to_owned(),
+                version,
+                input: input.clone(),
+                depth,
+            }),
+        })
     }
 
     /// The step whose attempt with this number is running; everything else is a late result.
-    fn running(&self, step: &StepId, attempt: u32) -> Result<usize, Rejection> {
+    fn running(&self, step: &StepPath, attempt: u32) -> Result<usize, Rejection> {
         let position = self.position(step)?;
         let running = self.state.steps[position]
             .running_attempt()
@@ -99,19 +231,23 @@ impl Deciding<'_> {
 
     pub(super) fn attempt_succeeded(
         &mut self,
-        step: &StepId,
+        step: &StepPath,
         attempt: u32,
         output: Value,
     ) -> Result<(), Rejection> {
         let position = self.running(step, attempt)?;
         // Also while the run is being cancelled: the effect took place, and the log says so.
-        self.complete(position, output);
+        if matches!(self.plan_step(position).work, Work::Poll { .. }) {
+            self.answered(position, attempt, output);
+        } else {
+            self.complete(position, output);
+        }
         Ok(())
     }
 
     pub(super) fn attempt_failed(
         &mut self,
-        step: &StepId,
+        step: &StepPath,
         attempt: u32,
         error: StepError,
     ) -> Result<(), Rejection> {
@@ -124,9 +260,16 @@ impl Deciding<'_> {
         if self.state.cancelling.is_some() {
             return self.cancel_step(step);
         }
+        if self.is_stopping() && !self.is_undo(step) {
+            return self.fail(step, error);
+        }
         let plan = self.plan;
-        let Work::Tool { retry: policy, .. } = &plan.steps[step].work else {
-            return;
+        let work = &plan.steps[self.shape(step)].work;
+        if matches!(work, Work::Poll { .. }) {
+            return self.poll_failed(step, attempt, error);
+        }
+        let Some(policy) = work.retry() else {
+            return self.fail(step, error);
         };
         let tries = self.state.steps[step].tries();
         if !retry::may_retry(policy, tries, &error) {
@@ -135,9 +278,9 @@ impl Deciding<'_> {
         let error = error.within_bounds();
         let delay_ms = retry::delay_ms(policy, tries, self.moment.entropy);
         let retry_at = self.now().plus_ms(delay_ms);
-        let id = self.id_of(step);
+        let path = self.path(step);
         self.emit(Event::AttemptFailed {
-            step: id,
+            step: path,
             attempt,
             error,
             retry_at,
@@ -146,7 +289,7 @@ impl Deciding<'_> {
 
     pub(super) fn attempt_unknown(
         &mut self,
-        step: &StepId,
+        step: &StepPath,
         attempt: u32,
         message: String,
     ) -> Result<(), Rejection> {
@@ -155,22 +298,32 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    fn outcome_unknown(&mut self, step: usize, attempt: u32, message: String) {
+    pub(super) fn outcome_unknown(&mut self, step: usize, attempt: u32, message: String) {
         if self.state.cancelling.is_some() {
             return self.fail_in_doubt(step, message);
         }
-        let id = self.id_of(step);
+        let path = self.path(step);
         self.emit(Event::OutcomeUnknown {
-            step: id,
+            step: path,
             attempt,
             message: bounds::sentence(message),
         });
     }
 
-    pub(super) fn attempt_stopped(&mut self, step: &StepId, attempt: u32) -> Result<(), Rejection> {
+    pub(super) fn attempt_stopped(
+        &mut self,
+        step: &StepPath,
+        attempt: u32,
+    ) -> Result<(), Rejection> {
         let position = self.running(step, attempt)?;
-        if self.state.cancelling.is_some() {
+        let by_run = self.state.steps[position]
+            .running_attempt()
+            .is_some_and(|running| !running.by.is_tool());
+        if self.is_stopping() && !self.is_undo(position) || self.state.cancelling.is_some() {
             self.cancel_step(position);
+        } else if by_run {
+            let error = StepError::new("cancelled", "the run that did this was cancelled");
+            self.retry_or_fail(position, attempt, error);
         } else {
             // Told to stop by nobody we know of: the process is shutting down. Seen as lost when it is back.
             self.lose(position, attempt);
@@ -178,23 +331,25 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    pub(super) fn attempt_lost(&mut self, step: &StepId, attempt: u32) -> Result<(), Rejection> {
+    pub(super) fn attempt_lost(&mut self, step: &StepPath, attempt: u32) -> Result<(), Rejection> {
         let position = self.running(step, attempt)?;
         self.lose(position, attempt);
         Ok(())
     }
 
     fn lose(&mut self, step: usize, attempt: u32) {
-        let repeatable = self.state.steps[step]
-            .running_attempt()
-            .is_some_and(|running| running.repeatable);
-        if !repeatable {
+        let running = self.state.steps[step].running_attempt();
+        // A run goes on by itself, and whoever is outside is not lost with this process.
+        if running.is_some_and(|running| !running.by.is_tool()) {
+            return;
+        }
+        if !running.is_some_and(|running| running.repeatable) {
             let message =
                 "the server stopped while this was being done, and it cannot be repeated safely"
                     .to_owned();
             return self.outcome_unknown(step, attempt, message);
         }
-        if self.state.cancelling.is_some() {
+        if self.state.cancelling.is_some() || (self.is_stopping() && !self.is_undo(step)) {
             return self.cancel_step(step);
         }
         let lost = |outcome: &AttemptOutcome| *outcome == AttemptOutcome::Interrupted;
@@ -208,14 +363,17 @@ impl Deciding<'_> {
                 format!("the server stopped {INTERRUPTIONS_MAX} times while this step ran");
             return self.fail(step, StepError::new("interrupted_too_often", message));
         }
-        let id = self.id_of(step);
-        self.emit(Event::AttemptInterrupted { step: id, attempt });
+        let path = self.path(step);
+        self.emit(Event::AttemptInterrupted {
+            step: path,
+            attempt,
+        });
         self.start_attempt_or_queue(step);
     }
 
     pub(super) fn attempt_progressed(
         &mut self,
-        step: &StepId,
+        step: &StepPath,
         attempt: u32,
         percent: u8,
         doing: String,
@@ -232,7 +390,7 @@ impl Deciding<'_> {
 
     pub(super) fn resolve_outcome(
         &mut self,
-        step: &StepId,
+        step: &StepPath,
         resolution: Resolution,
         actor: String,
         comment: String,
@@ -242,6 +400,10 @@ impl Deciding<'_> {
         let position = self.position(step)?;
         if self.state.steps[position].status != StepStatus::OutcomeUnknown {
             return Err(Rejection::OutcomeKnown(step.clone()));
+        }
+        let undoing = self.state.compensating.is_some() && !self.is_undo(position);
+        if undoing && resolution == Resolution::Retry {
+            return Err(Rejection::BeingUndone);
         }
         self.emit(Event::OutcomeResolved {
             step: step.clone(),
@@ -258,86 +420,24 @@ impl Deciding<'_> {
             }
             Resolution::DidNot => {
                 let message = format!("{actor} says that it did not happen");
-                self.fail(position, StepError::new("did_not_happen", message));
+                let error = StepError::new("did_not_happen", message);
+                if self.is_undo(position) {
+                    self.leave_undone(position, error);
+                } else {
+                    self.fail(position, error);
+                }
             }
             Resolution::Retry => self.start_attempt_or_queue(position),
         }
         Ok(())
     }
 
-    /// Everything that is due at this moment. What is not due is left alone, so a stale timer is inert.
-    pub(super) fn wake(&mut self) {
-        if self.check_open().is_err() {
-            return;
-        }
-        if let Some(cancelling) = &self.state.cancelling {
-            if cancelling.deadline <= self.now() {
-                self.abandon_running();
-            }
-            return;
-        }
-        if self
-            .state
-            .deadline
-            .is_some_and(|deadline| deadline <= self.now())
-        {
-            return self.run_timed_out();
-        }
-        for step in 0..self.state.steps.len() {
-            if self.state.end.is_some() {
-                return;
-            }
-            self.wake_step(step);
-        }
-    }
-
-    fn wake_step(&mut self, step: usize) {
-        let now = self.now();
-        let run = &self.state.steps[step];
-        match run.status {
-            StepStatus::InProgress => {
-                let overdue = run
-                    .running_attempt()
-                    .filter(|attempt| attempt.deadline <= now);
-                if let Some((number, repeatable)) =
-                    overdue.map(|attempt| (attempt.number, attempt.repeatable))
-                {
-                    self.time_out_attempt(step, number, repeatable);
-                }
-            }
-            StepStatus::Retrying => {
-                if run
-                    .attempts
-                    .last()
-                    .and_then(|attempt| attempt.retry_at)
-                    .is_some_and(|due| due <= now)
-                {
-                    self.start_attempt_or_queue(step);
-                }
-            }
-            StepStatus::WaitingForApproval => {
-                if run
-                    .gate
-                    .as_ref()
-                    .and_then(|gate| gate.deadline)
-                    .is_some_and(|deadline| deadline <= now)
-                {
-                    self.expire_gate(step);
-                }
-            }
-            StepStatus::Pending
-            | StepStatus::Queued
-            | StepStatus::OutcomeUnknown
-            | StepStatus::Completed
-            | StepStatus::Failed
-            | StepStatus::Skipped
-            | StepStatus::Cancelled => {}
-        }
-    }
-
-    fn time_out_attempt(&mut self, step: usize, attempt: u32, repeatable: bool) {
-        let id = self.id_of(step);
-        self.effect(Effect::StopTool { step: id, attempt });
+    pub(super) fn time_out_attempt(&mut self, step: usize, attempt: u32, repeatable: bool) {
+        let path = self.path(step);
+        self.effect(Effect::Stop {
+            step: path,
+            attempt,
+        });
         let started = self.state.steps[step]
             .running_attempt()
             .map_or(self.now(), |running| running.started_at);

@@ -1,10 +1,9 @@
 //! How runs end: all done, failed, out of time, cancelled. Every step ends before its run does.
 
-use serde_json::{Map, Value};
-
+use super::intervene::IN_DOUBT;
 use super::{Deciding, check_comment};
 use crate::engine::command::{Effect, Rejection};
-use crate::engine::event::{EndReason, EndState, Event, SkipReason};
+use crate::engine::event::{EndReason, EndState, Event};
 use crate::engine::failure::StepError;
 use crate::engine::limits::CANCEL_GRACE_MS;
 use crate::engine::state::StepStatus;
@@ -23,36 +22,63 @@ impl Deciding<'_> {
             deadline,
         });
         for step in 0..self.state.steps.len() {
-            let status = self.state.steps[step].status;
-            if status == StepStatus::InProgress {
-                self.stop_tool(step);
-            } else if !status.is_terminal() {
-                self.end_unfinished(step);
+            match self.state.steps[step].status {
+                StepStatus::Pending if self.is_undo(step) => {}
+                StepStatus::InProgress => self.stop_attempt(step),
+                StepStatus::Pending
+                | StepStatus::Queued
+                | StepStatus::WaitingForApproval
+                | StepStatus::WaitingForTimer
+                | StepStatus::WaitingForExternal
+                | StepStatus::OutcomeUnknown
+                | StepStatus::Retrying => self.end_unfinished(step),
+                StepStatus::Completed
+                | StepStatus::Failed
+                | StepStatus::Skipped
+                | StepStatus::Cancelled => {}
             }
         }
+        self.stop_owners();
         Ok(())
     }
 
     pub(super) fn cancel_step(&mut self, step: usize) {
-        let id = self.id_of(step);
-        self.emit(Event::StepCancelled { step: id });
+        let path = self.path(step);
+        self.emit(Event::StepCancelled { step: path });
+        self.step_ended(step);
     }
 
-    fn stop_tool(&mut self, step: usize) {
+    /// Tells whoever makes the attempt to stop. A map or a loop makes none: it ends with what it holds.
+    pub(super) fn stop_attempt(&mut self, step: usize) {
         let Some(attempt) = self.state.steps[step]
             .running_attempt()
             .map(|attempt| attempt.number)
         else {
             return;
         };
-        let id = self.id_of(step);
-        self.effect(Effect::StopTool { step: id, attempt });
+        let path = self.path(step);
+        self.effect(Effect::Stop {
+            step: path,
+            attempt,
+        });
+    }
+
+    /// Maps and loops in which nothing is open any more end now; inner ones first.
+    pub(super) fn stop_owners(&mut self) {
+        for step in (0..self.state.steps.len()).rev() {
+            let run = &self.state.steps[step];
+            if run.status == StepStatus::InProgress && run.running_attempt().is_none() {
+                self.stop_owner(step);
+            }
+        }
     }
 
     /// The grace time is over: what still runs is given up. Its late result will be refused.
     pub(super) fn abandon_running(&mut self) {
         for step in 0..self.state.steps.len() {
-            if !self.state.steps[step].status.is_terminal() {
+            let run = &self.state.steps[step];
+            let idle_undo = self.is_undo(step) && run.made == 0;
+            if !run.status.is_terminal() && !idle_undo {
                 self.end_unfinished(step);
             }
         }
@@ -80,63 +106,81 @@ impl Deciding<'_> {
 
     /// Nobody will be asked any more; the log keeps that it is not known.
     pub(super) fn fail_in_doubt(&mut self, step: usize, message: String) {
-        let id = self.id_of(step);
+        let path = self.path(step);
         self.emit(Event::StepFailed {
-            step: id,
-            error: StepError::new("outcome_unknown", message),
+            step: path,
+            error: StepError::new(IN_DOUBT, message),
             taken: Vec::new(),
         });
+        self.step_ended(step);
     }
 
     pub(super) fn run_timed_out(&mut self) {
-        self.end_steps();
         let took_ms = self
             .state
             .started_at
             .map_or(0, |started| self.now().ms_since(started));
-        self.finish_with(
-            EndState::Failed,
-            Some(EndReason::Timeout),
-            Some(format!("The run was not finished within {took_ms} ms.")),
-        );
+        let message = format!("The run was not finished within {took_ms} ms.");
+        self.fail_all(None, EndReason::Timeout, message, self.plan.compensate);
     }
 
-    pub(super) fn fail_run(&mut self, step: usize, error: &StepError) {
+    /// The run cannot even begin.
+    pub(super) fn fail_to_start(&mut self, message: String) {
+        self.fail_all(None, EndReason::Error, message, false);
+    }
+
+    pub(super) fn fail_run(&mut self, step: usize, error: &StepError, compensate: bool) {
         let reason = match error.code.as_str() {
             "rejected" => EndReason::Rejected,
             "timeout" | "gate_expired" => EndReason::Timeout,
             _ => EndReason::Error,
         };
-        let message = format!("“{}”: {}", self.name_of(step), error.message);
+        let message = format!("“{}”: {}", self.state.name(step), error.message);
         if self.state.cancelling.is_some() {
             // The cancel came first; the run ends as cancelled when its last tool has stopped.
             return;
         }
-        self.end_steps();
+        self.fail_all(
+            Some(step),
+            reason,
+            message,
+            compensate || self.plan.compensate,
+        );
+    }
+
+    fn fail_all(
+        &mut self,
+        step: Option<usize>,
+        reason: EndReason,
+        message: String,
+        compensate: bool,
+    ) {
+        if compensate && self.plan.outline.undoes_anything() {
+            return self.begin_compensation(step, reason, message);
+        }
+        let all: Vec<usize> = (0..self.state.steps.len()).collect();
+        self.end_steps(&all);
         self.finish_with(EndState::Failed, Some(reason), Some(message));
     }
 
-    /// Ends every step that has not: what runs is stopped, what never started is skipped.
-    fn end_steps(&mut self) {
-        for step in 0..self.state.steps.len() {
+    /// Ends each of these steps that has not: what runs is stopped, what never started is skipped.
+    pub(super) fn end_steps(&mut self, steps: &[usize]) {
+        for &step in steps {
             match self.state.steps[step].status {
                 StepStatus::Completed
                 | StepStatus::Failed
                 | StepStatus::Skipped
                 | StepStatus::Cancelled => {}
-                StepStatus::Pending => {
-                    let id = self.id_of(step);
-                    self.emit(Event::StepSkipped {
-                        step: id,
-                        reason: SkipReason::RunEnded,
-                    });
-                }
+                StepStatus::Pending if self.is_undo(step) => {}
+                StepStatus::Pending => self.skip_at_end(step),
                 StepStatus::Queued
                 | StepStatus::InProgress
                 | StepStatus::WaitingForApproval
+                | StepStatus::WaitingForTimer
+                | StepStatus::WaitingForExternal
                 | StepStatus::OutcomeUnknown
                 | StepStatus::Retrying => {
-                    self.stop_tool(step);
+                    self.stop_attempt(step);
                     self.end_unfinished(step);
                 }
             }
@@ -159,41 +203,18 @@ impl Deciding<'_> {
         self.finish_with(state, reason, message);
     }
 
-    fn finish_with(&mut self, state: EndState, reason: Option<EndReason>, message: Option<String>) {
-        let output = self.run_output();
+    pub(super) fn finish_with(
+        &mut self,
+        state: EndState,
+        reason: Option<EndReason>,
+        message: Option<String>,
+    ) {
+        let output = self.state.output_of(0);
         self.emit(Event::RunFinished {
             state,
             reason,
             message,
             output,
         });
-    }
-
-    /// The output of the one last step that completed, or all of theirs by step id.
-    fn run_output(&self) -> Value {
-        let outline = &self.plan.outline;
-        let last: Vec<usize> = (0..outline.steps.len())
-            .filter(|&step| outline.outgoing(step).is_empty())
-            .collect();
-        let output = |step: usize| match self.state.steps[step].status {
-            StepStatus::Completed => self.state.steps[step].output.clone(),
-            StepStatus::Pending
-            | StepStatus::Queued
-            | StepStatus::InProgress
-            | StepStatus::WaitingForApproval
-            | StepStatus::OutcomeUnknown
-            | StepStatus::Retrying
-            | StepStatus::Failed
-            | StepStatus::Skipped
-            | StepStatus::Cancelled => None,
-        };
-        match last.as_slice() {
-            [only] => output(*only).unwrap_or(Value::Null),
-            several => several
-                .iter()
-                .filter_map(|&step| Some((outline.steps[step].id.to_string(), output(step)?)))
-                .collect::<Map<_, _>>()
-                .into(),
-        }
     }
 }

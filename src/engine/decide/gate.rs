@@ -8,7 +8,7 @@ use crate::engine::command::Rejection;
 use crate::engine::event::{Action, Decision, Event, Question, Shown};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{GateId, content_hash, derive_uuid};
-use crate::engine::plan::{GateWork, Work};
+use crate::engine::plan::{GateWork, WaitUntil, Work};
 use crate::engine::state::StepStatus;
 use crate::engine::workflow::EdgeTrigger;
 
@@ -30,16 +30,16 @@ impl Deciding<'_> {
             Ok(question) => question,
             Err(error) => return self.fail(step, error),
         };
-        let id = self.id_of(step);
+        let path = self.path(step);
         let gate = GateId::new(derive_uuid(
             self.now(),
             self.moment.entropy,
-            &format!("gate:{id}"),
+            &format!("gate:{path}"),
         ));
         let deadline = work.timeout_ms.map(|ms| self.now().plus_ms(ms));
         let plan_hash = plan_hash(&question);
         self.emit(Event::GateOpened {
-            step: id,
+            step: path,
             gate,
             question,
             plan_hash,
@@ -54,16 +54,17 @@ impl Deciding<'_> {
             .map(|(label, binding)| {
                 Ok(Shown {
                     label: label.clone(),
-                    value: self.resolve(binding)?,
+                    value: self.resolve(step, binding)?,
                 })
             })
             .collect::<Result<_, StepError>>()?;
         let action = work
             .guards
+            .and_then(|guarded| self.beside(step, guarded))
             .map(|guarded| self.action(guarded))
             .transpose()?;
         let question = Question {
-            title: self.name_of(step).to_owned(),
+            title: self.state.name(step).to_owned(),
             message: work.message.clone(),
             shown,
             action,
@@ -79,25 +80,43 @@ impl Deciding<'_> {
 
     /// Exactly what the guarded step would do now.
     fn action(&self, step: usize) -> Result<Action, StepError> {
-        let (tool, input) = match &self.plan.steps[step].work {
-            Work::Tool { spec, with, .. } => (Some(spec.name.clone()), self.resolve(with)?),
-            Work::Transform { set } => (None, self.resolve(set)?),
-            Work::Gate(_) | Work::Condition { .. } | Work::Parallel | Work::Join { .. } => {
-                (None, Value::Null)
+        let (tool, input) = match &self.plan_step(step).work {
+            Work::Tool { spec, with, .. } | Work::Poll { spec, with, .. } => {
+                (Some(spec.name.clone()), self.resolve(step, with)?)
             }
+            Work::Subworkflow { workflow, with, .. } => {
+                (Some(workflow.clone()), self.resolve(step, with)?)
+            }
+            Work::External { with, .. } => (None, self.resolve(step, with)?),
+            Work::Transform { set } => (None, self.resolve(step, set)?),
+            Work::Map(map) => (None, self.resolve(step, &map.over)?),
+            Work::Wait {
+                until: WaitUntil::For(until) | WaitUntil::At(until),
+            } => (None, self.resolve(step, until)?),
+            Work::Gate(_)
+            | Work::Condition { .. }
+            | Work::Parallel
+            | Work::Join { .. }
+            | Work::Loop(_) => (None, Value::Null),
         };
         Ok(Action {
-            step: self.id_of(step),
+            step: self.path(step),
             tool,
             input,
         })
     }
 
+    /// The step that this shape of the plan is in the frame of `step`.
+    fn beside(&self, step: usize, shape: usize) -> Option<usize> {
+        self.state.in_frame(self.state.steps[step].frame, shape)
+    }
+
     /// What the step is about to do must hash to what the person approved.
     pub(super) fn check_approved(&self, step: usize, input: &Value) -> Result<(), StepError> {
-        let Some(gate_step) = self.plan.steps[step].approved_by else {
+        let Some(gate_step) = self.plan_step(step).approved_by else {
             return Ok(());
         };
+        let gate_step = self.beside(step, gate_step).unwrap_or(step);
         let approved = self.state.steps[gate_step].gate.as_ref().and_then(|gate| {
             let decided = gate
                 .decided
@@ -142,9 +161,9 @@ impl Deciding<'_> {
             comment,
             plan_hash: _,
         } = answer;
-        let id = self.id_of(step);
+        let path = self.path(step);
         self.emit(Event::GateDecided {
-            step: id,
+            step: path,
             gate: gate_id.clone(),
             decision,
             actor: actor.clone(),
@@ -155,7 +174,7 @@ impl Deciding<'_> {
             json!({ "decision": decision, "by": actor, "comment": comment, "at": self.now() });
         match decision {
             Decision::Approve => self.complete(step, output),
-            Decision::Reject if self.has_way_after_rejection(step) => {
+            Decision::Reject if self.has_way_on(step, EdgeTrigger::Rejected) => {
                 self.complete_rejected(step, output)
             }
             Decision::Reject => {
@@ -182,7 +201,7 @@ impl Deciding<'_> {
                 by: decided.actor.clone(),
             });
         }
-        if self.state.end.is_some() || self.state.cancelling.is_some() {
+        if self.state.end.is_some() || self.is_stopping() {
             return Err(Rejection::GateClosed("its run has ended".to_owned()));
         }
         let overdue = gate.deadline.is_some_and(|deadline| deadline <= self.now());
@@ -207,14 +226,6 @@ impl Deciding<'_> {
         }
     }
 
-    fn has_way_after_rejection(&self, step: usize) -> bool {
-        let outline = &self.plan.outline;
-        outline
-            .outgoing(step)
-            .iter()
-            .any(|&edge| outline.edges[edge].on == Some(EdgeTrigger::Rejected))
-    }
-
     pub(super) fn expire_gate(&mut self, step: usize) {
         let Some(gate) = self.state.steps[step]
             .gate
@@ -223,8 +234,8 @@ impl Deciding<'_> {
         else {
             return;
         };
-        let id = self.id_of(step);
-        self.emit(Event::GateExpired { step: id, gate });
+        let path = self.path(step);
+        self.emit(Event::GateExpired { step: path, gate });
         self.fail(
             step,
             StepError::new("gate_expired", "nobody answered in time"),

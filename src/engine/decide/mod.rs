@@ -2,22 +2,32 @@
 //! Pure: the plan, the state, the command and the moment go in; what follows comes out.
 
 mod attempt;
+mod compensate;
+mod elsewhere;
 mod end;
 mod gate;
+mod intervene;
+mod iterate;
+mod outcome;
+mod room;
 mod scope;
 mod settle;
+mod wait;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+pub use room::effects_under_way;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::bounds;
 use super::command::{Command, Effect, Rejection, Turn};
-use super::event::{Event, Recorded};
-use super::ids::StepId;
+use super::event::{Event, Origin, Recorded};
+use super::ids::StepPath;
 use super::limits::COMMENT_CHARS_MAX;
-use super::plan::Plan;
+use super::plan::{Plan, PlanStep};
 use super::state::RunState;
 use super::time::{Moment, Timestamp};
 
@@ -44,7 +54,7 @@ pub fn advance(
         state,
         moment,
         turn: Turn::default(),
-        reconsider: VecDeque::new(),
+        todo: VecDeque::new(),
     };
     deciding.execute(command)?;
     deciding.settle();
@@ -58,14 +68,39 @@ struct Deciding<'a> {
     state: &'a mut RunState,
     moment: Moment,
     turn: Turn,
-    /// Steps whose predecessors have changed.
-    reconsider: VecDeque<usize>,
+    /// What may go on now. Worked off in order and never by recursion: a loop may have ten thousand rounds.
+    todo: VecDeque<Todo>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Todo {
+    /// A step whose predecessors have changed.
+    Step(usize),
+    /// An iteration of which every step has ended.
+    Frame(usize),
+    /// A map or a loop that may take up more, or is done.
+    Next(usize),
 }
 
 impl Deciding<'_> {
     fn execute(&mut self, command: Command) -> Result<(), Rejection> {
         match command {
-            Command::Start { input, actor } => self.start_run(input, actor),
+            Command::Start {
+                input,
+                actor,
+                origin,
+                kept,
+            } => self.start_run(input, actor, origin, kept),
+            Command::Admit { step: None } => self.admit_run(),
+            Command::Admit { step: Some(step) } => self.admit_step(&step),
+            Command::Pause { actor, comment } => self.pause(actor, comment),
+            Command::Resume { actor, comment } => self.resume(actor, comment),
+            Command::Skip {
+                step,
+                actor,
+                comment,
+            } => self.skip_by_hand(&step, actor, comment),
+            Command::Retry { actor, comment } => self.retry_run(actor, comment),
             Command::Cancel { actor, comment } => self.cancel(actor, comment),
             Command::Decide {
                 gate,
@@ -111,6 +146,8 @@ impl Deciding<'_> {
                 percent,
                 doing,
             } => self.attempt_progressed(&step, attempt, percent, doing),
+            Command::RunEnded { step, run_id, end } => self.run_ended(&step, &run_id, end),
+            Command::Report { step, report } => self.reported(&step, report),
             Command::Wake => {
                 self.wake();
                 Ok(())
@@ -118,7 +155,13 @@ impl Deciding<'_> {
         }
     }
 
-    fn start_run(&mut self, input: serde_json::Value, actor: String) -> Result<(), Rejection> {
+    fn start_run(
+        &mut self,
+        input: Value,
+        actor: String,
+        origin: Option<Origin>,
+        kept: BTreeMap<StepPath, Value>,
+    ) -> Result<(), Rejection> {
         if self.state.started_at.is_some() {
             return Err(Rejection::AlreadyStarted);
         }
@@ -128,11 +171,27 @@ impl Deciding<'_> {
             input,
             actor,
             deadline,
+            origin,
+            kept,
+            queued: self.plan.concurrency.is_some(),
         });
-        let roots =
-            (0..self.plan.steps.len()).filter(|&step| self.plan.outline.incoming(step).is_empty());
-        self.reconsider.extend(roots);
+        if self.state.queued {
+            self.ask_for_run();
+        } else {
+            self.consider_roots(0);
+        }
         Ok(())
+    }
+
+    /// The steps of a frame with which it begins.
+    fn consider_roots(&mut self, frame: usize) {
+        for step in self.state.steps_of(frame) {
+            let shape = self.shape(step);
+            let outline = &self.plan.outline;
+            if outline.incoming(shape).is_empty() && outline.steps[shape].undoes.is_none() {
+                self.todo.push_back(Todo::Step(step));
+            }
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -153,19 +212,41 @@ impl Deciding<'_> {
         self.turn.effects.push(effect);
     }
 
-    fn id_of(&self, step: usize) -> StepId {
-        self.plan.outline.steps[step].id.clone()
+    /// Position of the step in the plan.
+    fn shape(&self, step: usize) -> usize {
+        self.state.steps[step].shape
     }
 
-    fn name_of(&self, step: usize) -> &str {
-        &self.plan.outline.steps[step].name
+    fn plan_step(&self, step: usize) -> &PlanStep {
+        &self.plan.steps[self.shape(step)]
     }
 
-    fn position(&self, step: &StepId) -> Result<usize, Rejection> {
-        self.plan
-            .outline
-            .position(step)
+    fn path(&self, step: usize) -> StepPath {
+        self.state.path(step)
+    }
+
+    fn position(&self, step: &StepPath) -> Result<usize, Rejection> {
+        self.state
+            .find(step)
             .ok_or_else(|| Rejection::UnknownStep(step.clone()))
+    }
+
+    /// Would the step only undo another one?
+    fn is_undo(&self, step: usize) -> bool {
+        self.plan.outline.steps[self.shape(step)].undoes.is_some()
+    }
+
+    /// The run is on its way to its end: what is in flight is told to stop, and nothing else starts.
+    fn is_stopping(&self) -> bool {
+        self.state.cancelling.is_some() || self.state.compensating.is_some()
+    }
+
+    /// Nothing may start now.
+    fn is_quiet(&self) -> bool {
+        self.state.end.is_some()
+            || self.state.queued
+            || self.state.paused.is_some()
+            || self.is_stopping()
     }
 
     /// The run has started and has not ended.

@@ -4,15 +4,14 @@
 
 use serde_json::{Value, json};
 
-use super::Deciding;
-use super::scope::WithOwn;
-use crate::engine::binding::{Binding, Scope};
+use super::{Deciding, Todo};
+use crate::engine::binding::Binding;
 use crate::engine::bounds;
 use crate::engine::event::{EndState, Event, SkipReason};
 use crate::engine::failure::StepError;
 use crate::engine::plan::Work;
 use crate::engine::state::{EdgeState, StepStatus};
-use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, JoinRule};
+use crate::engine::workflow::JoinRule;
 
 /// What the predecessors say about a step.
 #[derive(Debug, PartialEq)]
@@ -34,10 +33,14 @@ enum Arrival {
 impl Deciding<'_> {
     pub(super) fn settle(&mut self) {
         loop {
-            while let Some(step) = self.reconsider.pop_front() {
-                self.consider(step);
+            while let Some(todo) = self.todo.pop_front() {
+                match todo {
+                    Todo::Step(step) => self.consider(step),
+                    Todo::Frame(frame) => self.end_iteration(frame),
+                    Todo::Next(owner) => self.iterate(owner),
+                }
             }
-            if !self.start_queued() {
+            if !self.start_queued() && !self.undo_next() {
                 break;
             }
         }
@@ -45,39 +48,47 @@ impl Deciding<'_> {
     }
 
     fn consider(&mut self, step: usize) {
-        let quiet = self.state.end.is_some() || self.state.cancelling.is_some();
-        if quiet || self.state.steps[step].status != StepStatus::Pending {
+        if self.is_quiet() || self.state.steps[step].status != StepStatus::Pending {
             return;
         }
         match self.readiness(step) {
             Readiness::NotYet => {}
             Readiness::Run => self.start(step),
             Readiness::Skip(reason) => {
-                let id = self.id_of(step);
-                self.emit(Event::StepSkipped { step: id, reason });
-                self.reconsider_successors(step);
+                let path = self.path(step);
+                self.emit(Event::StepSkipped {
+                    step: path,
+                    reason,
+                    taken: Vec::new(),
+                });
+                self.step_ended(step);
             }
         }
     }
 
-    pub(super) fn reconsider_successors(&mut self, step: usize) {
+    /// Whoever comes after the step is looked at again, and its frame if that was the last one.
+    pub(super) fn step_ended(&mut self, step: usize) {
+        let (shape, frame) = (self.shape(step), self.state.steps[step].frame);
         let outline = &self.plan.outline;
-        self.reconsider.extend(
-            outline
-                .outgoing(step)
-                .iter()
-                .map(|&edge| outline.edges[edge].to),
-        );
+        for &edge in outline.outgoing(shape) {
+            if let Some(next) = self.state.in_frame(frame, outline.edges[edge].to) {
+                self.todo.push_back(Todo::Step(next));
+            }
+        }
+        if self.state.frames[frame].open == 0 && frame != 0 {
+            self.todo.push_back(Todo::Frame(frame));
+        }
     }
 
     fn readiness(&self, step: usize) -> Readiness {
-        let rule = self.plan.steps[step].work.join_rule();
+        let (shape, frame) = (self.shape(step), self.state.steps[step].frame);
+        let rule = self.plan.steps[shape].work.join_rule();
         let (mut open, mut successes, mut arrivals) = (0usize, 0usize, 0usize);
         let mut failed = None;
         let mut closed = None;
-        for &edge in self.plan.outline.incoming(step) {
+        for &edge in self.plan.outline.incoming(shape) {
             arrivals += 1;
-            match self.arrival(edge) {
+            match self.arrival(frame, edge) {
                 Arrival::Open => open += 1,
                 Arrival::Success => successes += 1,
                 Arrival::Failed(from) => failed = failed.or(Some(from)),
@@ -91,7 +102,7 @@ impl Deciding<'_> {
             return Readiness::NotYet;
         }
         let upstream_failed = failed.map(|from| SkipReason::UpstreamFailed {
-            at: self.id_of(from),
+            at: self.path(from),
         });
         let not_led_here = || closed.clone().unwrap_or(SkipReason::RunEnded);
         match rule {
@@ -111,45 +122,67 @@ impl Deciding<'_> {
         }
     }
 
-    fn arrival(&self, edge: usize) -> Arrival {
-        let from = self.plan.outline.edges[edge].from;
-        match (self.state.edges[edge], self.state.steps[from].status) {
-            (EdgeState::Open, _) => Arrival::Open,
-            (EdgeState::Taken, StepStatus::Failed) => Arrival::Failed(from),
-            (EdgeState::Taken, _) => Arrival::Success,
-            (EdgeState::NotTaken, StepStatus::Failed) => Arrival::Failed(from),
-            (EdgeState::NotTaken, StepStatus::Skipped) => {
+    fn arrival(&self, frame: usize, edge: usize) -> Arrival {
+        let shape = &self.plan.outline.edges[edge];
+        let Some(from) = self.state.in_frame(frame, shape.from) else {
+            return Arrival::Open;
+        };
+        let status = self.state.steps[from].status;
+        match self.state.edges[self.state.edge_in(frame, edge)] {
+            EdgeState::Open => Arrival::Open,
+            // A fallback is reached by the failure: that is its success.
+            EdgeState::Taken if status == StepStatus::Failed && shape.on.is_none() => {
+                Arrival::Failed(from)
+            }
+            EdgeState::Taken => Arrival::Success,
+            EdgeState::NotTaken if status == StepStatus::Failed && !self.fell_back(from) => {
+                Arrival::Failed(from)
+            }
+            EdgeState::NotTaken if status == StepStatus::Skipped => {
                 Arrival::Closed(SkipReason::UpstreamSkipped {
-                    at: self.id_of(from),
+                    at: self.path(from),
                 })
             }
-            (EdgeState::NotTaken, _) => Arrival::Closed(SkipReason::BranchNotTaken {
-                at: self.id_of(from),
+            EdgeState::NotTaken => Arrival::Closed(SkipReason::BranchNotTaken {
+                at: self.path(from),
             }),
         }
     }
 
     /// The step's turn has come.
-    pub(super) fn start(&mut self, step: usize) {
+    fn start(&mut self, step: usize) {
+        if let Some(skip) = self.state.steps[step].to_skip.clone() {
+            if let Err(message) = self.skip_now(step, skip.actor, skip.comment) {
+                self.fail(step, StepError::new("condition_failed", message));
+            }
+            return;
+        }
+        if let Some(output) = self.state.kept.get(&self.path(step)).cloned() {
+            return self.complete_kept(step, output);
+        }
         let plan = self.plan;
-        match &plan.steps[step].work {
-            Work::Tool { .. } => self.start_attempt_or_queue(step),
+        match &plan.steps[self.shape(step)].work {
+            Work::Tool { .. } | Work::Poll { .. } => self.start_attempt_or_queue(step),
+            Work::Subworkflow { .. } | Work::External { .. } => self.start_attempt_or_queue(step),
             Work::Gate(gate) => self.open_gate(step, gate),
-            Work::Condition { expression } => match expression.evaluate(|name| self.lookup(name)) {
+            Work::Condition { expression } => match expression.evaluate(&self.names(step)) {
                 Ok(result) => self.complete_approved(step, json!({ "result": result })),
                 Err(message) => self.fail(step, StepError::new("expression_failed", message)),
             },
             Work::Parallel | Work::Join { .. } => self.complete_approved(step, Value::Null),
-            Work::Transform { set } => match set.resolve(&*self) {
+            Work::Transform { set } => match set.resolve(&self.names(step)) {
                 Ok(output) => self.complete_approved(step, output),
                 Err(message) => self.fail(step, StepError::new("unresolved_binding", message)),
             },
+            Work::Map(map) => self.start_map(step, map),
+            Work::Loop(_) => self.start_loop(step),
+            Work::Wait { until } => self.start_wait(step, until),
         }
     }
 
     /// Completes a step that does nothing outside, if what was approved is what it does.
     fn complete_approved(&mut self, step: usize, output: Value) {
-        let input = if matches!(self.plan.steps[step].work, Work::Transform { .. }) {
+        let input = if matches!(self.plan_step(step).work, Work::Transform { .. }) {
             &output
         } else {
             &Value::Null
@@ -160,121 +193,10 @@ impl Deciding<'_> {
         }
     }
 
-    pub(super) fn complete(&mut self, step: usize, output: Value) {
-        if let Err(why) = bounds::check(&output) {
-            let message = format!("the output {why}");
-            return self.fail(step, StepError::new("output_too_large", message));
-        }
-        match self.taken_edges(step, &output, None) {
-            Ok(taken) => {
-                let id = self.id_of(step);
-                self.emit(Event::StepCompleted {
-                    step: id,
-                    output,
-                    taken,
-                });
-                self.reconsider_successors(step);
-            }
-            Err(message) => self.fail(step, StepError::new("condition_failed", message)),
-        }
-    }
-
-    /// Completes a gate that was rejected and has a way on for it.
-    pub(super) fn complete_rejected(&mut self, step: usize, output: Value) {
-        match self.taken_edges(step, &output, Some(EdgeTrigger::Rejected)) {
-            Ok(taken) => {
-                let id = self.id_of(step);
-                self.emit(Event::StepCompleted {
-                    step: id,
-                    output,
-                    taken,
-                });
-                self.reconsider_successors(step);
-            }
-            Err(message) => self.fail(step, StepError::new("condition_failed", message)),
-        }
-    }
-
-    /// The step has failed for good: the run goes on or fails, as the step's error policy says.
-    pub(super) fn fail(&mut self, step: usize, error: StepError) {
-        let error = error.within_bounds();
-        let id = self.id_of(step);
-        match self.plan.steps[step].on_error {
-            ErrorPolicy::Continue => match self.taken_edges(step, &error.as_value(), None) {
-                Ok(taken) => {
-                    self.emit(Event::StepFailed {
-                        step: id,
-                        error,
-                        taken,
-                    });
-                    self.reconsider_successors(step);
-                }
-                Err(message) => {
-                    self.emit(Event::StepFailed {
-                        step: id,
-                        error,
-                        taken: Vec::new(),
-                    });
-                    self.fail_run(step, &StepError::new("condition_failed", message));
-                }
-            },
-            ErrorPolicy::Fail => {
-                self.emit(Event::StepFailed {
-                    step: id,
-                    error: error.clone(),
-                    taken: Vec::new(),
-                });
-                self.fail_run(step, &error);
-            }
-        }
-    }
-
-    /// The outgoing edges that lead on: those without a condition, those whose condition holds, and the default
-    /// one when none with a condition is among them.
-    fn taken_edges(
-        &self,
-        step: usize,
-        value: &Value,
-        trigger: Option<EdgeTrigger>,
-    ) -> Result<Vec<usize>, String> {
-        let outline = &self.plan.outline;
-        let own = WithOwn {
-            around: self,
-            name: outline.steps[step].id.as_str(),
-            value,
-        };
-        let mut taken = Vec::new();
-        let mut conditional_taken = false;
-        for &edge in outline.outgoing(step) {
-            let shape = &outline.edges[edge];
-            if shape.on != trigger || shape.default {
-                continue;
-            }
-            match &self.plan.conditions[edge] {
-                None => taken.push(edge),
-                Some(condition) => {
-                    if condition.holds(|name| own.lookup(name))? {
-                        conditional_taken = true;
-                        taken.push(edge);
-                    }
-                }
-            }
-        }
-        if !conditional_taken {
-            taken.extend(
-                outline.outgoing(step).iter().filter(|&&edge| {
-                    outline.edges[edge].default && outline.edges[edge].on == trigger
-                }),
-            );
-        }
-        taken.sort_unstable();
-        Ok(taken)
-    }
-
     /// The value that the binding stands for now, if it may go into the log.
-    pub(super) fn resolve(&self, binding: &Binding) -> Result<Value, StepError> {
+    pub(super) fn resolve(&self, step: usize, binding: &Binding) -> Result<Value, StepError> {
         let value = binding
-            .resolve(self)
+            .resolve(&self.names(step))
             .map_err(|message| StepError::new("unresolved_binding", message))?;
         bounds::check(&value).map_err(|why| {
             StepError::new("value_too_large", format!("what it would work with {why}"))
@@ -283,19 +205,20 @@ impl Deciding<'_> {
     }
 
     fn end_if_done(&mut self) {
-        let done = self.state.started_at.is_some()
+        let open = self.state.started_at.is_some()
             && self.state.end.is_none()
-            && self
-                .state
-                .steps
-                .iter()
-                .all(|step| step.status.is_terminal());
-        if done {
-            self.finish(if self.state.cancelling.is_some() {
-                EndState::Cancelled
-            } else {
-                EndState::Completed
-            });
+            && self.state.frames[0].open == 0;
+        if !open {
+            return;
+        }
+        if self.state.cancelling.is_some() {
+            if self.state.running().next().is_none() {
+                self.finish(EndState::Cancelled);
+            }
+        } else if self.state.compensating.is_some() {
+            self.finish_compensated();
+        } else {
+            self.finish(EndState::Completed);
         }
     }
 }

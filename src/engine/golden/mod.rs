@@ -9,28 +9,64 @@ use super::event::Recorded;
 use super::plan::Outline;
 use super::state::RunState;
 
-const OUTLINE: &str = include_str!("outline.json");
-/// A run in which everything happens that can happen: one event a line.
-const LOG: &str = include_str!("log.jsonl");
-const STATE: &str = include_str!("state.json");
+/// One run: its plan, its log with one event a line, and what that folds to.
+struct Golden {
+    name: &'static str,
+    outline: &'static str,
+    log: &'static str,
+    state: &'static str,
+}
 
-fn log() -> Vec<Recorded> {
-    LOG.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
-        .collect()
+const GOLDEN: &[Golden] = &[
+    Golden {
+        name: "attempts, gates and a cancel",
+        outline: include_str!("outline.json"),
+        log: include_str!("log.jsonl"),
+        state: include_str!("state.json"),
+    },
+    Golden {
+        name: "a fork with a map, a loop, waits and what is undone",
+        outline: include_str!("bodies.outline.json"),
+        log: include_str!("bodies.log.jsonl"),
+        state: include_str!("bodies.state.json"),
+    },
+    Golden {
+        name: "a run that is retried after it has failed",
+        outline: include_str!("retried.outline.json"),
+        log: include_str!("retried.log.jsonl"),
+        state: include_str!("retried.state.json"),
+    },
+];
+
+impl Golden {
+    fn events(&self) -> Vec<Recorded> {
+        let lines = self.log.lines();
+        lines
+            .map(|line| {
+                serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("{}: {line}: {error}", self.name))
+            })
+            .collect()
+    }
 }
 
 #[test]
 fn recorded_events_are_read_and_written_the_same() {
-    for (line, event) in LOG.lines().zip(log()) {
-        let recorded: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(serde_json::to_value(&event).expect("JSON"), recorded);
+    for golden in GOLDEN {
+        for (line, event) in golden.log.lines().zip(golden.events()) {
+            let recorded: Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(serde_json::to_value(&event).expect("JSON"), recorded);
+        }
     }
 }
 
 #[test]
 fn every_kind_of_event_is_recorded() {
-    let recorded: BTreeSet<&str> = log().iter().map(|recorded| recorded.event.kind()).collect();
+    let recorded: BTreeSet<&str> = GOLDEN
+        .iter()
+        .flat_map(Golden::events)
+        .map(|recorded| recorded.event.kind())
+        .collect();
     let kinds: BTreeSet<&str> = include_str!("../event.rs")
         .lines()
         .filter(|line| line.trim_start().starts_with("Event::"))
@@ -42,14 +78,17 @@ fn every_kind_of_event_is_recorded() {
 
 #[test]
 fn the_recorded_log_folds_to_the_recorded_state() {
-    let outline: Outline = serde_json::from_str(OUTLINE).expect("an outline");
-    let state = RunState::replay(Arc::new(outline), &log());
-    let recorded: Value = serde_json::from_str(STATE).expect("JSON");
-    let folded = serde_json::to_value(&state).expect("JSON");
-    assert_eq!(
-        folded,
-        recorded,
-        "{}",
-        serde_json::to_string_pretty(&folded).expect("JSON")
-    );
+    for golden in GOLDEN {
+        let outline: Outline = serde_json::from_str(golden.outline).expect("an outline");
+        let state = RunState::replay(Arc::new(outline), &golden.events());
+        let recorded: Value = serde_json::from_str(golden.state).expect("JSON");
+        let folded = serde_json::to_value(&state).expect("JSON");
+        assert_eq!(
+            folded,
+            recorded,
+            "{}: {}",
+            golden.name,
+            serde_json::to_string_pretty(&folded).expect("JSON")
+        );
+    }
 }

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use crate::engine::command::{Command, Effect, Turn};
-use crate::engine::event::{Decision, Event, Recorded};
+use crate::engine::event::{Decision, Event, Performer, Recorded, SkipReason};
 use crate::engine::plan::{Plan, Work};
 use crate::engine::progress;
 use crate::engine::state::{EdgeState, RunState, StepStatus};
 use crate::engine::time::Timestamp;
-use crate::engine::workflow::JoinRule;
+use crate::engine::workflow::{EdgeTrigger, JoinRule};
 
 pub(super) fn check_turn(plan: &Plan, before: &RunState, after: &RunState, turn: &Turn) {
-    invariant_ended_things_stay_as_they_ended(before, after);
+    invariant_ended_things_stay_as_they_ended(before, after, turn);
+    invariant_what_is_counted_is_what_there_is(after);
+    invariant_a_paused_run_starts_nothing(before, turn);
+    invariant_only_undoing_starts_once_it_has_begun(plan, before, after, turn);
+    invariant_last_things_are_undone_first(plan, after, turn);
     invariant_whoever_waits_waits_for_a_named_thing(after);
     invariant_effects_belong_to_events_of_the_turn(turn);
     invariant_nothing_starts_after_a_cancel(before, turn);
@@ -33,13 +37,96 @@ pub(super) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
     invariant_the_end_is_last(log);
 }
 
-fn invariant_ended_things_stay_as_they_ended(before: &RunState, after: &RunState) {
+/// Unless somebody has a failed run retried.
+fn invariant_ended_things_stay_as_they_ended(before: &RunState, after: &RunState, turn: &Turn) {
+    let reopened = |event: &Event| matches!(event, Event::RunReopened { .. });
+    if turn.events.iter().any(reopened) {
+        for (earlier, later) in before.steps.iter().zip(&after.steps) {
+            if earlier.status == StepStatus::Completed {
+                assert_eq!(earlier, later, "what was completed stays so");
+            }
+        }
+        return;
+    }
     if before.end.is_some() {
         assert_eq!(before, after, "an ended run changes no more");
     }
     for (earlier, later) in before.steps.iter().zip(&after.steps) {
         if earlier.status.is_terminal() {
             assert_eq!(earlier, later, "an ended step changes no more");
+        }
+    }
+}
+
+fn invariant_what_is_counted_is_what_there_is(state: &RunState) {
+    state.assert_counted();
+}
+
+fn invariant_a_paused_run_starts_nothing(before: &RunState, turn: &Turn) {
+    let resumed = |event: &Event| matches!(event, Event::RunResumed { .. });
+    if before.paused.is_some() && !turn.events.iter().any(resumed) {
+        let started = turn.events.iter().find(|event| {
+            matches!(
+                event,
+                Event::AttemptStarted { .. }
+                    | Event::GateOpened { .. }
+                    | Event::IterationStarted { .. }
+                    | Event::MapStarted { .. }
+                    | Event::WaitStarted { .. }
+            )
+        });
+        assert_eq!(started, None, "a paused run starts nothing");
+    }
+}
+
+fn invariant_only_undoing_starts_once_it_has_begun(
+    plan: &Plan,
+    before: &RunState,
+    after: &RunState,
+    turn: &Turn,
+) {
+    for event in &turn.events {
+        let Event::AttemptStarted { step, .. } = event else {
+            continue;
+        };
+        let at = after.find(step).expect("a known step");
+        let undoes = plan.outline.steps[after.steps[at].shape].undoes.is_some();
+        assert!(
+            !undoes || after.compensating.is_some(),
+            "{step} undoes too early"
+        );
+        assert!(
+            undoes || before.compensating.is_none(),
+            "{step} starts too late"
+        );
+    }
+}
+
+fn invariant_last_things_are_undone_first(plan: &Plan, state: &RunState, turn: &Turn) {
+    let undo_of = |step: usize| {
+        let shape = plan.outline.undone_by(state.steps[step].shape)?;
+        state.in_frame(state.steps[step].frame, shape)
+    };
+    for event in &turn.events {
+        let Event::AttemptStarted { step, .. } = event else {
+            continue;
+        };
+        let at = state.find(step).expect("a known step");
+        let Some(place) = state
+            .undoable
+            .iter()
+            .position(|&done| undo_of(done) == Some(at))
+        else {
+            let undoes = plan.outline.steps[state.steps[at].shape].undoes;
+            assert_eq!(undoes, None, "{step} undoes what was not done");
+            continue;
+        };
+        for &later in &state.undoable[place + 1..] {
+            let undo = undo_of(later).expect("it can be undone");
+            assert!(
+                state.steps[undo].status.is_terminal(),
+                "{step} is undone too early"
+            );
         }
     }
 }
@@ -62,16 +149,18 @@ fn invariant_whoever_waits_waits_for_a_named_thing(state: &RunState) {
             .gate
             .as_ref()
             .is_some_and(|gate| gate.decided.is_none()),
+        StepStatus::WaitingForTimer => step.wait_until.is_some(),
+        StepStatus::WaitingForExternal => step.running_attempt().is_some(),
         StepStatus::OutcomeUnknown => step.unknown.is_some(),
-        StepStatus::Queued
-        | StepStatus::Pending
+        StepStatus::Queued => step.waits_for.is_some(),
+        StepStatus::Pending
         | StepStatus::Completed
         | StepStatus::Failed
         | StepStatus::Skipped
         | StepStatus::Cancelled => false,
     });
     assert!(
-        named,
+        named || state.queued || state.paused.is_some(),
         "the run waits for nothing that has a name: {state:#?}"
     );
     let queued = state
@@ -79,7 +168,7 @@ fn invariant_whoever_waits_waits_for_a_named_thing(state: &RunState) {
         .iter()
         .any(|step| step.status == StepStatus::Queued);
     assert!(
-        !queued || state.in_flight() > 0,
+        !queued || state.in_flight() > 0 || state.paused.is_some(),
         "a queued step waits for one that runs"
     );
 }
@@ -99,12 +188,14 @@ fn invariant_effects_belong_to_events_of_the_turn(turn: &Turn) {
     let started = turn
         .events
         .iter()
-        .filter(|event| matches!(event, Event::AttemptStarted { .. }))
+        .filter(
+            |event| matches!(event, Event::AttemptStarted { by, .. } if *by != Performer::Outside),
+        )
         .count();
     let called = turn
         .effects
         .iter()
-        .filter(|effect| matches!(effect, Effect::CallTool { .. }))
+        .filter(|effect| matches!(effect, Effect::CallTool { .. } | Effect::StartRun { .. }))
         .count();
     assert_eq!(started, called, "every attempt in the log is made");
 }
@@ -132,7 +223,11 @@ fn invariant_a_timer_that_changes_nothing_is_not_due_again(
     now: Timestamp,
 ) {
     if *command == Command::Wake && turn.events.is_empty() {
-        assert!(turn.wake_at.is_none_or(|due| due > now));
+        assert!(
+            turn.wake_at.is_none_or(|due| due > now),
+            "due {:?} at {now}",
+            turn.wake_at
+        );
     }
 }
 
@@ -150,6 +245,13 @@ fn invariant_effects_in_flight_are_not_called_cancelled(
             Command::AttemptStopped { step: stopped, .. }
             | Command::AttemptFailed { step: stopped, .. } => stopped == step,
             Command::Start { .. }
+            | Command::Admit { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Skip { .. }
+            | Command::Retry { .. }
+            | Command::RunEnded { .. }
+            | Command::Report { .. }
             | Command::Cancel { .. }
             | Command::Decide { .. }
             | Command::ResolveOutcome { .. }
@@ -182,21 +284,27 @@ fn invariant_steps_start_after_their_predecessors_and_gates(
         let (Event::AttemptStarted { step, .. } | Event::GateOpened { step, .. }) = event else {
             continue;
         };
-        let at = plan.outline.position(step).expect("a known step");
-        for &edge in plan.outline.incoming(at) {
-            let from = &state.steps[plan.outline.edges[edge].from];
+        let at = state.find(step).expect("a known step");
+        let (shape, frame) = (state.steps[at].shape, state.steps[at].frame);
+        for &edge in plan.outline.incoming(shape) {
+            let way = &plan.outline.edges[edge];
+            let from = state.in_frame(frame, way.from).expect("the same frame");
             assert_eq!(
-                state.edges[edge],
+                state.edges[state.edge_in(frame, edge)],
                 EdgeState::Taken,
                 "only the way that was taken leads on"
             );
-            assert_eq!(
-                from.status,
-                StepStatus::Completed,
+            let status = state.steps[from].status;
+            let skipped_by_hand =
+                matches!(state.steps[from].skipped, Some(SkipReason::ByHand { .. }));
+            let fallback = way.on == Some(EdgeTrigger::Failed) && status == StepStatus::Failed;
+            assert!(
+                status == StepStatus::Completed || skipped_by_hand || fallback,
                 "a step with `all_success` follows successes"
             );
         }
-        if let Some(gate) = plan.steps[at].approved_by {
+        if let Some(gate) = plan.steps[shape].approved_by {
+            let gate = state.in_frame(frame, gate).expect("the same frame");
             let decided = state.steps[gate]
                 .gate
                 .as_ref()
@@ -207,18 +315,18 @@ fn invariant_steps_start_after_their_predecessors_and_gates(
             );
         }
     }
-    for (at, step) in plan.steps.iter().enumerate() {
+    for (at, step) in state.steps.iter().enumerate() {
         let Work::Join {
             rule: JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess | JoinRule::AllSuccess,
-        } = step.work
+        } = plan.steps[step.shape].work
         else {
             continue;
         };
         let open = plan
             .outline
-            .incoming(at)
+            .incoming(step.shape)
             .iter()
-            .any(|&edge| state.edges[edge] == EdgeState::Open);
+            .any(|&edge| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Open);
         assert!(
             !open || state.steps[at].status != StepStatus::Completed,
             "a join that waits for all went on early"
@@ -252,13 +360,11 @@ fn invariant_each_gate_is_decided_once(log: &[Recorded]) {
     }
 }
 
+/// Nothing follows it but somebody's wish to have the run retried.
 fn invariant_the_end_is_last(log: &[Recorded]) {
-    let ends = log
-        .iter()
-        .filter(|recorded| matches!(recorded.event, Event::RunFinished { .. }))
-        .count();
-    let last = log
-        .last()
-        .is_some_and(|recorded| matches!(recorded.event, Event::RunFinished { .. }));
-    assert_eq!(ends, usize::from(last));
+    for pair in log.windows(2) {
+        if matches!(pair[0].event, Event::RunFinished { .. }) {
+            assert!(matches!(pair[1].event, Event::RunReopened { .. }));
+        }
+    }
 }

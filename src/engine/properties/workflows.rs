@@ -1,4 +1,4 @@
-//! Random workflows that compile.
+//! Random workflows that compile: every kind of step, maps and loops inside each other, limits and undoing.
 
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,9 @@ use crate::engine::plan::Plan;
 use crate::engine::tool::{Catalogue, EffectClass, ToolSpec};
 use crate::engine::workflow::Workflow;
 
-const STEPS_MAX: usize = 10;
+const STEPS_MAX: usize = 9;
+/// How deep maps and loops nest here.
+const DEPTH_MAX: usize = 2;
 
 /// Draws until one compiles: most do.
 pub(super) fn compiled(chance: &mut Chance) -> Plan {
@@ -32,6 +34,27 @@ fn catalogue() -> Catalogue {
 
 fn draw(chance: &mut Chance) -> Value {
     let count = 1 + chance.below(STEPS_MAX);
+    let mut workflow = draw_body(chance, &mut 0, count, 0);
+    workflow["name"] = json!("Random");
+    if chance.percent(30) {
+        workflow["max_in_flight"] = json!(1 + chance.below(2));
+    }
+    if chance.percent(10) {
+        workflow["timeout_ms"] = json!(1 + chance.below(20_000));
+    }
+    if chance.percent(15) {
+        workflow["compensate"] = json!(true);
+    }
+    if chance.percent(10) {
+        workflow["concurrency"] = json!({ "max": 1 });
+    }
+    workflow
+}
+
+/// Steps and the edges between them. `made` counts all steps, so that ids differ over all bodies.
+fn draw_body(chance: &mut Chance, made: &mut usize, count: usize, depth: usize) -> Value {
+    let first = *made;
+    *made += count;
     let mut edges: Vec<(usize, usize)> = Vec::new();
     for to in 1..count {
         for _ in 0..1 + chance.below(2) {
@@ -46,33 +69,64 @@ fn draw(chance: &mut Chance) -> Value {
         (edges.iter().filter(|(_, to)| *to == step).count(), outgoing)
     };
     let steps: Vec<Value> = (0..count)
-        .map(|at| draw_step(chance, at, fan(at)))
+        .map(|at| draw_step(chance, made, first + at, fan(at), depth))
         .collect();
-    let edges: Vec<Value> = draw_edges(chance, &steps, &edges);
-    let mut workflow = json!({ "name": "Random", "steps": steps, "edges": edges });
-    if chance.percent(30) {
-        workflow["max_in_flight"] = json!(1 + chance.below(2));
-    }
-    if chance.percent(10) {
-        workflow["timeout_ms"] = json!(1 + chance.below(20_000));
-    }
-    workflow
+    let edges = draw_edges(chance, &steps, &edges, first);
+    json!({ "steps": steps, "edges": edges })
 }
 
-fn draw_step(chance: &mut Chance, at: usize, (incoming, outgoing): (usize, usize)) -> Value {
+fn draw_step(
+    chance: &mut Chance,
+    made: &mut usize,
+    at: usize,
+    (incoming, outgoing): (usize, usize),
+    depth: usize,
+) -> Value {
     let mut step = Map::new();
-    let mut set = |name: &str, value: Value| step.insert(name.to_owned(), value);
-    set("id", json!(format!("s{at}")));
-    let kind = match chance.below(10) {
+    step.insert("id".to_owned(), json!(format!("s{at}")));
+    let kind = match chance.below(16) {
         0 | 1 if incoming >= 2 => "join",
         0 if outgoing >= 2 => "parallel",
         1 | 2 if outgoing >= 2 => "condition",
         3 | 4 => "human_gate",
         5 => "transform",
+        6 if depth < DEPTH_MAX => "map",
+        7 if depth < DEPTH_MAX => "loop",
+        8 => "wait",
+        9 => "subworkflow",
+        10 => "external",
         _ => "tool_call",
     };
-    set("kind", json!(kind));
-    match kind {
+    step.insert("kind".to_owned(), json!(kind));
+    step.extend(fields_of(chance, made, kind, depth));
+    if matches!(
+        kind,
+        "tool_call" | "human_gate" | "external" | "subworkflow"
+    ) && chance.percent(40)
+    {
+        step.insert("timeout_ms".to_owned(), json!(1 + chance.below(3_000)));
+    }
+    if kind != "human_gate" && chance.percent(12) {
+        step.insert("approval".to_owned(), json!({ "message": "May it?" }));
+    }
+    let policy = match chance.below(10) {
+        0..4 => Some("continue"),
+        4 => Some("compensate"),
+        _ => None,
+    };
+    if let Some(policy) = policy {
+        step.insert("on_error".to_owned(), json!(policy));
+    }
+    Value::Object(step)
+}
+
+fn fields_of(
+    chance: &mut Chance,
+    made: &mut usize,
+    kind: &str,
+    depth: usize,
+) -> Map<String, Value> {
+    let fields = match kind {
         "join" => {
             let rules = [
                 "all_success",
@@ -80,56 +134,81 @@ fn draw_step(chance: &mut Chance, at: usize, (incoming, outgoing): (usize, usize
                 "all_done",
                 "one_success",
             ];
-            set("rule", json!(rules[chance.below(rules.len())]));
+            json!({ "rule": rules[chance.below(rules.len())] })
         }
         "condition" => {
-            set(
-                "expression",
-                json!(if chance.percent(50) {
-                    "input.yes"
-                } else {
-                    "!input.yes"
-                }),
-            );
+            json!({ "expression": if chance.percent(50) { "input.yes" } else { "!input.yes" } })
         }
+        // Now and then a binding that finds nothing, which is an error of the step.
         "transform" => {
-            // Now and then a binding that finds nothing, which is an error of the step.
-            set(
-                "set",
-                json!({ "x": if chance.percent(90) { "$input.yes" } else { "$input.nothing" } }),
-            );
+            json!({ "set": { "x": if chance.percent(90) { "$input.yes" } else { "$input.nothing" } } })
         }
-        "tool_call" => {
-            set(
-                "tool",
-                json!(if chance.percent(60) {
-                    "t.read"
-                } else {
-                    "t.effect"
-                }),
-            );
-            if chance.percent(40) {
-                set(
-                    "retry",
-                    json!({ "max_attempts": 1 + chance.below(4), "base_ms": 100, "cap_ms": 1_000, "no_retry": ["final"] }),
-                );
-            }
+        "map" => draw_map(chance, made, depth),
+        "loop" => {
+            let count = 1 + chance.below(2);
+            json!({
+                "until": if chance.percent(80) { "index >= 1" } else { "index >= 9" },
+                "max_iterations": 1 + chance.below(3),
+                "every_ms": chance.below(2) * 700,
+                "body": draw_body(chance, made, count, depth + 1),
+            })
         }
-        _ => {}
+        "wait" if chance.percent(50) => json!({ "for_ms": chance.below(3_000) }),
+        "wait" => {
+            json!({ "tool": "t.read", "until": "result.ok >= 2", "every_ms": 300, "timeout_ms": 2_000 })
+        }
+        "subworkflow" => json!({ "workflow": "other", "version": 1 }),
+        "tool_call" => draw_call(chance),
+        _ => json!({}),
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
-    if matches!(kind, "tool_call" | "human_gate") && chance.percent(40) {
-        set("timeout_ms", json!(1 + chance.below(3_000)));
-    }
-    if kind != "human_gate" && chance.percent(12) {
-        set("approval", json!({ "message": "May it?" }));
-    }
-    if chance.percent(40) {
-        set("on_error", json!("continue"));
-    }
-    Value::Object(step)
 }
 
-fn draw_edges(chance: &mut Chance, steps: &[Value], edges: &[(usize, usize)]) -> Vec<Value> {
+fn draw_map(chance: &mut Chance, made: &mut usize, depth: usize) -> Value {
+    let count = 1 + chance.below(3);
+    let items: Vec<usize> = (0..chance.below(4)).collect();
+    let mut fields = json!({ "over": items, "body": draw_body(chance, made, count, depth + 1) });
+    if chance.percent(40) {
+        fields["max_parallel"] = json!(1 + chance.below(2));
+    }
+    if chance.percent(50) {
+        fields["on_item_error"] = json!("continue");
+        if chance.percent(40) {
+            fields["max_failed"] = json!(chance.below(2));
+        }
+    }
+    fields
+}
+
+fn draw_call(chance: &mut Chance) -> Value {
+    let tool = if chance.percent(60) {
+        "t.read"
+    } else {
+        "t.effect"
+    };
+    let mut fields = json!({ "tool": tool });
+    let retry = |attempts: usize| json!({ "max_attempts": attempts, "base_ms": 100, "cap_ms": 1_000, "no_retry": ["final"] });
+    if chance.percent(40) {
+        fields["retry"] = retry(1 + chance.below(4));
+    }
+    if chance.percent(25) {
+        fields["compensate"] = json!({ "tool": "t.effect", "retry": retry(1 + chance.below(2)) });
+    }
+    if chance.percent(15) {
+        fields["concurrency"] = json!({ "max": 1, "key": "db" });
+    }
+    fields
+}
+
+fn draw_edges(
+    chance: &mut Chance,
+    steps: &[Value],
+    edges: &[(usize, usize)],
+    first: usize,
+) -> Vec<Value> {
     let mut drawn: Vec<Value> = Vec::new();
     for (from, step) in steps.iter().enumerate() {
         let leaving: Vec<usize> = edges
@@ -139,19 +218,22 @@ fn draw_edges(chance: &mut Chance, steps: &[Value], edges: &[(usize, usize)]) ->
             .collect();
         let branches = step["kind"] == "condition" || (leaving.len() >= 2 && chance.percent(20));
         let rejects = step["kind"] == "human_gate" && leaving.len() >= 2 && chance.percent(40);
+        let falls_back = step["kind"] == "tool_call" && leaving.len() >= 2 && chance.percent(15);
         for (at, to) in leaving.iter().enumerate() {
-            let mut edge = json!({ "from": format!("s{from}"), "to": format!("s{to}") });
-            match (branches, rejects, at) {
-                (_, true, 0) => edge["on"] = json!("rejected"),
-                (true, false, 0) => edge["default"] = json!(true),
-                (true, false, _) => {
+            let (from, to) = (format!("s{}", first + from), format!("s{}", first + to));
+            let mut edge = json!({ "from": from, "to": to });
+            match (branches, rejects, falls_back, at) {
+                (_, true, _, 0) => edge["on"] = json!("rejected"),
+                (false, _, true, 0) => edge["on"] = json!("failed"),
+                (true, false, _, 0) => edge["default"] = json!(true),
+                (true, false, _, _) => {
                     edge["when"] = json!(if chance.percent(50) {
                         "input.yes"
                     } else {
                         "!input.yes"
                     })
                 }
-                (_, true, _) | (false, false, _) => {}
+                (_, true, _, _) | (false, false, _, _) => {}
             }
             drawn.push(edge);
         }

@@ -4,17 +4,17 @@ use serde_json::json;
 
 use super::chance::Chance;
 use super::invariants;
-use crate::engine::command::{Command, Rejection, Turn};
+use crate::engine::command::{Command, Rejection, Report, Turn};
 use crate::engine::decide::{advance, decide};
-use crate::engine::event::{Decision, Recorded, Resolution};
+use crate::engine::event::{Decision, EndState, Performer, Recorded, Resolution};
 use crate::engine::failure::StepError;
-use crate::engine::ids::StepId;
+use crate::engine::ids::StepPath;
 use crate::engine::plan::Plan;
-use crate::engine::state::{RunState, StepStatus};
+use crate::engine::state::{End, RunState, StepStatus};
 use crate::engine::time::{Moment, Timestamp};
 
 /// Turns within which a run must end once everything answers.
-const HEALING_TURNS_MAX: usize = 400;
+const HEALING_TURNS_MAX: usize = 2_000;
 
 pub(super) struct World {
     pub plan: Plan,
@@ -22,10 +22,12 @@ pub(super) struct World {
     pub log: Vec<Recorded>,
     now: Timestamp,
     draws: u64,
+    /// What happens is printed, for whoever replays a case.
+    tells: bool,
 }
 
 impl World {
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: Plan, tells: bool) -> Self {
         let state = RunState::new(std::sync::Arc::clone(&plan.outline));
         Self {
             plan,
@@ -33,16 +35,17 @@ impl World {
             log: Vec::new(),
             now: Timestamp::from_micros(1_000_000),
             draws: 0,
+            tells,
         }
     }
 
     pub(super) fn start(&mut self) {
+        if self.tells {
+            println!("{:#?}", self.plan);
+        }
         let input = json!({ "yes": true });
-        self.submit(Command::Start {
-            input,
-            actor: "tester".to_owned(),
-        })
-        .expect("a new run starts");
+        self.submit(Command::start(input, "tester"))
+            .expect("a new run starts");
     }
 
     /// Decides, applies, and checks every promise.
@@ -55,6 +58,9 @@ impl World {
         let before = self.state.clone();
         let pure = decide(&self.plan, &before, command.clone(), moment);
         let moved = advance(&self.plan, &mut self.state, command.clone(), moment);
+        if self.tells {
+            println!("{} {command:?}\n  → {moved:?}", self.now);
+        }
         assert_eq!(pure, moved, "deciding twice gives the same");
         match &moved {
             Ok(turn) => {
@@ -79,11 +85,14 @@ impl World {
     /// One thing happens.
     pub(super) fn act(&mut self, chance: &mut Chance) {
         match chance.below(100) {
-            0..55 => self.tool_says_something(chance),
-            55..68 => self.somebody_answers(chance),
-            68..74 => self.somebody_resolves(chance),
-            74..92 => self.time_passes(chance),
-            92..98 => self.a_late_result_arrives(chance),
+            0..50 => self.tool_says_something(chance),
+            50..62 => self.somebody_answers(chance),
+            62..67 => self.somebody_resolves(chance),
+            67..82 => self.time_passes(chance),
+            82..87 => self.a_late_result_arrives(chance),
+            87..92 => self.a_turn_comes(chance),
+            92..95 => self.somebody_holds_or_lets_go(),
+            95..98 => self.somebody_skips(chance),
             _ => {
                 let _ = self.submit(Command::Cancel {
                     actor: "ann".to_owned(),
@@ -95,9 +104,12 @@ impl World {
 
     fn tool_says_something(&mut self, chance: &mut Chance) {
         let running = self.running();
-        let Some((step, attempt)) = chance.pick(&running).cloned() else {
+        let Some((step, attempt, by)) = chance.pick(&running).cloned() else {
             return;
         };
+        if by != Performer::Tool {
+            return self.somebody_elsewhere_says_something(chance, step, by);
+        }
         let command = match chance.below(100) {
             0..50 => Command::AttemptSucceeded {
                 step,
@@ -127,6 +139,78 @@ impl World {
             },
         };
         self.submit(command).expect("a running attempt is heard");
+    }
+
+    fn somebody_elsewhere_says_something(
+        &mut self,
+        chance: &mut Chance,
+        step: StepPath,
+        by: Performer,
+    ) {
+        let command = match by {
+            Performer::Run { run_id } => {
+                let state = match chance.below(10) {
+                    0..6 => EndState::Completed,
+                    6..9 => EndState::Failed,
+                    _ => EndState::Cancelled,
+                };
+                let end = End {
+                    state,
+                    reason: None,
+                    message: None,
+                    output: json!("done elsewhere"),
+                };
+                Command::RunEnded { step, run_id, end }
+            }
+            Performer::Outside | Performer::Tool => {
+                let report = match chance.below(10) {
+                    0..6 => Report::Succeeded { output: json!(1) },
+                    6..8 => Report::Failed {
+                        error: StepError::new("busy", "it failed"),
+                    },
+                    _ => Report::Progressed {
+                        percent: 40,
+                        doing: "x".to_owned(),
+                    },
+                };
+                Command::Report { step, report }
+            }
+        };
+        self.submit(command).expect("it is waited for");
+    }
+
+    /// There is room: for something that asked for it, or for something that did not.
+    fn a_turn_comes(&mut self, chance: &mut Chance) {
+        let queued: Vec<usize> = self.state.queued_steps().collect();
+        let step = match chance.pick(&queued) {
+            Some(&step) if !self.state.queued => Some(self.state.path(step)),
+            Some(_) | None => None,
+        };
+        self.submit(Command::Admit { step })
+            .expect("being admitted is never refused while the run goes on");
+    }
+
+    fn somebody_holds_or_lets_go(&mut self) {
+        let (actor, comment) = ("ann".to_owned(), String::new());
+        let _ = match self.state.paused {
+            Some(_) => self.submit(Command::Resume { actor, comment }),
+            None => self.submit(Command::Pause { actor, comment }),
+        };
+    }
+
+    fn somebody_skips(&mut self, chance: &mut Chance) {
+        let step = self.state.path(chance.below(self.state.steps.len()));
+        let _ = self.submit(Command::Skip {
+            step,
+            actor: "ann".to_owned(),
+            comment: "not needed".to_owned(),
+        });
+    }
+
+    /// A failed run goes on, if it may. Answers whether it does.
+    pub(super) fn retry(&mut self) -> bool {
+        let (actor, comment) = ("ann".to_owned(), String::new());
+        self.submit(Command::Retry { actor, comment }).is_ok()
     }
 
     fn somebody_answers(&mut self, chance: &mut Chance) {
@@ -192,7 +276,7 @@ impl World {
     fn a_late_result_arrives(&mut self, chance: &mut Chance) {
         let step = chance.below(self.state.steps.len());
         let attempt = u32::try_from(chance.below(4)).expect("small");
-        let id = self.plan.outline.steps[step].id.clone();
+        let id = self.state.path(step);
         let running = self.state.steps[step]
             .running_attempt()
             .is_some_and(|running| running.number == attempt);
@@ -214,13 +298,34 @@ impl World {
             if self.state.end.is_some() {
                 return;
             }
-            if let Some((step, attempt)) = self.running().first().cloned() {
-                self.submit(Command::AttemptSucceeded {
-                    step,
-                    attempt,
-                    output: json!({ "healed": true }),
-                })
-                .expect("it runs");
+            if self.state.paused.is_some() {
+                self.somebody_holds_or_lets_go();
+            } else if self.state.queued {
+                self.submit(Command::Admit { step: None })
+                    .expect("it waits for its turn");
+            } else if let Some((step, attempt, by)) = self.running().first().cloned() {
+                let output = json!({ "healed": true, "ok": attempt + 2 });
+                let command = match by {
+                    Performer::Run { run_id } => {
+                        let end = End {
+                            state: EndState::Completed,
+                            reason: None,
+                            message: None,
+                            output,
+                        };
+                        Command::RunEnded { step, run_id, end }
+                    }
+                    Performer::Outside | Performer::Tool => Command::AttemptSucceeded {
+                        step,
+                        attempt,
+                        output,
+                    },
+                };
+                self.submit(command).expect("it runs");
+            } else if let Some(step) = self.asking() {
+                let step = Some(step);
+                self.submit(Command::Admit { step })
+                    .expect("it waits for its turn");
             } else if let Some(step) = self.first(StepStatus::OutcomeUnknown) {
                 let resolution = Resolution::Happened;
                 self.submit(Command::ResolveOutcome {
@@ -245,7 +350,7 @@ impl World {
         panic!("the run is stuck: {:#?}", self.state);
     }
 
-    fn answer_or_expire(&mut self, step: &StepId) {
+    fn answer_or_expire(&mut self, step: &StepPath) {
         let gate = self
             .state
             .step(step)
@@ -271,7 +376,7 @@ impl World {
         let ended = self.state.clone();
         for _ in 0..5 {
             let step = chance.below(self.state.steps.len());
-            let id = self.plan.outline.steps[step].id.clone();
+            let id = self.state.path(step);
             let late = Command::AttemptSucceeded {
                 step: id,
                 attempt: 1,
@@ -313,21 +418,28 @@ impl World {
         seen.into_iter().collect()
     }
 
-    fn running(&self) -> Vec<(StepId, u32)> {
-        let steps = self.state.steps.iter().zip(&self.plan.outline.steps);
+    fn asking(&self) -> Option<StepPath> {
+        let mut queued = self.state.queued_steps();
+        let asking = queued.find(|&step| self.state.steps[step].waits_for.is_some())?;
+        Some(self.state.path(asking))
+    }
+
+    fn running(&self) -> Vec<(StepPath, u32, Performer)> {
+        let steps = self.state.steps.iter().enumerate();
         steps
-            .filter_map(|(step, outline)| {
-                Some((outline.id.clone(), step.running_attempt()?.number))
+            .filter_map(|(at, step)| {
+                let attempt = step.running_attempt()?;
+                Some((self.state.path(at), attempt.number, attempt.by.clone()))
             })
             .collect()
     }
 
-    fn first(&self, status: StepStatus) -> Option<StepId> {
+    fn first(&self, status: StepStatus) -> Option<StepPath> {
         let at = self
             .state
             .steps
             .iter()
             .position(|step| step.status == status)?;
-        Some(self.plan.outline.steps[at].id.clone())
+        Some(self.state.path(at))
     }
 }

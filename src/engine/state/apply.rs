@@ -1,14 +1,10 @@
 //! The fold: what each event changes. Total, because what is in the log has happened.
 
-use serde_json::Value;
+use std::sync::Arc;
 
-use super::{
-    Attempt, AttemptOutcome, Cancelling, EdgeState, End, Gate, GateDecision, RunState, StepRun,
-    StepStatus,
-};
-use crate::engine::event::{Event, Recorded};
-use crate::engine::failure::StepError;
-use crate::engine::ids::StepId;
+use super::{Cancelling, Compensating, EdgeState, End, FrameEnd, Paused, RunState, StepStatus};
+use crate::engine::event::{Event, Recorded, SkipReason};
+use crate::engine::ids::StepPath;
 use crate::engine::time::Timestamp;
 
 impl RunState {
@@ -19,12 +15,43 @@ impl RunState {
                 input,
                 actor,
                 deadline,
+                origin,
+                kept,
+                queued,
             } => {
                 self.started_at = Some(recorded.at);
                 self.input = input.clone();
                 self.started_by = actor.clone();
                 self.deadline = *deadline;
+                self.origin = origin.clone();
+                self.kept = kept.clone();
+                self.queued = *queued;
             }
+            Event::RunAdmitted => self.queued = false,
+            Event::RunPaused { actor, comment } => {
+                self.paused = Some(Paused {
+                    actor: actor.clone(),
+                    comment: comment.clone(),
+                    at: recorded.at,
+                });
+            }
+            Event::RunResumed { .. } => self.paused = None,
+            Event::RunCompensating {
+                step,
+                reason,
+                message,
+                deadline,
+            } => {
+                self.compensating = Some(Compensating {
+                    step: step.clone(),
+                    reason: *reason,
+                    message: message.clone(),
+                    deadline: *deadline,
+                });
+            }
+            Event::RunReopened {
+                steps, deadline, ..
+            } => self.reopen(steps, *deadline),
             Event::RunCancelling {
                 actor,
                 comment,
@@ -42,7 +69,7 @@ impl RunState {
                 message,
                 output,
             } => {
-                self.finished_at = Some(recorded.at);
+                self.finish(recorded.at);
                 self.end = Some(End {
                     state: *state,
                     reason: *reason,
@@ -50,7 +77,13 @@ impl RunState {
                     output: output.clone(),
                 });
             }
-            Event::StepQueued { step }
+            Event::StepQueued { step, .. }
+            | Event::MapStarted { step, .. }
+            | Event::IterationStarted { step, .. }
+            | Event::IterationEnded { step, .. }
+            | Event::WaitStarted { step, .. }
+            | Event::PollMissed { step, .. }
+            | Event::SkipPlanned { step, .. }
             | Event::AttemptStarted { step, .. }
             | Event::AttemptProgressed { step, .. }
             | Event::AttemptFailed { step, .. }
@@ -67,197 +100,129 @@ impl RunState {
         }
     }
 
-    fn apply_to_step(&mut self, step: &StepId, recorded: &Recorded) {
+    fn apply_to_step(&mut self, path: &StepPath, recorded: &Recorded) {
         // A step that the outline does not know can only come from a log of another version; the rest of the log
         // still folds.
-        let Some(position) = self.outline.position(step) else {
+        let Some(step) = self.find(path) else {
             return;
         };
-        let Some(taken) = self.steps[position].apply(recorded.at, &recorded.event) else {
-            return;
-        };
-        for &edge in self.outline.outgoing(position) {
-            self.edges[edge] = if taken.contains(&edge) {
-                EdgeState::Taken
-            } else {
-                EdgeState::NotTaken
-            };
+        let event = &recorded.event;
+        if let Event::IterationStarted { index, .. } = event
+            && let Some(body) = self.outline.body_inside(self.steps[step].shape)
+        {
+            self.open_frame(body, Some(step), *index);
         }
-    }
-}
-
-impl StepRun {
-    /// The ways that lead on from here, once the step has ended.
-    fn apply<'a>(&mut self, at: Timestamp, event: &'a Event) -> Option<&'a [usize]> {
-        match event {
-            Event::RunStarted { .. } | Event::RunCancelling { .. } | Event::RunFinished { .. } => {}
-            Event::StepQueued { .. } => self.status = StepStatus::Queued,
-            Event::AttemptStarted {
-                attempt,
-                input,
-                deadline,
-                repeatable,
-                ..
-            } => self.begin_attempt(Attempt {
-                number: *attempt,
-                started_at: at,
-                finished_at: None,
-                deadline: *deadline,
-                repeatable: *repeatable,
-                input: input.clone(),
-                outcome: AttemptOutcome::Running,
-                retry_at: None,
-            }),
-            Event::AttemptProgressed { percent, doing, .. } => {
-                self.percent = *percent;
-                self.doing = Some(doing.clone());
-            }
-            Event::AttemptFailed {
-                attempt,
-                error,
-                retry_at,
-                ..
-            } => self.fail_attempt(*attempt, at, error, *retry_at),
-            Event::AttemptInterrupted { attempt, .. } => {
-                self.end_attempt(Some(*attempt), at, AttemptOutcome::Interrupted);
-                self.status = StepStatus::Pending;
-            }
-            Event::OutcomeUnknown {
-                attempt, message, ..
-            } => self.lose_outcome(*attempt, at, message),
-            Event::OutcomeResolved { .. } => {
-                self.status = StepStatus::Pending;
-                self.unknown = None;
-            }
-            Event::GateOpened {
-                gate,
-                question,
-                plan_hash,
-                deadline,
-                ..
-            } => self.open_gate(Gate {
-                id: gate.clone(),
-                question: question.clone(),
-                plan_hash: plan_hash.clone(),
-                opened_at: at,
-                deadline: *deadline,
-                decided: None,
-            }),
-            Event::GateDecided {
-                decision,
-                actor,
-                comment,
-                plan_hash,
-                ..
-            } => self.decide_gate(GateDecision {
-                decision: *decision,
-                actor: actor.clone(),
-                comment: comment.clone(),
-                plan_hash: plan_hash.clone(),
-                at,
-            }),
-            Event::GateExpired { .. } => {}
-            Event::StepCompleted { output, taken, .. } => {
-                self.complete(at, output.clone());
-                return Some(taken);
-            }
-            Event::StepFailed { error, taken, .. } => {
-                self.fail(at, error);
-                return Some(taken);
-            }
-            Event::StepSkipped { reason, .. } => {
-                self.end(StepStatus::Skipped, at);
-                self.skipped = Some(reason.clone());
-                return Some(&[]);
-            }
-            Event::StepCancelled { .. } => {
-                self.end_attempt(None, at, AttemptOutcome::Stopped);
-                self.end(StepStatus::Cancelled, at);
-                return Some(&[]);
+        if let Event::IterationEnded { index, error, .. } = event
+            && let Some(&frame) = self.steps[step].frames.get(*index as usize)
+        {
+            self.frames[frame].end = Some(match error {
+                Some(error) => FrameEnd::Failed(error.clone()),
+                None => FrameEnd::Done,
+            });
+        }
+        if let Event::StepCompleted { kept, .. } = event {
+            if *kept {
+                self.kept.remove(path);
+            } else if self.outline.undone_by(self.steps[step].shape).is_some() {
+                self.undoable.push(step);
             }
         }
-        None
-    }
-
-    fn begin_attempt(&mut self, attempt: Attempt) {
-        self.status = StepStatus::InProgress;
-        self.started_at = self.started_at.or(Some(attempt.started_at));
-        self.percent = 0;
-        self.attempts.push(attempt);
-    }
-
-    fn fail_attempt(&mut self, number: u32, at: Timestamp, error: &StepError, retry_at: Timestamp) {
-        let outcome = AttemptOutcome::Failed {
-            error: error.clone(),
-        };
-        self.end_attempt(Some(number), at, outcome);
-        if let Some(last) = self.attempts.last_mut() {
-            last.retry_at = Some(retry_at);
-        }
-        self.status = StepStatus::Retrying;
-        self.error = Some(error.clone());
-        self.doing = None;
-    }
-
-    fn lose_outcome(&mut self, number: u32, at: Timestamp, message: &str) {
-        let outcome = AttemptOutcome::Unknown {
-            message: message.to_owned(),
-        };
-        self.end_attempt(Some(number), at, outcome);
-        self.status = StepStatus::OutcomeUnknown;
-        self.unknown = Some(message.to_owned());
-    }
-
-    fn open_gate(&mut self, gate: Gate) {
-        self.status = StepStatus::WaitingForApproval;
-        self.started_at = Some(gate.opened_at);
-        self.gate = Some(gate);
-    }
-
-    fn decide_gate(&mut self, decision: GateDecision) {
-        if let Some(gate) = &mut self.gate {
-            gate.decided = Some(decision);
-        }
-    }
-
-    fn complete(&mut self, at: Timestamp, output: Value) {
-        self.end_attempt(None, at, AttemptOutcome::Succeeded);
-        self.end(StepStatus::Completed, at);
-        self.started_at = self.started_at.or(Some(at));
-        self.percent = 100;
-        self.output = Some(output);
-        self.error = None;
-    }
-
-    fn fail(&mut self, at: Timestamp, error: &StepError) {
-        let outcome = AttemptOutcome::Failed {
-            error: error.clone(),
-        };
-        self.end_attempt(None, at, outcome);
-        self.end(StepStatus::Failed, at);
-        self.started_at = self.started_at.or(Some(at));
-        self.output = error.data.clone();
-        self.error = Some(error.clone());
-    }
-
-    fn end_attempt(&mut self, number: Option<u32>, at: Timestamp, outcome: AttemptOutcome) {
-        let open = self.attempts.iter_mut().rev().find(|attempt| match number {
-            Some(number) => attempt.number == number,
-            None => matches!(
-                attempt.outcome,
-                AttemptOutcome::Running | AttemptOutcome::Unknown { .. }
-            ),
+        self.change(step, |run| {
+            run.apply(recorded.at, &recorded.event)
+                .map(<[usize]>::to_vec)
         });
-        if let Some(attempt) = open {
-            attempt.finished_at = attempt.finished_at.or(Some(at));
-            attempt.outcome = outcome;
+    }
+
+    /// Changes a step, and everything that is counted of it. The answer names the ways that lead on, if it has ended.
+    fn change(
+        &mut self,
+        step: usize,
+        change: impl FnOnce(&mut super::StepRun) -> Option<Vec<usize>>,
+    ) {
+        self.tally.remove(&self.outline, step, &self.steps[step]);
+        let was_open = !self.steps[step].status.is_terminal();
+        let taken = change(&mut self.steps[step]);
+        let run = &self.steps[step];
+        self.tally.add(&self.outline, step, run);
+        let (shape, frame) = (run.shape, run.frame);
+        let is_open = !run.status.is_terminal();
+        if self.outline.steps[shape].undoes.is_none() {
+            match (was_open, is_open) {
+                (true, false) => self.frames[frame].open -= 1,
+                (false, true) => self.frames[frame].open += 1,
+                (true, true) | (false, false) => {}
+            }
+        }
+        if let Some(taken) = taken {
+            let outline = Arc::clone(&self.outline);
+            for &edge in outline.outgoing(shape) {
+                let at = self.edge_in(frame, edge);
+                self.edges[at] = if taken.contains(&edge) {
+                    EdgeState::Taken
+                } else {
+                    EdgeState::NotTaken
+                };
+            }
         }
     }
 
-    fn end(&mut self, status: StepStatus, at: Timestamp) {
-        self.status = status;
+    fn reopen(&mut self, paths: &[StepPath], deadline: Option<Timestamp>) {
+        self.end = None;
+        self.finished_at = None;
+        self.cancelling = None;
+        self.deadline = deadline;
+        self.reopened += 1;
+        for run in &mut self.steps {
+            if run.skipped == Some(SkipReason::NothingToUndo) {
+                run.status = StepStatus::Pending;
+                run.skipped = None;
+            }
+        }
+        let steps: Vec<usize> = paths.iter().filter_map(|path| self.find(path)).collect();
+        for step in steps {
+            self.change(step, |run| {
+                run.reopen();
+                None
+            });
+            let (shape, frame) = (self.steps[step].shape, self.steps[step].frame);
+            let outline = Arc::clone(&self.outline);
+            for &edge in outline.outgoing(shape) {
+                let at = self.edge_in(frame, edge);
+                self.edges[at] = EdgeState::Open;
+            }
+            self.reopen_iteration(frame);
+        }
+    }
+
+    /// An iteration in which something is done again has not ended.
+    fn reopen_iteration(&mut self, frame: usize) {
+        let Some(owner) = self.frames[frame].owner else {
+            return;
+        };
+        let Some(end) = self.frames[frame].end.take() else {
+            return;
+        };
+        let failed = matches!(end, FrameEnd::Failed(_));
+        self.change(owner, |run| {
+            run.ended -= 1;
+            run.failed -= u32::from(failed);
+            run.show_progress();
+            None
+        });
+    }
+
+    /// What would only have undone something is over with the run.
+    fn finish(&mut self, at: Timestamp) {
         self.finished_at = Some(at);
-        self.doing = None;
-        self.unknown = None;
+        if !self.outline.undoes_anything() {
+            return;
+        }
+        for step in 0..self.steps.len() {
+            let run = &self.steps[step];
+            if run.status == StepStatus::Pending && self.outline.steps[run.shape].undoes.is_some() {
+                self.steps[step].status = StepStatus::Skipped;
+                self.steps[step].skipped = Some(SkipReason::NothingToUndo);
+            }
+        }
     }
 }

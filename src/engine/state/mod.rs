@@ -2,19 +2,25 @@
 //! in the log has happened. It needs the outline but no expression engine, so that the browser folds with it too.
 
 mod apply;
+mod frame;
 mod status;
+mod step;
+mod tally;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::event::{Decision, EndReason, EndState, Question, Recorded, SkipReason};
-use super::failure::StepError;
-use super::ids::{GateId, StepId};
+use super::event::{EndReason, EndState, Origin, Recorded};
+use super::ids::{GateId, StepPath};
 use super::plan::Outline;
 use super::time::Timestamp;
 
+pub use frame::{Frame, FrameEnd};
 pub use status::{RunStatus, StepStatus};
+pub use step::{Attempt, AttemptOutcome, Gate, GateDecision, HandSkip, StepRun};
+use tally::Tally;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunState {
@@ -28,23 +34,69 @@ pub struct RunState {
     pub deadline: Option<Timestamp>,
     pub input: Value,
     pub started_by: String,
-    /// One per step of the outline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Outputs taken over from another run, by step: used up as the steps' turns come.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<StepPath, Value>,
+    /// Still waits for its turn among the runs of its workflow.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
+    /// First the steps of the run itself, in the order of the outline's top body, then those of iterations in the
+    /// order in which they began.
     pub steps: Vec<StepRun>,
-    /// One per edge of the outline.
+    /// In the same order; by frame, the edges of its body.
     pub edges: Vec<EdgeState>,
+    /// The bodies in execution: the run itself, then iterations in the order in which they began.
+    #[serde(skip_serializing_if = "frame::only_the_run")]
+    pub frames: Vec<Frame>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compensating: Option<Compensating>,
     /// When running tools are abandoned, once the run is being cancelled.
     pub cancelling: Option<Cancelling>,
     pub end: Option<End>,
+    /// Steps that have been done and can be undone, in the order in which they were done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undoable: Vec<usize>,
+    /// How often it was retried after it had failed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reopened: u32,
+    /// Counts over `steps`, kept up to date so that no decision has to look at all of them.
+    #[serde(skip)]
+    tally: Tally,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paused {
+    pub actor: String,
+    pub comment: String,
+    pub at: Timestamp,
+}
+
+/// What has to be undone is being undone; then the run ends as it would have.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compensating {
+    pub step: Option<StepPath>,
+    pub reason: EndReason,
+    pub message: String,
+    /// When tools that do not stop are given up.
+    pub deadline: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cancelling {
     pub actor: String,
     pub comment: String,
     pub deadline: Timestamp,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
     pub state: EndState,
     pub reason: Option<EndReason>,
@@ -52,7 +104,7 @@ pub struct End {
     pub output: Value,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeState {
     /// Its step has not ended.
@@ -62,99 +114,10 @@ pub enum EdgeState {
     NotTaken,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct StepRun {
-    pub status: StepStatus,
-    pub attempts: Vec<Attempt>,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub output: Option<Value>,
-    pub error: Option<StepError>,
-    pub skipped: Option<SkipReason>,
-    pub gate: Option<Gate>,
-    /// What the tool says of itself, 0 to 100.
-    pub percent: u8,
-    pub doing: Option<String>,
-    /// What is not known, while the outcome is unknown.
-    pub unknown: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Attempt {
-    pub number: u32,
-    pub started_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
-    pub deadline: Timestamp,
-    pub repeatable: bool,
-    pub input: Value,
-    pub outcome: AttemptOutcome,
-    /// When the next attempt is due, after a failure that is retried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
-pub enum AttemptOutcome {
-    Running,
-    Succeeded,
-    Failed {
-        error: StepError,
-    },
-    /// The process died; the attempt was made again.
-    Interrupted,
-    Unknown {
-        message: String,
-    },
-    /// The run ended first.
-    Stopped,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Gate {
-    pub id: GateId,
-    pub question: Question,
-    pub plan_hash: String,
-    pub opened_at: Timestamp,
-    pub deadline: Option<Timestamp>,
-    pub decided: Option<GateDecision>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GateDecision {
-    pub decision: Decision,
-    pub actor: String,
-    pub comment: String,
-    /// Hash of what the person was shown.
-    pub plan_hash: String,
-    pub at: Timestamp,
-}
-
-impl StepRun {
-    pub fn running_attempt(&self) -> Option<&Attempt> {
-        self.attempts
-            .last()
-            .filter(|attempt| attempt.outcome == AttemptOutcome::Running)
-    }
-
-    /// Attempts that count against the tries: those the process itself lost do not.
-    pub fn tries(&self) -> u32 {
-        let counted = self
-            .attempts
-            .iter()
-            .filter(|attempt| attempt.outcome != AttemptOutcome::Interrupted)
-            .count();
-        u32::try_from(counted).unwrap_or(u32::MAX)
-    }
-}
-
 impl RunState {
     /// A run of which nothing has happened yet.
     pub fn new(outline: Arc<Outline>) -> Self {
-        let steps = vec![StepRun::default(); outline.steps.len()];
-        let edges = vec![EdgeState::Open; outline.edges.len()];
-        Self {
+        let mut state = Self {
             outline,
             seq: 0,
             started_at: None,
@@ -162,11 +125,22 @@ impl RunState {
             deadline: None,
             input: Value::Null,
             started_by: String::new(),
-            steps,
-            edges,
+            origin: None,
+            kept: BTreeMap::new(),
+            queued: false,
+            steps: Vec::new(),
+            edges: Vec::new(),
+            frames: Vec::new(),
+            paused: None,
+            compensating: None,
             cancelling: None,
             end: None,
-        }
+            undoable: Vec::new(),
+            reopened: 0,
+            tally: Tally::default(),
+        };
+        state.open_frame(0, None, 0);
+        state
     }
 
     /// The fold of a whole log.
@@ -189,49 +163,101 @@ impl RunState {
         if self.cancelling.is_some() {
             return RunStatus::Cancelling;
         }
-        if self.started_at.is_none() {
+        if self.started_at.is_none() || self.queued {
             return RunStatus::Pending;
         }
-        let mut waits = false;
-        for step in &self.steps {
-            match step.status {
-                StepStatus::Queued | StepStatus::InProgress | StepStatus::Retrying => {
-                    return RunStatus::Running;
-                }
-                StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown => waits = true,
-                StepStatus::Pending
-                | StepStatus::Completed
-                | StepStatus::Failed
-                | StepStatus::Skipped
-                | StepStatus::Cancelled => {}
-            }
+        if self.tally.running.is_empty() && self.paused.is_some() {
+            return RunStatus::Paused;
         }
-        if waits {
+        let Tally {
+            running,
+            queued,
+            retrying,
+            for_people,
+            waiting,
+            ..
+        } = &self.tally;
+        let moves = [running, queued, retrying];
+        let waits = [for_people, waiting];
+        if moves.iter().all(|set| set.is_empty()) && waits.iter().any(|set| !set.is_empty()) {
             RunStatus::Waiting
         } else {
             RunStatus::Running
         }
     }
 
-    pub fn step(&self, id: &StepId) -> Option<&StepRun> {
-        self.outline.position(id).and_then(|at| self.steps.get(at))
+    pub fn step(&self, path: &StepPath) -> Option<&StepRun> {
+        self.find(path).and_then(|at| self.steps.get(at))
     }
 
-    /// The open or decided gate with this id, and the position of its step.
+    /// The gate with this id, and the position of its step. Of a gate that was asked anew only the last one is kept.
     pub fn gate(&self, id: &GateId) -> Option<(usize, &Gate)> {
-        self.steps.iter().enumerate().find_map(|(at, step)| {
-            step.gate
-                .as_ref()
-                .filter(|gate| gate.id == *id)
-                .map(|gate| (at, gate))
-        })
+        let at = *self.tally.gates.get(id)?;
+        let gate = self.steps[at].gate.as_ref()?;
+        (gate.id == *id).then_some((at, gate))
     }
 
+    /// What counts against the run's bound: attempts that are being made, and those that may be made as soon as there
+    /// is room among all runs.
     pub fn in_flight(&self) -> usize {
-        self.steps
-            .iter()
-            .filter(|step| step.status == StepStatus::InProgress)
-            .count()
+        self.tally.running.len() + self.tally.asking.len()
+    }
+
+    /// How many runs are above this one.
+    pub fn depth(&self) -> u32 {
+        match &self.origin {
+            Some(Origin::Parent { depth, .. }) => *depth,
+            Some(Origin::Again { .. } | Origin::Fork { .. } | Origin::Trigger { .. }) | None => 0,
+        }
+    }
+
+    /// The steps that are being done by a tool, another run or somebody outside.
+    pub fn running(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tally.running.iter().copied()
+    }
+
+    pub fn queued_steps(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tally.queued.iter().copied()
+    }
+
+    /// Steps that wait for a person: a gate, or an outcome that nobody knows.
+    pub fn waiting_for_people(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tally.for_people.iter().copied()
+    }
+
+    /// Steps, and how many of them have ended and failed. What would only undo something counts once it has begun.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            total: self.tally.total,
+            done: self.tally.done,
+            failed: self.tally.failed,
+        }
+    }
+
+    /// The sum of what the run's own steps have done, in percent times their weights, and the sum of the weights.
+    pub(in crate::engine) fn progress(&self) -> (u64, u64) {
+        (self.tally.progress, self.tally.weight)
+    }
+
+    /// What people call the step.
+    pub fn name(&self, step: usize) -> &str {
+        &self.outline.steps[self.steps[step].shape].name
+    }
+
+    /// The step that matters most now: one that waits for a person, else one that runs.
+    pub fn current(&self) -> Option<usize> {
+        if self.end.is_some() {
+            return None;
+        }
+        let tally = &self.tally;
+        let sets = [
+            &tally.for_people,
+            &tally.running,
+            &tally.retrying,
+            &tally.waiting,
+            &tally.queued,
+        ];
+        sets.into_iter().find_map(|set| set.first().copied())
     }
 
     /// The earliest moment at which something is due: a retry, a deadline, the end of the grace time.
@@ -243,18 +269,64 @@ impl RunState {
             // Until the grace time is over nothing else is looked at.
             return Some(cancelling.deadline);
         }
-        let of_steps = self.steps.iter().filter_map(|step| match step.status {
-            StepStatus::InProgress => step.running_attempt().map(|attempt| attempt.deadline),
-            StepStatus::Retrying => step.attempts.last().and_then(|attempt| attempt.retry_at),
-            StepStatus::WaitingForApproval => step.gate.as_ref().and_then(|gate| gate.deadline),
-            StepStatus::Pending
-            | StepStatus::Queued
-            | StepStatus::OutcomeUnknown
-            | StepStatus::Completed
-            | StepStatus::Failed
-            | StepStatus::Skipped
-            | StepStatus::Cancelled => None,
-        });
-        of_steps.chain(self.deadline).min()
+        let of_steps = self
+            .tally
+            .timers
+            .iter()
+            .find(|(_, step)| self.heeds_timer(*step))
+            .map(|(due, _)| *due);
+        match &self.compensating {
+            // Its own time is over, or does not matter any more.
+            Some(compensating) if self.winding_down() => {
+                of_steps.into_iter().chain([compensating.deadline]).min()
+            }
+            Some(_) => of_steps,
+            None => of_steps.into_iter().chain(self.deadline).min(),
+        }
     }
+
+    /// Steps with something due at `now`.
+    pub(in crate::engine) fn due(&self, now: Timestamp) -> Vec<usize> {
+        let due = self.tally.timers.range(..=(now, usize::MAX));
+        due.map(|(_, step)| *step)
+            .filter(|&step| self.heeds_timer(step))
+            .collect()
+    }
+
+    /// While a run is paused nothing starts, so only what ends something is due.
+    fn heeds_timer(&self, step: usize) -> bool {
+        self.paused.is_none()
+            || match self.steps[step].status {
+                StepStatus::InProgress
+                | StepStatus::WaitingForApproval
+                | StepStatus::WaitingForExternal => true,
+                StepStatus::Retrying
+                | StepStatus::WaitingForTimer
+                | StepStatus::Pending
+                | StepStatus::Queued
+                | StepStatus::OutcomeUnknown
+                | StepStatus::Completed
+                | StepStatus::Failed
+                | StepStatus::Skipped
+                | StepStatus::Cancelled => false,
+            }
+    }
+
+    /// The run is going to undo what it did, but something is still in flight.
+    pub(in crate::engine) fn winding_down(&self) -> bool {
+        self.compensating.is_some()
+            && self
+                .tally
+                .running
+                .iter()
+                .any(|&step| self.outline.steps[self.steps[step].shape].undoes.is_none())
+    }
+}
+
+/// Of a run's steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub total: u32,
+    pub done: u32,
+    pub failed: u32,
 }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 pub enum RunStatus {
     Pending,
     Running,
-    /// Nothing moves until a person does something.
+    /// Nothing moves until somebody does something, or some time has come.
     Waiting,
+    /// Nothing starts until somebody resumes it.
+    Paused,
     Cancelling,
     Completed,
     Failed,
@@ -22,6 +24,7 @@ impl RunStatus {
             RunStatus::Pending
             | RunStatus::Running
             | RunStatus::Waiting
+            | RunStatus::Paused
             | RunStatus::Cancelling => false,
         }
     }
@@ -31,6 +34,7 @@ impl RunStatus {
             RunStatus::Pending => "pending",
             RunStatus::Running => "running",
             RunStatus::Waiting => "waiting",
+            RunStatus::Paused => "paused",
             RunStatus::Cancelling => "cancelling",
             RunStatus::Completed => "completed",
             RunStatus::Failed => "failed",
@@ -47,6 +51,7 @@ impl std::str::FromStr for RunStatus {
             RunStatus::Pending,
             RunStatus::Running,
             RunStatus::Waiting,
+            RunStatus::Paused,
             RunStatus::Cancelling,
             RunStatus::Completed,
             RunStatus::Failed,
@@ -69,6 +74,10 @@ pub enum StepStatus {
     InProgress,
     /// A gate is open.
     WaitingForApproval,
+    /// Some time has to come.
+    WaitingForTimer,
+    /// Somebody outside has to report.
+    WaitingForExternal,
     /// A person has to say whether the effect happened.
     OutcomeUnknown,
     Retrying,
@@ -89,6 +98,8 @@ impl StepStatus {
             | StepStatus::Queued
             | StepStatus::InProgress
             | StepStatus::WaitingForApproval
+            | StepStatus::WaitingForTimer
+            | StepStatus::WaitingForExternal
             | StepStatus::OutcomeUnknown
             | StepStatus::Retrying => false,
         }
@@ -100,6 +111,8 @@ impl StepStatus {
             StepStatus::Queued => "queued",
             StepStatus::InProgress => "in_progress",
             StepStatus::WaitingForApproval => "waiting_for_approval",
+            StepStatus::WaitingForTimer => "waiting_for_timer",
+            StepStatus::WaitingForExternal => "waiting_for_external",
             StepStatus::OutcomeUnknown => "outcome_unknown",
             StepStatus::Retrying => "retrying",
             StepStatus::Completed => "completed",

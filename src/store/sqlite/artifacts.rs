@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::{SqliteStore, corrupt, rows, unavailable};
-use crate::engine::ids::{ArtifactId, RunId, StepId};
+use crate::engine::ids::{ArtifactId, RunId, StepPath};
 use crate::engine::summary::ArtifactCard;
 use crate::engine::time::Timestamp;
 use crate::store::StoreError;
@@ -11,7 +11,7 @@ use crate::store::StoreError;
 pub struct NewArtifact {
     pub id: ArtifactId,
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub name: String,
     pub media_type: String,
     pub sha256: String,
@@ -86,7 +86,7 @@ impl SqliteStore {
 fn card(row: &sqlx::sqlite::SqliteRow) -> Result<ArtifactCard, StoreError> {
     Ok(ArtifactCard {
         id: ArtifactId::new(rows::text(row, "id")?),
-        step_id: StepId::new(rows::text(row, "step_id")?),
+        step_id: StepPath::new(rows::text(row, "step_id")?),
         name: rows::text(row, "name")?,
         media_type: rows::text(row, "media_type")?,
         bytes: rows::number(row, "bytes")?,

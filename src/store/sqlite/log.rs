@@ -7,8 +7,9 @@ use super::{SqliteStore, corrupt, rows, unavailable};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
+use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun};
+use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
 
 #[async_trait]
 impl Store for SqliteStore {
@@ -58,6 +59,47 @@ impl Store for SqliteStore {
                 .await
                 .map_err(unavailable)?;
         Ok(ids.into_iter().map(RunId::new).collect())
+    }
+
+    async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        );
+        let row = sqlx::query(sql)
+            .bind(run_id.as_str())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(rows::summary).transpose()
+    }
+
+    async fn find_version(
+        &self,
+        slug_or_id: &str,
+        number: Option<u32>,
+    ) -> Result<Option<VersionCard>, StoreError> {
+        let row = sqlx::query(
+            "SELECT w.id AS workflow_id, v.id AS version_id, w.slug, w.name, v.number
+             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id
+             WHERE (w.slug = $1 OR w.id = $1) AND v.number = coalesce($2, w.version)",
+        )
+        .bind(slug_or_id)
+        .bind(number.map(i64::from))
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(unavailable)?;
+        row.map(|row| {
+            Ok(VersionCard {
+                workflow_id: rows::text(&row, "workflow_id")?.as_str().into(),
+                version_id: rows::text(&row, "version_id")?.as_str().into(),
+                slug: rows::text(&row, "slug")?,
+                name: rows::text(&row, "name")?,
+                number: rows::number(&row, "number")?,
+            })
+        })
+        .transpose()
     }
 
     async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{SqliteStore, corrupt, rows, unavailable};
 use crate::engine::event::{Event, Question};
-use crate::engine::ids::{GateId, RunId, StepId, WorkflowId};
+use crate::engine::ids::{GateId, RunId, StepPath, WorkflowId};
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
@@ -27,7 +27,7 @@ pub struct RunFilter {
 pub struct OpenGate {
     pub id: GateId,
     pub run_id: RunId,
-    pub step_id: StepId,
+    pub step_id: StepPath,
     pub workflow_name: String,
     pub question: Question,
     pub plan_hash: String,
@@ -87,20 +87,6 @@ impl SqliteStore {
             .iter()
             .map(rows::summary)
             .collect()
-    }
-
-    pub async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            rows::summary_columns!(),
-            " FROM runs WHERE id = $1"
-        );
-        let row = sqlx::query(sql)
-            .bind(run_id.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        row.as_ref().map(rows::summary).transpose()
     }
 
     /// Runs by state.
@@ -172,7 +158,7 @@ fn open_gate(row: &sqlx::sqlite::SqliteRow) -> Result<OpenGate, StoreError> {
     Ok(OpenGate {
         id: GateId::new(rows::text(row, "id")?),
         run_id: RunId::new(rows::text(row, "run_id")?),
-        step_id: StepId::new(rows::text(row, "step_id")?),
+        step_id: StepPath::new(rows::text(row, "step_id")?),
         workflow_name: rows::text(row, "workflow_name")?,
         question,
         plan_hash,

@@ -34,6 +34,7 @@ pub fn spec() -> ToolSpec {
             ),
         }),
         default_timeout_ms: 60_000,
+        max_parallel: None,
     }
 }
 

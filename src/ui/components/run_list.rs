@@ -24,15 +24,22 @@ fn RunRow(run: RunSummary, now: Timestamp) -> impl IntoView {
     let name = run.header.workflow_name.clone();
     let created_at = run.header.created_at;
     let run = Memo::new(move |_| live.newest(&run));
-    let look = Memo::new(move |_| theme::of_run(run.with(|run| run.status)));
+    let stands = Memo::new(move |_| run.with(|run| (run.status, run.waiting_for_people > 0)));
+    let look = move || {
+        let (status, for_people) = stands.get();
+        theme::of_run(status, for_people)
+    };
     let percent = Signal::derive(move || run.with(|run| run.percent));
     let since = Signal::derive(move || run.with(|run| run.started_at));
     let until = Signal::derive(move || run.with(|run| run.finished_at));
     let detail = move || run.with(|run| run.message.clone().or_else(|| run.current.clone()));
     view! {
-        <a class=move || format!("run-row is-{}", look.get().class) href=href>
+        <a class=move || format!("run-row is-{}", look().class) href=href>
             <span class="run-row-name">{name.clone()}</span>
-            {move || view! { <RunBadge status=run.with(|run| run.status) /> }}
+            {move || {
+                let (status, for_people) = stands.get();
+                view! { <RunBadge status for_people /> }
+            }}
             <span class="run-row-detail">{detail}</span>
             <Bar percent label=format!("Progress of {name}") />
             <span class="run-row-time"><Moment at=created_at />" · "<Elapsed since until now /></span>

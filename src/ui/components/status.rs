@@ -17,8 +17,12 @@ pub fn StatusIcon(look: Look) -> impl IntoView {
 }
 
 #[component]
-pub fn RunBadge(status: RunStatus) -> impl IntoView {
-    view! { <Badge look=theme::of_run(status) /> }
+pub fn RunBadge(
+    status: RunStatus,
+    /// Somebody has to answer something.
+    for_people: bool,
+) -> impl IntoView {
+    view! { <Badge look=theme::of_run(status, for_people) /> }
 }
 
 /// `note` follows the word: `attempt 2 of 5`.

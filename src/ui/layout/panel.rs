@@ -47,14 +47,26 @@ fn ActiveRun(run: RunView) -> impl IntoView {
         }
     };
     let percent = Signal::derive(move || state.with(progress::percent));
-    let status = Memo::new(move |_| state.with(RunState::status));
-    let steps: Vec<_> = (0..state.with_untracked(|state| state.steps.len()))
+    let stands = Memo::new(move |_| {
+        state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
+    });
+    // The run's own steps: what is inside maps and loops is on its page.
+    let shown = state.with_untracked(|state| {
+        let own = state.steps_of(0);
+        own.filter(|&at| state.outline.steps[state.steps[at].shape].undoes.is_none())
+            .collect::<Vec<_>>()
+    });
+    let steps: Vec<_> = shown
+        .into_iter()
         .map(|at| view! { <PanelStep state at /> })
         .collect();
     view! {
         <aside class=class aria-label="Active run">
             <a class="panel-title" href=href>{summary.header.workflow_name}</a>
-            {move || view! { <RunBadge status=status.get() /> }}
+            {move || {
+                let (status, for_people) = stands.get();
+                view! { <RunBadge status for_people /> }
+            }}
             <Bar percent label="Progress of the active run" />
             <ol class="panel-steps">{steps}</ol>
         </aside>
@@ -63,7 +75,7 @@ fn ActiveRun(run: RunView) -> impl IntoView {
 
 #[component]
 fn PanelStep(state: RwSignal<RunState>, at: usize) -> impl IntoView {
-    let name = state.with_untracked(|state| state.outline.steps[at].name.clone());
+    let name = state.with_untracked(|state| state.name(at).to_owned());
     let look = Memo::new(move |_| theme::of_step(state.with(|state| state.steps[at].status)));
     view! {
         <li class=move || format!("panel-step is-{}", look.get().class)>

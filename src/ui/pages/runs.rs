@@ -43,7 +43,7 @@ pub fn RunsPage() -> impl IntoView {
         <nav class="filters" aria-label="Filter by state">
             <ul>
                 {filter("", "All")}
-                {FILTERS.map(|status| filter(status.as_str(), theme::of_run(status).word)).into_iter().collect_view()}
+                {FILTERS.map(|status| filter(status.as_str(), theme::of_run(status, false).word)).into_iter().collect_view()}
             </ul>
         </nav>
         <Transition>

@@ -54,7 +54,7 @@ fn Card(card: WorkflowCard) -> impl IntoView {
             {card.last_run.map(|run| view! {
                 <p class="card-facts">
                     <a href=format!("/runs/{}", run.header.run_id)>"Last run"</a>
-                    <RunBadge status=run.status />
+                    <RunBadge status=run.status for_people={run.waiting_for_people > 0} />
                     <span class="muted"><Moment at=run.header.created_at /></span>
                 </p>
             })}

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 mod wrong;
+mod wrong_bodies;
 
 use super::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -65,6 +66,8 @@ fn every_problem_is_a_sentence_with_an_end() {
 fn no_code_is_without_a_case() {
     let sources = [
         include_str!("../mod.rs"),
+        include_str!("../bodies.rs"),
+        include_str!("../kinds.rs"),
         include_str!("../graph.rs"),
         include_str!("../references.rs"),
         include_str!("../routes.rs"),
@@ -279,12 +282,14 @@ fn catalogue() -> Catalogue {
         effect: EffectClass::Read,
         effect_by: None,
         default_timeout_ms: 1_000,
+        max_parallel: None,
     };
     let url = json!({ "url": { "type": "string" } });
     let strict = json!({ "type": "object", "properties": url, "required": ["url"], "additionalProperties": false });
     Catalogue::new([
         spec("t.read", json!({ "type": "object" })),
         spec("t.strict", strict),
+        ToolSpec::plain("t.effect", EffectClass::Effect),
     ])
 }
 

@@ -13,7 +13,7 @@ pub(super) struct Wrong {
     pub place: (Option<&'static str>, Option<usize>, Option<&'static str>),
 }
 
-fn wrong(code: &'static str, workflow: Value) -> Wrong {
+pub(super) fn wrong(code: &'static str, workflow: Value) -> Wrong {
     Wrong {
         code,
         workflow,
@@ -22,17 +22,17 @@ fn wrong(code: &'static str, workflow: Value) -> Wrong {
 }
 
 impl Wrong {
-    fn at(mut self, step: &'static str) -> Self {
+    pub(super) fn at(mut self, step: &'static str) -> Self {
         self.place.0 = Some(step);
         self
     }
 
-    fn on(mut self, edge: usize) -> Self {
+    pub(super) fn on(mut self, edge: usize) -> Self {
         self.place.1 = Some(edge);
         self
     }
 
-    fn field(mut self, field: &'static str) -> Self {
+    pub(super) fn field(mut self, field: &'static str) -> Self {
         self.place.2 = Some(field);
         self
     }
@@ -45,6 +45,7 @@ pub(super) fn everything_wrong() -> Vec<Wrong> {
         about_the_shape(),
         about_references(),
         about_gates(),
+        super::wrong_bodies::about_bodies(),
     ]
     .into_iter()
     .flatten()

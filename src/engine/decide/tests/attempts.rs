@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::stage::{Stage, edge, effect, read, with, workflow};
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{EndReason, EndState, Resolution};
-use crate::engine::ids::StepId;
+use crate::engine::ids::StepPath;
 use crate::engine::limits::INTERRUPTIONS_MAX;
 use crate::engine::state::{AttemptOutcome, RunStatus, StepStatus};
 
@@ -66,7 +66,7 @@ fn an_attempt_that_takes_too_long_is_stopped_and_tried_again() {
     assert_eq!(stage.status("a"), StepStatus::Retrying);
     assert_eq!(stage.stops, ["a"]);
     let late = stage.submit(Command::AttemptSucceeded {
-        step: StepId::new("a"),
+        step: StepPath::new("a"),
         attempt: 1,
         output: json!({}),
     });
@@ -90,7 +90,7 @@ fn an_effect_that_does_not_answer_waits_for_a_person_and_is_not_repeated() {
         |stage| stage.lose("order"),
         |stage| {
             let message = "the line was cut".to_owned();
-            let step = StepId::new("order");
+            let step = StepPath::new("order");
             stage
                 .submit(Command::AttemptUnknown {
                     step,
@@ -122,7 +122,7 @@ fn a_person_says_what_became_of_it() {
     };
     let resolve = |stage: &mut Stage, resolution| {
         stage.submit(Command::ResolveOutcome {
-            step: StepId::new("order"),
+            step: StepPath::new("order"),
             resolution,
             actor: "ann".to_owned(),
             comment: "seen at the broker".to_owned(),
@@ -173,7 +173,7 @@ fn a_result_is_taken_once() {
     let mut stage = Stage::start(workflow([read("a"), read("b")], [edge("a", "b")]));
     stage.succeed("a", json!(1));
     for attempt in [0, 1, 2] {
-        let step = StepId::new("a");
+        let step = StepPath::new("a");
         let again = stage.submit(Command::AttemptSucceeded {
             step,
             attempt,
@@ -183,10 +183,10 @@ fn a_result_is_taken_once() {
     }
     assert_eq!(stage.output("a"), json!(1));
     let nobody = stage.submit(Command::AttemptLost {
-        step: StepId::new("none"),
+        step: StepPath::new("none"),
         attempt: 1,
     });
-    assert_eq!(nobody, Err(Rejection::UnknownStep(StepId::new("none"))));
+    assert_eq!(nobody, Err(Rejection::UnknownStep(StepPath::new("none"))));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn progress_is_whole_weighted_and_below_a_hundred_until_the_end() {
     let percent = |stage: &Stage| crate::engine::progress::percent(&stage.state);
     assert_eq!(percent(&stage), 0);
     let say = |stage: &mut Stage, percent| {
-        let (step, doing) = (StepId::new("a"), "half way".to_owned());
+        let (step, doing) = (StepPath::new("a"), "half way".to_owned());
         stage.submit(Command::AttemptProgressed {
             step,
             attempt: 1,

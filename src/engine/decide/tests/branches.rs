@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::stage::{Stage, default, edge, read, when, with, workflow};
 use crate::engine::event::{EndReason, EndState, SkipReason};
-use crate::engine::ids::StepId;
+use crate::engine::ids::StepPath;
 use crate::engine::state::{RunStatus, StepStatus};
 
 fn fork(expression: &str) -> Value {
@@ -29,7 +29,7 @@ fn a_false_branch_never_runs_and_the_join_after_it_does() {
     for (bad, taken, left) in [(true, "yes", "no"), (false, "no", "yes")] {
         let mut stage = Stage::start_with(fork("input.bad"), json!({ "bad": bad }));
         let because = SkipReason::BranchNotTaken {
-            at: StepId::new("judge"),
+            at: StepPath::new("judge"),
         };
         assert_eq!(stage.step(left).skipped, Some(because));
         stage.succeed(taken, json!({}));

@@ -7,7 +7,7 @@ use crate::engine::bounds::tests::nested;
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{Decision, EndReason, EndState, SkipReason};
 use crate::engine::failure::StepError;
-use crate::engine::ids::StepId;
+use crate::engine::ids::StepPath;
 use crate::engine::limits::{CANCEL_GRACE_MS, VALUE_DEPTH_MAX};
 use crate::engine::state::{RunStatus, StepStatus};
 
@@ -22,7 +22,7 @@ fn a_cancel_stops_what_runs_and_ends_what_does_not() {
     assert_eq!(stage.run(), RunStatus::Cancelling);
     assert_eq!(stage.stops, ["a"]);
     assert_eq!(stage.status("b"), StepStatus::Cancelled);
-    let step = StepId::new("a");
+    let step = StepPath::new("a");
     stage
         .submit(Command::AttemptStopped { step, attempt: 1 })
         .expect("it runs");
@@ -38,7 +38,7 @@ fn a_tool_that_does_not_stop_is_abandoned_and_its_late_result_refused() {
     assert_eq!(stage.run(), RunStatus::Cancelling);
     stage.after_ms(1);
     assert_eq!(stage.run(), RunStatus::Cancelled);
-    let (step, output) = (StepId::new("a"), json!({}));
+    let (step, output) = (StepPath::new("a"), json!({}));
     let late = stage.submit(Command::AttemptSucceeded {
         step,
         attempt: 1,
@@ -145,7 +145,7 @@ fn what_needs_a_failed_step_is_skipped_with_that_reason() {
     let steps = [with(read("a"), "on_error", json!("continue")), read("b")];
     let mut stage = Stage::start(workflow(steps, [edge("a", "b")]));
     stage.fail("a", "broken");
-    let at = StepId::new("a");
+    let at = StepPath::new("a");
     assert_eq!(
         stage.step("b").skipped,
         Some(SkipReason::UpstreamFailed { at })
@@ -159,10 +159,7 @@ fn a_run_starts_once_and_nothing_happens_before() {
     let (actor, comment) = ("ann".to_owned(), String::new());
     let early = stage.submit(Command::Cancel { actor, comment });
     assert_eq!(early, Err(Rejection::NotStarted));
-    let start = || Command::Start {
-        input: json!({}),
-        actor: "ann".to_owned(),
-    };
+    let start = || Command::start(json!({}), "ann");
     stage.submit(start()).expect("it has not started");
     assert_eq!(stage.submit(start()), Err(Rejection::AlreadyStarted));
     assert_eq!(stage.calls.len(), 1);
@@ -230,7 +227,7 @@ fn what_nobody_knew_when_the_run_was_cancelled_stays_unknown() {
 fn an_effect_that_stops_when_told_did_not_happen() {
     let mut stage = Stage::start(workflow([effect("order")], []));
     stage.cancel();
-    let step = StepId::new("order");
+    let step = StepPath::new("order");
     stage
         .submit(Command::AttemptStopped { step, attempt: 1 })
         .expect("it runs");
@@ -253,8 +250,7 @@ fn while_a_run_is_being_cancelled_only_the_end_of_the_grace_time_wakes_it() {
 fn values_that_could_not_be_read_back_never_reach_the_log() {
     let too_deep = nested(VALUE_DEPTH_MAX + 1);
     let mut stage = Stage::new(chain());
-    let (input, actor) = (too_deep.clone(), "ann".to_owned());
-    let refused = stage.submit(Command::Start { input, actor });
+    let refused = stage.submit(Command::start(too_deep.clone(), "ann"));
     assert!(matches!(refused, Err(Rejection::InputTooLarge(_))));
 
     let mut stage = Stage::start(chain());
@@ -263,7 +259,7 @@ fn values_that_could_not_be_read_back_never_reach_the_log() {
 
     let mut stage = Stage::start(workflow([read("a")], []));
     let error = StepError::new("broken", "it broke").with_data(too_deep);
-    let step = StepId::new("a");
+    let step = StepPath::new("a");
     stage
         .submit(Command::AttemptFailed {
             step,

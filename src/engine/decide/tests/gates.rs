@@ -6,6 +6,7 @@ use super::stage::{Stage, edge, effect, gate, read, with, workflow};
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{Decision, EndReason, EndState};
 use crate::engine::ids::GateId;
+use crate::engine::limits::WAIT_TIMEOUT_MS_DEFAULT;
 use crate::engine::state::{RunStatus, StepStatus};
 
 fn gated() -> Value {
@@ -32,7 +33,10 @@ fn guarded(with_input: Value) -> Value {
 
 #[test]
 fn a_gate_waits_and_shows_what_it_was_told_to() {
-    let mut stage = asked();
+    let mut document = gated();
+    document["steps"][1]["timeout_ms"] = json!("never");
+    let mut stage = Stage::start(document);
+    stage.succeed("look", json!({ "found": [1, 2] }));
     stage.after_ms(1_000_000_000_000);
     assert_eq!(stage.status("ask"), StepStatus::WaitingForApproval);
     assert_eq!(stage.run(), RunStatus::Waiting);
@@ -40,6 +44,15 @@ fn a_gate_waits_and_shows_what_it_was_told_to() {
     let shown = stage.gate("ask").question.shown;
     let values: Vec<Value> = shown.into_iter().map(|shown| shown.value).collect();
     assert_eq!(values, [json!([1, 2]), json!(2)]);
+}
+
+#[test]
+fn a_gate_that_does_not_say_how_long_it_waits_waits_a_month() {
+    let mut stage = asked();
+    let deadline = stage.gate("ask").deadline;
+    assert_eq!(deadline, Some(stage.now.plus_ms(WAIT_TIMEOUT_MS_DEFAULT)));
+    stage.after_ms(WAIT_TIMEOUT_MS_DEFAULT);
+    assert_eq!(stage.end().1, Some(EndReason::Timeout));
 }
 
 #[test]

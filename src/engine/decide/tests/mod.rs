@@ -2,6 +2,10 @@
 
 mod attempts;
 mod branches;
+mod elsewhere;
 mod ends;
 mod gates;
+mod iterations;
 mod stage;
+mod undo;
+mod waits;

@@ -8,7 +8,7 @@ use crate::engine::compile::compile;
 use crate::engine::decide::advance;
 use crate::engine::event::{Decision, EndReason, EndState, Event};
 use crate::engine::failure::StepError;
-use crate::engine::ids::{GateId, StepId};
+use crate::engine::ids::{GateId, StepPath};
 use crate::engine::plan::Plan;
 use crate::engine::state::{Gate, RunState, RunStatus, StepRun, StepStatus};
 use crate::engine::time::{Moment, Timestamp};
@@ -25,6 +25,8 @@ pub(super) struct Stage {
     pub calls: Vec<(String, u32)>,
     /// Tools told to stop.
     pub stops: Vec<String>,
+    /// Runs to be started, and questions for room.
+    pub others: Vec<Effect>,
 }
 
 impl Stage {
@@ -35,9 +37,8 @@ impl Stage {
 
     pub(super) fn start_with(document: Value, input: Value) -> Self {
         let mut stage = Self::new(document);
-        let actor = "tester".to_owned();
         stage
-            .submit(Command::Start { input, actor })
+            .submit(Command::start(input, "tester"))
             .expect("it starts");
         stage
     }
@@ -54,6 +55,7 @@ impl Stage {
             events: Vec::new(),
             calls: Vec::new(),
             stops: Vec::new(),
+            others: Vec::new(),
         }
     }
 
@@ -69,7 +71,10 @@ impl Stage {
                 Effect::CallTool { step, attempt, .. } => {
                     self.calls.push((step.to_string(), *attempt));
                 }
-                Effect::StopTool { step, .. } => self.stops.push(step.to_string()),
+                Effect::Stop { step, .. } => self.stops.push(step.to_string()),
+                Effect::StartRun { .. } | Effect::AskForRoom { .. } => {
+                    self.others.push(effect.clone());
+                }
             }
         }
         Ok(turn)
@@ -135,18 +140,18 @@ impl Stage {
         })
     }
 
-    fn attempt(&self, step: &str) -> (StepId, u32) {
+    fn attempt(&self, step: &str) -> (StepPath, u32) {
         let running = self
             .step(step)
             .running_attempt()
             .expect("an attempt runs")
             .number;
-        (StepId::new(step), running)
+        (StepPath::new(step), running)
     }
 
     pub(super) fn step(&self, step: &str) -> &StepRun {
         self.state
-            .step(&StepId::new(step))
+            .step(&StepPath::new(step))
             .expect("there is such a step")
     }
 

@@ -1,23 +1,71 @@
-//! What a person can do to a run: cancel it, or say what became of an outcome that nobody knows.
+//! What a person can do to a run: hold it, cancel it, retry or repeat it, skip a step, or say what became of an outcome
+//! that nobody knows.
 
 use leptos::prelude::*;
 
 use serde_json::Value;
 
 use super::Viewer;
-use crate::rpc::actions::CancelRun;
+use crate::engine::event::EndState;
+use crate::engine::state::{RunState, StepRun, StepStatus};
+use crate::engine::workflow::StepKind;
+use crate::rpc::actions::{ActOnRun, CancelRun};
 use crate::ui::components::{Refusal, ValueView};
 
+/// What can be done to the whole run as it stands.
 #[component]
-pub fn CancelForm(viewer: Viewer, cancel: ServerAction<CancelRun>) -> impl IntoView {
+pub fn RunActs(
+    viewer: Viewer,
+    act: ServerAction<ActOnRun>,
+    cancel: ServerAction<CancelRun>,
+) -> impl IntoView {
+    let run_id = viewer.run_id.get_value();
+    let offers = Memo::new(move |_| viewer.state.with(offers));
+    let refusal = Signal::derive(move || {
+        let cancelled = cancel.value().get().and_then(Result::err);
+        cancelled.or_else(|| act.value().get().and_then(Result::err))
+    });
+    let buttons = move || {
+        let made = offers.get().into_iter().map(|(word, label)| {
+            view! { <button class="button button-small" name="act" value=word>{label}</button> }
+        });
+        made.collect::<Vec<_>>()
+    };
+    view! {
+        <Refusal error=refusal />
+        <div class="run-acts">
+            <ActionForm action=act>
+                <input type="hidden" name="run_id" value=run_id />
+                <input type="hidden" name="comment" value="" />
+                {buttons}
+            </ActionForm>
+            <CancelForm viewer cancel />
+        </div>
+    }
+}
+
+/// The word that the server knows, and what the button says.
+fn offers(state: &RunState) -> Vec<(&'static str, &'static str)> {
+    match (&state.end, &state.cancelling, &state.paused) {
+        (Some(end), _, _) => {
+            let retry = end.state == EndState::Failed && state.compensating.is_none();
+            let retry = retry.then_some(("retry", "Retry what failed"));
+            retry.into_iter().chain([("again", "Run again")]).collect()
+        }
+        (None, Some(_), _) => Vec::new(),
+        (None, None, Some(_)) => vec![("resume", "Resume")],
+        (None, None, None) => vec![("pause", "Pause")],
+    }
+}
+
+#[component]
+fn CancelForm(viewer: Viewer, cancel: ServerAction<CancelRun>) -> impl IntoView {
     let open = Memo::new(move |_| {
         viewer
             .state
             .with(|state| state.end.is_none() && state.cancelling.is_none())
     });
-    let refusal = Signal::derive(move || cancel.value().get().and_then(Result::err));
     view! {
-        <Refusal error=refusal />
         <Show when=move || open.get()>
             <details class="cancel">
                 <summary class="button button-small">"Cancel run…"</summary>
@@ -29,6 +77,84 @@ pub fn CancelForm(viewer: Viewer, cancel: ServerAction<CancelRun>) -> impl IntoV
                     <button class="button button-reject">"Cancel the run"</button>
                 </ActionForm>
             </details>
+        </Show>
+    }
+}
+
+/// What can be done to one step as it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepActs {
+    skip: bool,
+    fork: bool,
+}
+
+impl StepActs {
+    pub fn of(state: &RunState, step: &StepRun) -> Self {
+        let shape = &state.outline.steps[step.shape];
+        let is_gate = shape.kind == StepKind::HumanGate;
+        let failed_run = state
+            .end
+            .as_ref()
+            .is_some_and(|end| end.state == EndState::Failed);
+        let may_skip = match step.status {
+            StepStatus::Failed => failed_run && state.compensating.is_none(),
+            StepStatus::Queued
+            | StepStatus::Retrying
+            | StepStatus::WaitingForTimer
+            | StepStatus::WaitingForExternal => true,
+            // Of those that are still to come only a few are ever skipped; the API can.
+            StepStatus::Pending
+            | StepStatus::InProgress
+            | StepStatus::WaitingForApproval
+            | StepStatus::OutcomeUnknown
+            | StepStatus::Completed
+            | StepStatus::Skipped
+            | StepStatus::Cancelled => false,
+        };
+        let ordinary = shape.undoes.is_none() && !is_gate;
+        Self {
+            skip: ordinary && may_skip,
+            fork: ordinary
+                && state.end.is_some()
+                && matches!(step.status, StepStatus::Completed | StepStatus::Failed),
+        }
+    }
+}
+
+#[component]
+pub fn StepActsForm(
+    viewer: Viewer,
+    acts: Memo<StepActs>,
+    #[prop(into)] step_id: String,
+) -> impl IntoView {
+    let on_step = viewer.on_step;
+    let subject = step_id.clone();
+    let refusal = Signal::derive(move || on_step.refusal_of(&subject));
+    let id = StoredValue::new(format!("act-{step_id}"));
+    let step_id = StoredValue::new(step_id);
+    let hidden = move || {
+        view! {
+            <input type="hidden" name="run_id" value=viewer.run_id.get_value() />
+            <input type="hidden" name="step_id" value=step_id.get_value() />
+        }
+    };
+    view! {
+        <Refusal error=refusal />
+        <Show when=move || acts.get().skip>
+            <ActionForm action=on_step.action attr:class="step-acts">
+                {hidden()}
+                <label for=id.get_value()>"Why skip it?"</label>
+                <input id=id.get_value() name="comment" required maxlength="4000" />
+                <button class="button button-small" name="act" value="skip">"Skip this step"</button>
+            </ActionForm>
+        </Show>
+        <Show when=move || acts.get().fork>
+            <ActionForm action=on_step.action attr:class="step-acts">
+                {hidden()}
+                <input type="hidden" name="comment" value="" />
+                <button class="button button-small" name="act" value="fork">"Start a new run from here"</button>
+                <span class="hint">"What was done before is taken over; gates are asked anew."</span>
+            </ActionForm>
         </Show>
     }
 }

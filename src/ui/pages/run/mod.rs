@@ -1,6 +1,7 @@
 //! The run viewer: the whole plan from the first moment, live, with what a person can do about it.
 
 mod acts;
+mod iterations;
 mod step;
 
 use leptos::prelude::*;
@@ -9,10 +10,12 @@ use leptos_meta::Title;
 use std::sync::Arc;
 
 use super::param;
+use crate::engine::event::Origin as Was;
+use crate::engine::ids::RunId;
 use crate::engine::progress;
-use crate::engine::state::{RunState, RunStatus, StepRun, StepStatus};
+use crate::engine::state::{RunState, RunStatus};
 use crate::engine::time::Timestamp;
-use crate::rpc::actions::{CancelRun, DecideGate, ResolveOutcome};
+use crate::rpc::actions::{ActOnRun, ActOnStep, CancelRun, DecideGate, ResolveOutcome};
 use crate::rpc::error::PageError;
 use crate::rpc::pages::{run, run_files};
 use crate::rpc::views::{ArtifactCard, RunView};
@@ -22,8 +25,8 @@ use crate::ui::components::{
 use crate::ui::format;
 use crate::ui::live::Live;
 use crate::ui::theme;
-use acts::CancelForm;
-use step::StepRow;
+use acts::RunActs;
+use iterations::{Steps, iteration_of};
 
 /// What the parts of the viewer share.
 #[derive(Clone, Copy)]
@@ -34,6 +37,7 @@ struct Viewer {
     now: Timestamp,
     decide: Answers<DecideGate>,
     resolve: Answers<ResolveOutcome>,
+    on_step: Answers<ActOnStep>,
 }
 
 #[component]
@@ -45,6 +49,8 @@ pub fn RunPage() -> impl IntoView {
         decide: Answers::new(|asked| &asked.gate_id),
         resolve: Answers::new(|asked| &asked.step_id),
         cancel: ServerAction::new(),
+        act: ServerAction::new(),
+        on_step: Answers::new(|asked| &asked.step_id),
     };
     view! {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
@@ -67,6 +73,8 @@ struct Acts {
     decide: Answers<DecideGate>,
     resolve: Answers<ResolveOutcome>,
     cancel: ServerAction<CancelRun>,
+    act: ServerAction<ActOnRun>,
+    on_step: Answers<ActOnStep>,
 }
 
 fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
@@ -91,17 +99,16 @@ fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
         now,
         decide: acts.decide,
         resolve: acts.resolve,
+        on_step: acts.on_step,
     };
-    let steps: Vec<_> = (0..state.with_untracked(|state| state.steps.len()))
-        .map(|at| view! { <StepRow viewer at /> })
-        .collect();
     view! {
         <Title text=header.workflow_name.clone() />
         <div class="run-head">
             <p class="crumb"><a href=format!("/workflows/{}", header.workflow_slug)>"Workflow"</a> {format!(" · version {}", header.version)}</p>
             <h1>{header.workflow_name}</h1>
             <Head viewer />
-            <CancelForm viewer cancel=acts.cancel />
+            <Origin viewer />
+            <RunActs viewer act=acts.act cancel=acts.cancel />
         </div>
         <RefusedElsewhere viewer />
         <Result viewer />
@@ -109,7 +116,7 @@ fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
         <Artifacts viewer artifacts />
         <section aria-labelledby="steps-title">
             <h2 id="steps-title">"Steps"</h2>
-            <ol class="steps">{steps}</ol>
+            <Steps viewer frame=0 />
         </section>
         <Details viewer />
     }
@@ -119,7 +126,17 @@ fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
 #[component]
 fn Head(viewer: Viewer) -> impl IntoView {
     let state = viewer.state;
-    let status = Memo::new(move |_| state.with(RunState::status));
+    let stands = Memo::new(move |_| {
+        state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
+    });
+    let badge = move || {
+        let (status, for_people) = stands.get();
+        view! { <RunBadge status for_people /> }
+    };
+    let class = move || {
+        let (status, for_people) = stands.get();
+        theme::of_run(status, for_people).class
+    };
     let percent = Signal::derive(move || state.with(progress::percent));
     let since = Signal::derive(move || state.with(|state| state.started_at));
     let until = Signal::derive(move || state.with(|state| state.finished_at));
@@ -128,8 +145,8 @@ fn Head(viewer: Viewer) -> impl IntoView {
     view! {
         <div class="run-status">
             // The one place that is read out when it changes.
-            <div role="status" aria-atomic="true">{move || view! { <RunBadge status=status.get() /> }}</div>
-            <div class=move || format!("bar-of-run is-{}", theme::of_run(status.get()).class)>
+            <div role="status" aria-atomic="true">{badge}</div>
+            <div class=move || format!("bar-of-run is-{}", class())>
                 <Bar percent label="Progress of the run" class="bar-large" />
             </div>
         </div>
@@ -143,7 +160,29 @@ fn Head(viewer: Viewer) -> impl IntoView {
     }
 }
 
-/// How it ended, in a sentence.
+/// What the run goes back to.
+#[component]
+fn Origin(viewer: Viewer) -> impl IntoView {
+    let origin = viewer.state.with_untracked(|state| state.origin.clone())?;
+    let link = |run_id: RunId, text: &'static str| {
+        view! { <p class="muted"><a href=format!("/runs/{run_id}")>{text}</a></p> }.into_any()
+    };
+    Some(match origin {
+        Was::Again { run_id } => link(run_id, "The same as an earlier run"),
+        Was::Fork { run_id, step } => view! {
+            <p class="muted">"Begun at " <code>{step.to_string()}</code> " of " <a href=format!("/runs/{run_id}")>"another run"</a></p>
+        }
+        .into_any(),
+        Was::Parent { run_id, step, .. } => view! {
+            <p class="muted">"The step " <code>{step.to_string()}</code> " of " <a href=format!("/runs/{run_id}")>"another run"</a></p>
+        }
+        .into_any(),
+        Was::Trigger { name } => view! { <p class="muted">{format!("Started by the trigger {name}")}</p> }.into_any(),
+    })
+}
+
+/// How it ended, in a sentence; or what keeps it from going on.
+
 #[component]
 fn Result(viewer: Viewer) -> impl IntoView {
     let end = Memo::new(move |_| {
@@ -151,8 +190,12 @@ fn Result(viewer: Viewer) -> impl IntoView {
             .state
             .with(|state| state.end.clone().map(|end| (state.status(), end)))
     });
+    let held = Memo::new(move |_| viewer.state.with(held_up));
     move || {
-        let (status, end) = end.get()?;
+        let Some((status, end)) = end.get() else {
+            let text = held.get()?;
+            return Some(view! { <div class="notice"><p>{text}</p></div> }.into_any());
+        };
         let (class, text) = match status {
             RunStatus::Failed => (
                 "notice notice-failed",
@@ -167,13 +210,35 @@ fn Result(viewer: Viewer) -> impl IntoView {
             | RunStatus::Pending
             | RunStatus::Running
             | RunStatus::Waiting
+            | RunStatus::Paused
             | RunStatus::Cancelling => return None,
         };
         let reason = end.reason.map(|reason| reason.as_str());
-        Some(
-            view! { <div class=class><p>{text} {reason.map(|reason| view! { " " <code>{reason}</code> })}</p></div> },
-        )
+        let reason = reason.map(|reason| view! { " " <code>{reason}</code> });
+        Some(view! { <div class=class><p>{text} {reason}</p></div> }.into_any())
     }
+}
+
+/// Why a run that has not ended does not simply go on.
+fn held_up(state: &RunState) -> Option<String> {
+    if state.queued {
+        return Some("It waits for its turn among the runs of its workflow.".to_owned());
+    }
+    if let Some(compensating) = &state.compensating {
+        return Some(format!(
+            "{} What it did is being undone.",
+            compensating.message
+        ));
+    }
+    let paused = state.paused.as_ref()?;
+    let comment = match paused.comment.as_str() {
+        "" => String::new(),
+        comment => format!(": “{comment}”"),
+    };
+    Some(format!(
+        "Paused by {}{comment}. What runs goes on to its end; nothing else starts.",
+        paused.actor
+    ))
 }
 
 /// A refused answer whose question is not on the page any more.
@@ -181,29 +246,22 @@ fn Result(viewer: Viewer) -> impl IntoView {
 fn RefusedElsewhere(viewer: Viewer) -> impl IntoView {
     let open = Memo::new(move |_| {
         viewer.state.with(|state| {
-            let steps = state.outline.steps.iter().zip(&state.steps);
-            steps
-                .filter_map(|(shape, step)| match step.status {
-                    StepStatus::WaitingForApproval => {
-                        step.gate.as_ref().map(|gate| gate.id.to_string())
-                    }
-                    StepStatus::OutcomeUnknown => Some(shape.id.to_string()),
-                    StepStatus::Pending
-                    | StepStatus::Queued
-                    | StepStatus::InProgress
-                    | StepStatus::Retrying
-                    | StepStatus::Completed
-                    | StepStatus::Failed
-                    | StepStatus::Skipped
-                    | StepStatus::Cancelled => None,
-                })
-                .collect::<Vec<_>>()
+            let gates = state
+                .waiting_for_people()
+                .map(|at| match &state.steps[at].gate {
+                    Some(gate) if gate.decided.is_none() => gate.id.to_string(),
+                    Some(_) | None => state.path(at).to_string(),
+                });
+            let steps = (0..state.steps.len()).map(|at| state.path(at).to_string());
+            gates.chain(steps).collect::<Vec<_>>()
         })
     });
     let refused = Signal::derive(move || {
         open.with(|open| {
             let decision = viewer.decide.refusal_elsewhere(open);
-            decision.or_else(|| viewer.resolve.refusal_elsewhere(open))
+            decision
+                .or_else(|| viewer.resolve.refusal_elsewhere(open))
+                .or_else(|| viewer.on_step.refusal_elsewhere(open))
         })
     });
     view! { <Refusal error=refused /> }
@@ -214,16 +272,15 @@ fn RefusedElsewhere(viewer: Viewer) -> impl IntoView {
 fn WaitingHere(viewer: Viewer) -> impl IntoView {
     let steps = Memo::new(move |_| {
         viewer.state.with(|state| {
-            let waits = |status| {
-                matches!(
-                    status,
-                    StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown
-                )
-            };
-            let shapes = state.outline.steps.iter().zip(&state.steps);
-            shapes
-                .filter(|(_, step)| waits(step.status))
-                .map(|(shape, step)| (shape.id.clone(), shape.name.clone(), step.status))
+            let waiting = state.waiting_for_people();
+            waiting
+                .map(|at| {
+                    let name = match iteration_of(state, at) {
+                        Some(which) => format!("{} ({which})", state.name(at)),
+                        None => state.name(at).to_owned(),
+                    };
+                    (state.path(at), name, state.steps[at].status)
+                })
                 .collect::<Vec<_>>()
         })
     });
@@ -275,13 +332,9 @@ fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
 /// that is open then asks for them.
 fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
     let moment = Memo::new(move |_| {
-        viewer.state.with(|state| {
-            let waiting = |step: &&StepRun| step.status == StepStatus::WaitingForApproval;
-            (
-                state.end.is_some(),
-                state.steps.iter().filter(waiting).count(),
-            )
-        })
+        viewer
+            .state
+            .with(|state| (state.end.is_some(), state.waiting_for_people().count()))
     });
     Effect::new(move |earlier: Option<(bool, usize)>| {
         let now = moment.get();

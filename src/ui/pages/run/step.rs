@@ -7,7 +7,9 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::Viewer;
-use super::acts::OutcomeForm;
+use super::acts::{OutcomeForm, StepActs, StepActsForm};
+use super::iterations::Iterations;
+use crate::engine::event::Performer;
 use crate::engine::failure::StepError;
 use crate::engine::plan::Outline;
 use crate::engine::state::{
@@ -23,10 +25,15 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
         .state
         .with_untracked(|state| Arc::clone(&state.outline));
     let step = Memo::new(move |_| viewer.state.with(|state| state.steps[at].clone()));
-    let shape = outline.steps[at].clone();
+    let (position, path) = viewer
+        .state
+        .with_untracked(|state| (state.steps[at].shape, state.path(at).to_string()));
+    let shape = outline.steps[position].clone();
+    let holds = outline.is_container(position);
+    let landing = format!("step-{path}");
     let name = shape.name.clone();
     let goes_on = Memo::new(move |_| viewer.state.with(|state| goes_on_after_failure(state, at)));
-    let labels: Vec<_> = branch_labels(&outline, at)
+    let labels: Vec<_> = branch_labels(&outline, position)
         .into_iter()
         .map(|label| view! { <span class="tag">{label}</span> })
         .collect();
@@ -43,7 +50,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
         Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
     view! {
-        <li class=move || format!("step is-{}", look.get().class) id=format!("step-{}", shape.id) tabindex="-1">
+        <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
             <div class="step-head">
                 <h3>{shape.name.clone()}</h3>
                 {labels}
@@ -54,9 +61,11 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             <Running step />
             {move || step.with(|step| reason(step, &outline))}
             {move || goes_on.get().then(|| view! { <p class="muted step-goes-on">"The run goes on with what is known."</p> })}
-            <Question viewer step step_id=shape.id.to_string() />
+            {move || step.with(waits_for)}
+            <Question viewer step step_id=path.clone() />
             {move || step.with(decision)}
-            <Details step name />
+            <Details viewer step name path />
+            {holds.then(|| view! { <Iterations viewer owner=at /> })}
         </li>
     }
 }
@@ -75,16 +84,33 @@ fn attempt_note(step: &StepRun, max_attempts: u32) -> Option<String> {
         | StepStatus::Pending
         | StepStatus::Queued
         | StepStatus::WaitingForApproval
+        | StepStatus::WaitingForTimer
+        | StepStatus::WaitingForExternal
         | StepStatus::OutcomeUnknown
         | StepStatus::Skipped
         | StepStatus::Cancelled => None,
     }
 }
 
+/// What it waits for, where that is not a person.
+fn waits_for(step: &StepRun) -> Option<AnyView> {
+    if let Some(room) = &step.waits_for {
+        let text = format!("It waits for its turn: {room}.");
+        return Some(view! { <p class="muted">{text}</p> }.into_any());
+    }
+    let until = step.wait_until?;
+    let asked = match step.attempts.is_empty() {
+        true => "Goes on ",
+        false => "Asks again ",
+    };
+    Some(view! { <p class="muted">{asked} <Moment at=until /></p> }.into_any())
+}
+
 /// It failed, and its workflow says that the run continues all the same.
 fn goes_on_after_failure(state: &RunState, at: usize) -> bool {
-    let way = |&edge: &usize| state.edges[edge] == EdgeState::Taken;
-    state.steps[at].status == StepStatus::Failed && state.outline.outgoing(at).iter().any(way)
+    let step = &state.steps[at];
+    let way = |&edge: &usize| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Taken;
+    step.status == StepStatus::Failed && state.outline.outgoing(step.shape).iter().any(way)
 }
 
 /// The bar, while a tool works.
@@ -145,6 +171,8 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
             | StepStatus::Queued
             | StepStatus::InProgress
             | StepStatus::Retrying
+            | StepStatus::WaitingForTimer
+            | StepStatus::WaitingForExternal
             | StepStatus::Completed
             | StepStatus::Failed
             | StepStatus::Skipped
@@ -203,11 +231,21 @@ fn decision(step: &StepRun) -> Option<impl IntoView + use<>> {
 
 /// Attempts, input and output, folded away. What a reader has opened stays open while the step goes on.
 #[component]
-fn Details(step: Memo<StepRun>, #[prop(into)] name: String) -> impl IntoView {
+fn Details(
+    viewer: Viewer,
+    step: Memo<StepRun>,
+    #[prop(into)] name: String,
+    #[prop(into)] path: String,
+) -> impl IntoView {
     let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
     let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
-    let has_more =
-        Memo::new(move |_| attempts.with(|list| !list.is_empty()) || output.with(Option::is_some));
+    let acts = Memo::new(move |_| viewer.state.with(|state| StepActs::of(state, &step.get())));
+    let has_more = Memo::new(move |_| {
+        attempts.with(|list| !list.is_empty())
+            || output.with(Option::is_some)
+            || acts.get() != StepActs::default()
+    });
+    let path = StoredValue::new(path);
     let made = move || {
         attempts.with(|list| {
             let rows: Vec<_> = list.iter().map(attempt_row).collect();
@@ -232,6 +270,7 @@ fn Details(step: Memo<StepRun>, #[prop(into)] name: String) -> impl IntoView {
                 {made}
                 {input}
                 {output}
+                <StepActsForm viewer acts step_id=path.get_value() />
             </details>
         </Show>
     }
@@ -253,10 +292,18 @@ fn attempt_row(attempt: &Attempt) -> impl IntoView + use<> {
         AttemptOutcome::Failed { error } => format!("failed: {}", error.message),
         AttemptOutcome::Interrupted => "interrupted: the server stopped; made again".to_owned(),
         AttemptOutcome::Unknown { message } => format!("outcome unknown: {message}"),
+        AttemptOutcome::Missed { error: None } => "not yet what it waits for".to_owned(),
+        AttemptOutcome::Missed { error: Some(error) } => format!("no answer: {}", error.message),
         AttemptOutcome::Stopped => "stopped".to_owned(),
     };
     let took = attempt
         .finished_at
         .map(|at| format::duration(at.ms_since(attempt.started_at)));
-    view! { <li>{outcome} " " <span class="muted">{took}</span></li> }
+    let run = match &attempt.by {
+        Performer::Run { run_id } => {
+            Some(view! { " " <a href=format!("/runs/{run_id}")>"Its run"</a> })
+        }
+        Performer::Tool | Performer::Outside => None,
+    };
+    view! { <li>{outcome} " " <span class="muted">{took}</span> {run}</li> }
 }

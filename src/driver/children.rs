@@ -1,0 +1,182 @@
+//! Runs that are steps of other runs. The parent decides to start one, and keeps its id in its log before it exists;
+//! the child tells the parent when it has ended. Whichever of the two dies in between, the parent asks again when it is
+//! taken up, and finds the child as it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use super::launch::{Launch, LaunchError};
+use super::run_task::STORE_RETRY_MS;
+use super::{Driver, SubmitError};
+use crate::engine::command::{Command, Rejection};
+use crate::engine::event::Origin;
+use crate::engine::failure::StepError;
+use crate::engine::ids::{RunId, StepPath};
+use crate::engine::state::End;
+use crate::store::StoreError;
+
+/// A run to be started for a step.
+pub(super) struct Child {
+    pub parent: RunId,
+    pub step: StepPath,
+    pub attempt: u32,
+    pub run_id: RunId,
+    pub workflow: String,
+    pub version: Option<u32>,
+    pub input: serde_json::Value,
+    pub depth: u32,
+    /// Triggered when the step is to stop.
+    pub cancel: CancellationToken,
+}
+
+impl Driver {
+    /// Sees to it that the child exists, and that its parent hears of its end.
+    pub(super) fn begin_child(self: &Arc<Self>, child: Child) {
+        let driver = Arc::clone(self);
+        self.calls.spawn(async move {
+            loop {
+                match driver.try_child(&child).await {
+                    Ok(()) => break,
+                    Err(LaunchError::Submit(SubmitError::Store(StoreError::Unavailable(_)))) => {
+                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                    }
+                    Err(LaunchError::Submit(SubmitError::Stopping)) => return,
+                    Err(error) => return driver.child_refused(&child, &error).await,
+                }
+            }
+            // Told to stop while it was being started.
+            if child.cancel.is_cancelled() {
+                driver.cancel_child(&child.run_id, &child.parent).await;
+            }
+        });
+    }
+
+    async fn try_child(self: &Arc<Self>, child: &Child) -> Result<(), LaunchError> {
+        if let Some(known) = self.store.run_summary(&child.run_id).await? {
+            if known.status.is_terminal() {
+                self.report_end(&child.run_id).await?;
+            }
+            return Ok(());
+        }
+        if child.cancel.is_cancelled() {
+            let command = Command::AttemptStopped {
+                step: child.step.clone(),
+                attempt: child.attempt,
+            };
+            self.submit_quietly(&child.parent, command).await;
+            return Ok(());
+        }
+        let version = self
+            .store
+            .find_version(&child.workflow, child.version)
+            .await?;
+        let Some(version) = version else {
+            let which = match child.version {
+                Some(number) => format!("version {number} of `{}`", child.workflow),
+                None => format!("workflow `{}`", child.workflow),
+            };
+            let error = StepError::new("unknown_workflow", format!("there is no {which}"));
+            self.fail_step_of(child, error).await;
+            return Ok(());
+        };
+        let launch = Launch {
+            version,
+            input: child.input.clone(),
+            actor: format!("run {}", child.parent),
+            key: None,
+            origin: Some(Origin::Parent {
+                run_id: child.parent.clone(),
+                step: child.step.clone(),
+                depth: child.depth,
+            }),
+            kept: Default::default(),
+            run_id: Some(child.run_id.clone()),
+        };
+        match self.launch(launch).await {
+            Ok(_) => Ok(()),
+            // It had been started, and only the answer was lost.
+            Err(LaunchError::Submit(SubmitError::Rejected(Rejection::AlreadyStarted))) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn child_refused(self: &Arc<Self>, child: &Child, error: &LaunchError) {
+        let error = match error {
+            LaunchError::InvalidInput(problems) => {
+                let sentences: Vec<String> = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.field, problem.message))
+                    .collect();
+                let message = format!(
+                    "the input does not fit `{}`: {}",
+                    child.workflow,
+                    sentences.join("; ")
+                );
+                StepError::new("invalid_input", message)
+            }
+            LaunchError::KeyReused | LaunchError::Submit(_) => StepError::new(
+                "not_started",
+                format!("the run could not be started: {error}"),
+            ),
+        };
+        self.fail_step_of(child, error).await;
+    }
+
+    async fn fail_step_of(self: &Arc<Self>, child: &Child, error: StepError) {
+        let command = Command::AttemptFailed {
+            step: child.step.clone(),
+            attempt: child.attempt,
+            error,
+        };
+        self.submit_quietly(&child.parent, command).await;
+    }
+
+    /// The step that started the run is to stop.
+    pub(super) async fn cancel_child(self: &Arc<Self>, child: &RunId, parent: &RunId) {
+        let command = Command::Cancel {
+            actor: format!("run {parent}"),
+            comment: "The run that started this one has been stopped.".to_owned(),
+        };
+        self.submit_quietly(child, command).await;
+    }
+
+    /// Tells the parent of an ended run, from what is stored.
+    async fn report_end(self: &Arc<Self>, run_id: &RunId) -> Result<(), StoreError> {
+        let Some(stored) = self.store.load(run_id).await? else {
+            return Ok(());
+        };
+        let outline = self.outline(&stored.header.version_id).await?;
+        let state = crate::engine::state::RunState::replay(outline, &stored.events);
+        if let (Some(end), Some(origin)) = (state.end, &state.origin) {
+            self.tell_parent(run_id, origin, end).await;
+        }
+        Ok(())
+    }
+
+    /// The run has ended: the step that it is hears of it. Told twice, it listens once.
+    pub(super) async fn tell_parent(self: &Arc<Self>, run_id: &RunId, origin: &Origin, end: End) {
+        let Origin::Parent {
+            run_id: parent,
+            step,
+            ..
+        } = origin
+        else {
+            return;
+        };
+        let command = Command::RunEnded {
+            step: step.clone(),
+            run_id: run_id.clone(),
+            end,
+        };
+        self.submit_quietly(parent, command).await;
+    }
+}
+
+/// Whether somebody has to be told of the end of a run that goes back to this.
+pub(super) fn has_parent(origin: Option<&Origin>) -> bool {
+    match origin {
+        Some(Origin::Parent { .. }) => true,
+        Some(Origin::Again { .. } | Origin::Fork { .. } | Origin::Trigger { .. }) | None => false,
+    }
+}

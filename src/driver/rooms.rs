@@ -1,0 +1,237 @@
+//! Bounds over all runs: how many runs of a workflow, calls of a tool, or calls with the same key may be under way at
+//! once. What is full makes its askers wait, and they are served in turn, run by run: a run that asks for a thousand
+//! calls does not keep out one that asks for a single one.
+//!
+//! Kept in memory: whoever takes a run up asks again for what it still waits for.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::engine::command::{Room, RoomOf};
+use crate::engine::ids::{RunId, StepPath, WorkflowId};
+
+/// A run, or one of its steps.
+pub(super) type Asker = (RunId, Option<StepPath>);
+
+#[derive(Default)]
+pub(super) struct Rooms {
+    rooms: BTreeMap<String, BTreeSet<Asker>>,
+    held: BTreeMap<Asker, Vec<String>>,
+    waiting: BTreeMap<RunId, VecDeque<Question>>,
+    /// Runs with questions; the first is asked first.
+    turns: VecDeque<RunId>,
+}
+
+struct Question {
+    step: Option<StepPath>,
+    /// Key and bound of each room; all of them or none.
+    wanted: Vec<(String, usize)>,
+}
+
+/// What is counted together over all workflows has the same key.
+fn key(workflow: &WorkflowId, room: &Room) -> String {
+    match &room.of {
+        RoomOf::Workflow(None) => format!("workflow {workflow}"),
+        RoomOf::Workflow(Some(key)) => format!("workflow {workflow} {key}"),
+        RoomOf::Step(step) => format!("step {workflow} {step}"),
+        RoomOf::Key(key) => format!("key {key}"),
+        RoomOf::Tool(tool) => format!("tool {tool}"),
+    }
+}
+
+impl Rooms {
+    /// Asks for these rooms. Asking again while waiting or holding changes nothing. Answers who may go on now.
+    pub(super) fn ask(
+        &mut self,
+        workflow: &WorkflowId,
+        asker: Asker,
+        rooms: &[Room],
+    ) -> Vec<Asker> {
+        if self.held.contains_key(&asker) {
+            // Asked again after the answer was lost with the pause of its run.
+            return vec![asker];
+        }
+        let (run_id, step) = asker;
+        let questions = self.waiting.entry(run_id.clone()).or_default();
+        if !questions.iter().any(|question| question.step == step) {
+            if questions.is_empty() {
+                self.turns.push_back(run_id);
+            }
+            let wanted = rooms
+                .iter()
+                .map(|room| (key(workflow, room), room.max as usize))
+                .collect();
+            questions.push_back(Question { step, wanted });
+        }
+        self.serve()
+    }
+
+    /// The asker needs its rooms, or its place in the queue, no longer. Answers who may go on now.
+    pub(super) fn release(&mut self, asker: &Asker) -> Vec<Asker> {
+        for key in self.held.remove(asker).unwrap_or_default() {
+            if let Some(holders) = self.rooms.get_mut(&key) {
+                holders.remove(asker);
+                if holders.is_empty() {
+                    self.rooms.remove(&key);
+                }
+            }
+        }
+        if let Some(questions) = self.waiting.get_mut(&asker.0) {
+            questions.retain(|question| question.step != asker.1);
+        }
+        self.serve()
+    }
+
+    /// Everything of the run: it has ended, or is not owned here any more.
+    pub(super) fn release_run(&mut self, run_id: &RunId) -> Vec<Asker> {
+        self.waiting.remove(run_id);
+        let of_run: Vec<Asker> = self
+            .held
+            .range((run_id.clone(), None)..)
+            .take_while(|((holder, _), _)| holder == run_id)
+            .map(|(asker, _)| asker.clone())
+            .collect();
+        let mut served = Vec::new();
+        for asker in of_run {
+            served.extend(self.release(&asker));
+        }
+        served.extend(self.serve());
+        served
+    }
+
+    /// The steps of the run that hold rooms.
+    pub(super) fn held_by(&self, run_id: &RunId) -> Vec<Asker> {
+        let held = self.held.range((run_id.clone(), None)..);
+        held.take_while(|((holder, _), _)| holder == run_id)
+            .map(|(asker, _)| asker.clone())
+            .collect()
+    }
+
+    /// Gives what can be given, one question a run and round, until nobody can be served. Whoever was served goes to
+    /// the end of the line; whoever was not keeps the place.
+    fn serve(&mut self) -> Vec<Asker> {
+        let mut served = Vec::new();
+        loop {
+            let before = served.len();
+            let (mut kept, mut behind) = (VecDeque::new(), VecDeque::new());
+            for run_id in std::mem::take(&mut self.turns) {
+                let asker = self.serve_one_of(&run_id);
+                let line = if asker.is_some() {
+                    &mut behind
+                } else {
+                    &mut kept
+                };
+                served.extend(asker);
+                let waits = self.waiting.get(&run_id);
+                if waits.is_some_and(|questions| !questions.is_empty()) {
+                    line.push_back(run_id);
+                } else {
+                    self.waiting.remove(&run_id);
+                }
+            }
+            kept.extend(behind);
+            self.turns = kept;
+            if served.len() == before {
+                return served;
+            }
+        }
+    }
+
+    fn serve_one_of(&mut self, run_id: &RunId) -> Option<Asker> {
+        let questions = self.waiting.get_mut(run_id)?;
+        let rooms = &self.rooms;
+        let free = |(key, max): &(String, usize)| rooms.get(key).map_or(0, BTreeSet::len) < *max;
+        let at = questions
+            .iter()
+            .position(|question| question.wanted.iter().all(free))?;
+        let question = questions.remove(at)?;
+        let asker = (run_id.clone(), question.step);
+        let keys: Vec<String> = question.wanted.into_iter().map(|(key, _)| key).collect();
+        for key in &keys {
+            self.rooms
+                .entry(key.clone())
+                .or_default()
+                .insert(asker.clone());
+        }
+        self.held.insert(asker.clone(), keys);
+        Some(asker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(rooms: &mut Rooms, run: &str, step: &str, max: u32) -> Vec<String> {
+        let room = Room {
+            of: RoomOf::Key("db".to_owned()),
+            max,
+        };
+        let asker = (RunId::new(run), Some(StepPath::new(step)));
+        names(rooms.ask(&WorkflowId::new("w"), asker, &[room]))
+    }
+
+    fn release(rooms: &mut Rooms, run: &str, step: &str) -> Vec<String> {
+        names(rooms.release(&(RunId::new(run), Some(StepPath::new(step)))))
+    }
+
+    fn names(askers: Vec<Asker>) -> Vec<String> {
+        let name = |(run, step): Asker| match step {
+            Some(step) => format!("{run}/{step}"),
+            None => run.to_string(),
+        };
+        askers.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn no_more_than_the_bound_hold_a_room_and_the_next_is_served_on_release() {
+        let mut rooms = Rooms::default();
+        assert_eq!(ask(&mut rooms, "a", "1", 2), ["a/1"]);
+        assert_eq!(ask(&mut rooms, "a", "2", 2), ["a/2"]);
+        assert!(ask(&mut rooms, "a", "3", 2).is_empty());
+        assert!(ask(&mut rooms, "a", "3", 2).is_empty(), "asked twice");
+        assert_eq!(release(&mut rooms, "a", "1"), ["a/3"]);
+        assert!(release(&mut rooms, "a", "1").is_empty(), "released twice");
+        assert!(release(&mut rooms, "a", "2").is_empty());
+        assert!(release(&mut rooms, "a", "3").is_empty());
+        assert!(rooms.rooms.is_empty() && rooms.held.is_empty() && rooms.waiting.is_empty());
+    }
+
+    #[test]
+    fn runs_are_served_in_turn_however_much_one_of_them_asks_for() {
+        let mut rooms = Rooms::default();
+        ask(&mut rooms, "greedy", "0", 1);
+        for step in 1..100 {
+            ask(&mut rooms, "greedy", &step.to_string(), 1);
+        }
+        ask(&mut rooms, "modest", "only", 1);
+        let mut order = Vec::new();
+        let mut holder = "greedy/0".to_owned();
+        for _ in 0..3 {
+            let (run, step) = holder.split_once('/').expect("run and step");
+            holder = release(&mut rooms, run, step).remove(0);
+            order.push(holder.clone());
+        }
+        assert!(order[..2].contains(&"modest/only".to_owned()), "{order:?}");
+    }
+
+    #[test]
+    fn who_needs_two_rooms_gets_both_or_waits_and_blocks_nobody() {
+        let mut rooms = Rooms::default();
+        let workflow = WorkflowId::new("w");
+        let room = |tool: &str| Room {
+            of: RoomOf::Tool(tool.to_owned()),
+            max: 1,
+        };
+        let run = |id: &str| (RunId::new(id), None);
+        assert_eq!(rooms.ask(&workflow, run("a"), &[room("x")]).len(), 1);
+        let both = rooms.ask(&workflow, run("b"), &[room("x"), room("y")]);
+        assert!(both.is_empty());
+        assert_eq!(
+            names(rooms.ask(&workflow, run("c"), &[room("y")])),
+            ["c"],
+            "nobody holds y yet"
+        );
+        assert!(rooms.release_run(&RunId::new("a")).is_empty());
+        assert_eq!(names(rooms.release_run(&RunId::new("c"))), ["b"]);
+    }
+}

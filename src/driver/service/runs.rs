@@ -1,0 +1,251 @@
+//! What can be done with runs: start, answer, hold, skip, retry, and begin again.
+
+use std::collections::BTreeMap;
+
+use super::{Service, ServiceError};
+use crate::driver::SubmitError;
+use crate::driver::launch::Launch;
+use crate::engine::command::{Command, Report};
+use crate::engine::event::{Decision, Origin, Resolution};
+use crate::engine::fork;
+use crate::engine::ids::{GateId, RunId, StepPath};
+use crate::store::{Store, VersionCard};
+
+/// A start, as asked for.
+pub struct NewRun {
+    /// Slug or id.
+    pub workflow: String,
+    /// Its number; the current one when absent.
+    pub version: Option<u32>,
+    pub input: serde_json::Value,
+    pub actor: String,
+    /// `Idempotency-Key`: the same key again gives the same run.
+    pub key: Option<String>,
+}
+
+impl Service {
+    /// Starts a run. When it answers, the run is on disk. With a key that was used before for the same request,
+    /// it answers the run of then.
+    pub async fn start(&self, new: NewRun) -> Result<RunId, ServiceError> {
+        let version = self.version_of(&new.workflow, new.version).await?;
+        let launch = Launch {
+            version,
+            input: new.input,
+            actor: new.actor,
+            key: new.key,
+            origin: None,
+            kept: BTreeMap::new(),
+            run_id: None,
+        };
+        Ok(self.driver.launch(launch).await?)
+    }
+
+    async fn version_of(
+        &self,
+        workflow: &str,
+        number: Option<u32>,
+    ) -> Result<VersionCard, ServiceError> {
+        let found = self.store.find_version(workflow, number).await?;
+        match (found, number) {
+            (Some(found), _) => Ok(found),
+            (None, None) => Err(ServiceError::NotFound("workflow")),
+            (None, Some(_)) => {
+                self.version_exists(workflow).await?;
+                Err(ServiceError::NotFound("version"))
+            }
+        }
+    }
+
+    async fn version_exists(&self, workflow: &str) -> Result<(), ServiceError> {
+        match self.store.find_version(workflow, None).await? {
+            Some(_) => Ok(()),
+            None => Err(ServiceError::NotFound("workflow")),
+        }
+    }
+
+    /// A new run of the same version with the same input.
+    pub async fn start_again(&self, run_id: &RunId, actor: &str) -> Result<RunId, ServiceError> {
+        let record = self.run(run_id).await?;
+        let input = record.state().input;
+        let origin = Origin::Again {
+            run_id: run_id.clone(),
+        };
+        let header = &record.header;
+        let version = self
+            .version_of(header.workflow_id.as_str(), Some(header.version))
+            .await?;
+        let launch = Launch {
+            version,
+            input,
+            actor: actor.to_owned(),
+            key: None,
+            origin: Some(origin),
+            kept: BTreeMap::new(),
+            run_id: None,
+        };
+        Ok(self.driver.launch(launch).await?)
+    }
+
+    /// A new run that begins at a step of another one: what had been completed before the step is taken over, gates
+    /// are asked anew. Of the same version and with the same input unless another is given.
+    pub async fn fork(
+        &self,
+        run_id: &RunId,
+        step: &StepPath,
+        version: Option<u32>,
+        input: Option<serde_json::Value>,
+        actor: &str,
+    ) -> Result<RunId, ServiceError> {
+        let record = self.run(run_id).await?;
+        let state = record.state();
+        let kept = fork::kept(&state, step)?;
+        let header = &record.header;
+        let version = self
+            .version_of(
+                header.workflow_id.as_str(),
+                Some(version.unwrap_or(header.version)),
+            )
+            .await?;
+        let launch = Launch {
+            version,
+            input: input.unwrap_or(state.input),
+            actor: actor.to_owned(),
+            key: None,
+            origin: Some(Origin::Fork {
+                run_id: run_id.clone(),
+                step: step.clone(),
+            }),
+            kept,
+            run_id: None,
+        };
+        Ok(self.driver.launch(launch).await?)
+    }
+
+    pub async fn cancel(
+        &self,
+        run_id: &RunId,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let actor = actor.to_owned();
+        self.submit(run_id, Command::Cancel { actor, comment }, "run")
+            .await
+    }
+
+    pub async fn pause(
+        &self,
+        run_id: &RunId,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let actor = actor.to_owned();
+        self.submit(run_id, Command::Pause { actor, comment }, "run")
+            .await
+    }
+
+    pub async fn resume(
+        &self,
+        run_id: &RunId,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let actor = actor.to_owned();
+        self.submit(run_id, Command::Resume { actor, comment }, "run")
+            .await
+    }
+
+    pub async fn retry(
+        &self,
+        run_id: &RunId,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let actor = actor.to_owned();
+        self.submit(run_id, Command::Retry { actor, comment }, "run")
+            .await
+    }
+
+    pub async fn skip(
+        &self,
+        run_id: &RunId,
+        step: &StepPath,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let command = Command::Skip {
+            step: step.clone(),
+            actor: actor.to_owned(),
+            comment,
+        };
+        self.submit(run_id, command, "run").await
+    }
+
+    /// Somebody outside tells how far an `external` step is, or how it ended.
+    pub async fn report(
+        &self,
+        run_id: &RunId,
+        step: &StepPath,
+        report: Report,
+    ) -> Result<(), ServiceError> {
+        let step = step.clone();
+        self.submit(run_id, Command::Report { step, report }, "run")
+            .await
+    }
+
+    pub async fn decide(
+        &self,
+        gate: &GateId,
+        decision: Decision,
+        actor: &str,
+        comment: String,
+        plan_hash: Option<String>,
+    ) -> Result<RunId, ServiceError> {
+        let run_id = self
+            .store
+            .gate(gate)
+            .await?
+            .ok_or(ServiceError::NotFound("gate"))?
+            .run_id;
+        let command = Command::Decide {
+            gate: gate.clone(),
+            decision,
+            actor: actor.to_owned(),
+            comment,
+            plan_hash,
+        };
+        self.submit(&run_id, command, "gate").await?;
+        Ok(run_id)
+    }
+
+    pub async fn resolve_outcome(
+        &self,
+        run_id: &RunId,
+        step: &StepPath,
+        resolution: Resolution,
+        actor: &str,
+        comment: String,
+    ) -> Result<(), ServiceError> {
+        let command = Command::ResolveOutcome {
+            step: step.clone(),
+            resolution,
+            actor: actor.to_owned(),
+            comment,
+        };
+        self.submit(run_id, command, "run").await
+    }
+
+    async fn submit(
+        &self,
+        run_id: &RunId,
+        command: Command,
+        what: &'static str,
+    ) -> Result<(), ServiceError> {
+        // Asked first, so that a wrong id costs a look and not an owner.
+        self.run_summary(run_id).await?;
+        match self.driver.submit(run_id, command).await {
+            Ok(()) => Ok(()),
+            Err(SubmitError::NoSuchRun) => Err(ServiceError::NotFound(what)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Laying out the graph: the run's own steps first, then the bodies of maps and loops, level by level; before a step
+//! that carries `approval:` its gate, behind one that carries `compensate:` the call that undoes it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Compiling, EdgeSource, Graph, Role, Source, in_words};
+use crate::engine::diagnostic::Diagnostic;
+use crate::engine::ids::StepId;
+use crate::engine::limits::BODY_DEPTH_MAX;
+use crate::engine::plan::{Outline, OutlineEdge, OutlineStep};
+use crate::engine::workflow::{Edge, EdgeTrigger, Step, StepKind, Workflow};
+
+/// How many steps and edges there are, over all bodies.
+pub(super) fn sizes(workflow: &Workflow) -> (usize, usize) {
+    let inside = all_steps(workflow)
+        .into_iter()
+        .filter_map(|step| step.body.as_ref());
+    let (steps, edges) = (workflow.steps.len(), workflow.edges.len());
+    inside.fold((steps, edges), |(steps, edges), body| {
+        (steps + body.steps.len(), edges + body.edges.len())
+    })
+}
+
+/// Every step, those inside maps and loops behind the one that holds them.
+pub(super) fn all_steps(workflow: &Workflow) -> Vec<&Step> {
+    let mut all = Vec::new();
+    let mut open: Vec<&Step> = workflow.steps.iter().rev().collect();
+    while let Some(step) = open.pop() {
+        all.push(step);
+        if let Some(body) = &step.body {
+            open.extend(body.steps.iter().rev());
+        }
+    }
+    all
+}
+
+/// The steps and edges of one body, and the step that holds it.
+struct Level<'a> {
+    owner: Option<usize>,
+    steps: &'a [Step],
+    edges: &'a [Edge],
+}
+
+/// A graph in the making.
+#[derive(Default)]
+struct Layout<'a> {
+    steps: Vec<OutlineStep>,
+    sources: Vec<Source<'a>>,
+    edges: Vec<OutlineEdge>,
+    edge_sources: Vec<Option<EdgeSource>>,
+}
+
+/// Per step of a body: where ways into it lead, and where ways out of it begin.
+#[derive(Default)]
+struct Ends<'a> {
+    entry: BTreeMap<&'a StepId, usize>,
+    exit: BTreeMap<&'a StepId, usize>,
+}
+
+impl<'a> Compiling<'a> {
+    pub(super) fn check_depth(&mut self) {
+        let mut open: Vec<(&Step, usize)> =
+            self.workflow.steps.iter().map(|step| (step, 0)).collect();
+        while let Some((step, depth)) = open.pop() {
+            if depth > BODY_DEPTH_MAX {
+                let message = format!("Maps and loops nest more than {BODY_DEPTH_MAX} deep.");
+                let problem = Diagnostic::new("nested_too_deep", message)
+                    .step(&step.id)
+                    .fix("Make the inner part a workflow of its own, and call it as a `subworkflow`.");
+                return self.report(problem);
+            }
+            let inside = step.body.iter().flat_map(|body| &body.steps);
+            open.extend(inside.map(|step| (step, depth + 1)));
+        }
+    }
+
+    pub(super) fn graph(&mut self) -> Graph<'a> {
+        let mut layout = Layout::default();
+        let mut levels = VecDeque::from([Level {
+            owner: None,
+            steps: &self.workflow.steps,
+            edges: &self.workflow.edges,
+        }]);
+        while let Some(level) = levels.pop_front() {
+            let first = layout.steps.len();
+            let ends = layout.add_steps(&level);
+            self.add_edges(&mut layout, &level, &ends);
+            for owner in first..layout.steps.len() {
+                let source = layout.sources[owner];
+                if let (Some(body), Role::Itself) = (&source.step.body, source.role) {
+                    levels.push_back(Level {
+                        owner: Some(owner),
+                        steps: &body.steps,
+                        edges: &body.edges,
+                    });
+                }
+            }
+        }
+        Graph {
+            outline: Outline::new(layout.steps, layout.edges),
+            sources: layout.sources,
+            edge_sources: layout.edge_sources,
+        }
+    }
+
+    fn add_edges(&mut self, layout: &mut Layout<'a>, level: &Level<'a>, ends: &Ends<'a>) {
+        let inside = level.owner.map(|owner| layout.steps[owner].id.clone());
+        for (position, edge) in level.edges.iter().enumerate() {
+            let source = EdgeSource {
+                position,
+                inside: inside.clone(),
+            };
+            if let Some((from, to)) = self.edge_ends(edge, &source, ends) {
+                layout.edges.push(OutlineEdge {
+                    from,
+                    to,
+                    label: edge.label.clone(),
+                    when: edge.when.clone(),
+                    default: edge.default,
+                    on: edge.on,
+                });
+                layout.edge_sources.push(Some(source));
+            }
+        }
+    }
+
+    fn edge_ends(
+        &mut self,
+        edge: &Edge,
+        source: &EdgeSource,
+        ends: &Ends<'a>,
+    ) -> Option<(usize, usize)> {
+        for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
+            if !ends.exit.contains_key(end) {
+                let known: Vec<&str> = ends.exit.keys().map(|id| id.as_str()).take(12).collect();
+                let elsewhere = all_steps(self.workflow).iter().any(|step| step.id == *end);
+                let message = if elsewhere {
+                    format!("An edge names `{end}`, which is not among the steps that it connects.")
+                } else {
+                    format!("An edge names `{end}`, which is not a step.")
+                };
+                let mut problem = Diagnostic::new("unknown_step", message)
+                    .edge(source.position)
+                    .field(field)
+                    .fix(format!("Name one of {}.", known.join(", ")));
+                problem.step = source.inside.clone();
+                self.report(problem);
+            }
+        }
+        // The answer "rejected" leaves from the gate, also when the gate came from `approval:`.
+        let leaving = if edge.on == Some(EdgeTrigger::Rejected) {
+            &ends.entry
+        } else {
+            &ends.exit
+        };
+        Some((*leaving.get(&edge.from)?, *ends.entry.get(&edge.to)?))
+    }
+}
+
+impl<'a> Layout<'a> {
+    fn add_steps(&mut self, level: &Level<'a>) -> Ends<'a> {
+        let mut ends = Ends::default();
+        let mut gates = Vec::new();
+        for step in level.steps {
+            if step.approval.is_some() {
+                gates.push(self.steps.len());
+                ends.entry.insert(&step.id, self.steps.len());
+                self.add(step, Role::Approval, level.owner);
+            }
+            let at = self.steps.len();
+            ends.entry.entry(&step.id).or_insert(at);
+            ends.exit.insert(&step.id, at);
+            self.add(step, Role::Itself, level.owner);
+            if step.compensate.is_some() {
+                self.add(step, Role::Undo, level.owner);
+            }
+        }
+        for gate in gates {
+            self.edges.push(OutlineEdge {
+                from: gate,
+                to: gate + 1,
+                label: None,
+                when: None,
+                default: false,
+                on: None,
+            });
+            self.edge_sources.push(None);
+        }
+        ends
+    }
+
+    fn add(&mut self, step: &'a Step, role: Role, parent: Option<usize>) {
+        let at = self.steps.len();
+        self.steps.push(OutlineStep {
+            parent,
+            undoes: (role == Role::Undo).then(|| at - 1),
+            ..outline_step(step, role)
+        });
+        self.sources.push(Source { step, role });
+    }
+}
+
+fn outline_step(step: &Step, role: Role) -> OutlineStep {
+    let name = step
+        .name
+        .clone()
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| in_words(&step.id));
+    let tries = |retry: Option<&crate::engine::workflow::RetryPolicy>| {
+        retry.map_or(1, |retry| retry.max_attempts)
+    };
+    let itself = OutlineStep {
+        id: step.id.clone(),
+        name,
+        kind: step.kind,
+        tool: step.tool.clone().or_else(|| step.workflow.clone()),
+        weight: step.weight.unwrap_or(1),
+        max_attempts: tries(step.retry.as_ref()),
+        parent: None,
+        undoes: None,
+    };
+    match role {
+        Role::Itself => itself,
+        Role::Approval => OutlineStep {
+            id: step.id.approval_gate(),
+            name: format!("Approve: {}", itself.name),
+            kind: StepKind::HumanGate,
+            tool: None,
+            weight: 1,
+            max_attempts: 1,
+            ..itself
+        },
+        Role::Undo => OutlineStep {
+            id: step.id.undo(),
+            name: format!("Undo: {}", itself.name),
+            kind: StepKind::ToolCall,
+            tool: step.compensate.as_ref().map(|undo| undo.tool.clone()),
+            // It is not part of the way to the end.
+            weight: 0,
+            max_attempts: tries(
+                step.compensate
+                    .as_ref()
+                    .and_then(|undo| undo.retry.as_ref()),
+            ),
+            ..itself
+        },
+    }
+}

@@ -1,0 +1,145 @@
+//! How a step ends: completed, failed, taken over from another run; and which ways lead on from there.
+
+use serde_json::Value;
+
+use super::Deciding;
+use crate::engine::bounds;
+use crate::engine::event::Event;
+use crate::engine::failure::StepError;
+use crate::engine::state::EdgeState;
+use crate::engine::workflow::{EdgeTrigger, ErrorPolicy};
+
+impl Deciding<'_> {
+    pub(super) fn complete(&mut self, step: usize, output: Value) {
+        if let Err(why) = bounds::check(&output) {
+            let message = format!("the output {why}");
+            return self.fail(step, StepError::new("output_too_large", message));
+        }
+        self.complete_by(step, output, None, false);
+    }
+
+    /// Completes a gate that was rejected and has a way on for it.
+    pub(super) fn complete_rejected(&mut self, step: usize, output: Value) {
+        self.complete_by(step, output, Some(EdgeTrigger::Rejected), false);
+    }
+
+    /// The step has been done in the run that this one was forked from.
+    pub(super) fn complete_kept(&mut self, step: usize, output: Value) {
+        self.complete_by(step, output, None, true);
+    }
+
+    fn complete_by(
+        &mut self,
+        step: usize,
+        output: Value,
+        trigger: Option<EdgeTrigger>,
+        kept: bool,
+    ) {
+        match self.taken_edges(step, &output, trigger) {
+            Ok(taken) => {
+                let path = self.path(step);
+                self.emit(Event::StepCompleted {
+                    step: path,
+                    output,
+                    taken,
+                    kept,
+                });
+                self.step_ended(step);
+            }
+            Err(message) => self.fail(step, StepError::new("condition_failed", message)),
+        }
+    }
+
+    /// The step has failed for good: the run goes on or fails, as the step's ways and its error policy say.
+    pub(super) fn fail(&mut self, step: usize, error: StepError) {
+        let error = error.within_bounds();
+        if self.is_undo(step) {
+            return self.undo_failed(step, error);
+        }
+        self.end_iterations_of(step);
+        if self.is_stopping() {
+            return self.end_failed(step, error, Vec::new());
+        }
+        let value = error.as_value();
+        let policy = self.plan_step(step).on_error;
+        let fallback = self.taken_edges(step, &value, Some(EdgeTrigger::Failed));
+        let ways = match (fallback, policy) {
+            (Ok(ways), _) if !ways.is_empty() => Ok(ways),
+            (Ok(_), ErrorPolicy::Continue) => self.taken_edges(step, &value, None),
+            (Ok(_), ErrorPolicy::Fail | ErrorPolicy::Compensate) => {
+                self.end_failed(step, error.clone(), Vec::new());
+                return self.fail_frame(step, &error, policy == ErrorPolicy::Compensate);
+            }
+            (Err(message), _) => Err(message),
+        };
+        match ways {
+            Ok(taken) => self.end_failed(step, error, taken),
+            Err(message) => {
+                self.end_failed(step, error, Vec::new());
+                let error = StepError::new("condition_failed", message);
+                self.fail_frame(step, &error, policy == ErrorPolicy::Compensate);
+            }
+        }
+    }
+
+    fn end_failed(&mut self, step: usize, error: StepError, taken: Vec<usize>) {
+        let path = self.path(step);
+        self.emit(Event::StepFailed {
+            step: path,
+            error,
+            taken,
+        });
+        self.step_ended(step);
+    }
+
+    /// Did the failed step lead to its fallback?
+    pub(super) fn fell_back(&self, step: usize) -> bool {
+        let (shape, frame) = (self.shape(step), self.state.steps[step].frame);
+        let outline = &self.plan.outline;
+        outline.outgoing(shape).iter().any(|&edge| {
+            outline.edges[edge].on == Some(EdgeTrigger::Failed)
+                && self.state.edges[self.state.edge_in(frame, edge)] == EdgeState::Taken
+        })
+    }
+
+    /// The outgoing edges that lead on: those without a condition, those whose condition holds, and the default
+    /// one when none with a condition is among them.
+    pub(super) fn taken_edges(
+        &self,
+        step: usize,
+        value: &Value,
+        trigger: Option<EdgeTrigger>,
+    ) -> Result<Vec<usize>, String> {
+        let outline = &self.plan.outline;
+        let shape = self.shape(step);
+        let own = self
+            .names(step)
+            .with_own(outline.steps[shape].id.as_str(), value);
+        let mut taken = Vec::new();
+        let mut conditional_taken = false;
+        for &edge in outline.outgoing(shape) {
+            let way = &outline.edges[edge];
+            if way.on != trigger || way.default {
+                continue;
+            }
+            match &self.plan.conditions[edge] {
+                None => taken.push(edge),
+                Some(condition) => {
+                    if condition.holds(&own)? {
+                        conditional_taken = true;
+                        taken.push(edge);
+                    }
+                }
+            }
+        }
+        if !conditional_taken {
+            taken.extend(
+                outline.outgoing(shape).iter().filter(|&&edge| {
+                    outline.edges[edge].default && outline.edges[edge].on == trigger
+                }),
+            );
+        }
+        taken.sort_unstable();
+        Ok(taken)
+    }
+}
