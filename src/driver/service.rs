@@ -20,14 +20,14 @@ use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::{Workflow, slug_of};
-use crate::store::sqlite::{NewVersion, SqliteStore, WorkflowRow};
+use crate::store::{Database, NewVersion, WorkflowRow};
 use crate::store::{StartKey, Store, StoreError};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     driver: Arc<Driver>,
-    store: Arc<SqliteStore>,
+    store: Arc<Database>,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
 }
@@ -81,7 +81,7 @@ impl From<StoreError> for ServiceError {
 
 impl Service {
     /// `address` is where this server is, such as `http://127.0.0.1:3000`.
-    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>, address: &str) -> Self {
+    pub fn new(driver: Arc<Driver>, store: Arc<Database>, address: &str) -> Self {
         Self {
             driver,
             store,
@@ -94,7 +94,7 @@ impl Service {
     }
 
     /// Lists and files, which need no decision.
-    pub fn store(&self) -> &SqliteStore {
+    pub fn store(&self) -> &Database {
         &self.store
     }
 

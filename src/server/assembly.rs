@@ -9,8 +9,8 @@ use crate::driver::artifacts::StoredArtifacts;
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::{Service, ServiceError};
 use crate::engine::workflow::Workflow;
+use crate::store::Database;
 use crate::store::StoreError;
-use crate::store::sqlite::SqliteStore;
 use crate::tools::toolbox;
 
 /// Each is a file in `templates/`.
@@ -37,7 +37,7 @@ pub async fn assemble(
         url: url.to_owned(),
         source,
     };
-    let store = Arc::new(SqliteStore::open(url).await.map_err(database)?);
+    let store = Arc::new(Database::open(url).await.map_err(database)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
     let driver = Driver::new(store.clone(), toolbox(Arc::new(artifacts), mark), clock);

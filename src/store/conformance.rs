@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::memory::MemoryStore;
-use super::sqlite::{NewVersion, SqliteStore};
+use super::sql::Sql;
 use super::{Commit, GateRow, GateState, StartKey, Store, StoreError};
+use super::{Database, NewVersion};
 use crate::engine::event::{EndState, Event, Question, Recorded};
 use crate::engine::ids::{GateId, RunId, StepId, VersionId, WorkflowId};
 use crate::engine::plan::Outline;
@@ -46,10 +47,10 @@ promises!(
     odd_texts_come_back_byte_for_byte,
 );
 
-async fn sqlite_store() -> (tempfile::TempDir, Arc<SqliteStore>) {
+async fn sqlite_store() -> (tempfile::TempDir, Arc<Database>) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let store = SqliteStore::open(&url).await.expect("a new database opens");
+    let store = Database::open(&url).await.expect("a new database opens");
     (folder, Arc::new(store))
 }
 
@@ -272,7 +273,7 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
         created_at: Timestamp::from_micros(5),
     };
     {
-        let store = SqliteStore::open(&url).await.expect("it opens");
+        let store = Database::open(&url).await.expect("it opens");
         assert_eq!(store.save_version(&new).await, Ok(1));
         let next = NewVersion {
             version_id: VersionId::new("v2"),
@@ -291,7 +292,7 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
         store.commit(start("r1")).await.expect("it is stored");
         store.close().await;
     }
-    let store = SqliteStore::open(&url).await.expect("it opens again");
+    let store = Database::open(&url).await.expect("it opens again");
     let workflow = store
         .workflow("health")
         .await
@@ -317,18 +318,18 @@ async fn sqlite_keeps_everything_over_a_restart_and_knows_its_versions() {
 async fn a_second_process_is_kept_off_the_database_of_the_first() {
     let (folder, first) = sqlite_store().await;
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let refused = SqliteStore::open(&url).await.err();
+    let refused = Database::open(&url).await.err();
     assert!(
         matches!(&refused, Some(StoreError::Unavailable(why)) if why.contains("another Signalbox")),
         "{refused:?}"
     );
     let alias = folder.path().join("alias.db");
     std::os::unix::fs::symlink(folder.path().join("test.db"), &alias).expect("a link");
-    let by_alias = SqliteStore::open(&format!("sqlite:{}", alias.display())).await;
+    let by_alias = Database::open(&format!("sqlite:{}", alias.display())).await;
     assert!(by_alias.is_err(), "another name of the same file");
     first.close().await;
     drop(first);
-    SqliteStore::open(&url).await.expect("it is free again");
+    Database::open(&url).await.expect("it is free again");
 }
 
 #[tokio::test]
@@ -355,10 +356,19 @@ async fn a_question_that_cannot_be_read_does_not_hide_the_others() {
         }];
         store.commit(opening).await.expect("it is stored");
     }
-    store.spoil_event(&"r1".into(), 1).await;
+    spoil_event(&store, "r1", 1).await;
     let open = store.open_gates(None, 10).await.expect("it answers");
     let ids: Vec<&str> = open.iter().map(|gate| gate.id.as_str()).collect();
     assert_eq!(ids, ["g2"]);
+}
+
+/// Makes an event unreadable, as a disk fault might.
+async fn spoil_event(store: &Database, run_id: &str, seq: u32) {
+    let sql = Sql::of("UPDATE run_events SET payload = '{' WHERE run_id = $1 AND seq = $2");
+    let mut change = store.change().await.expect("it answers");
+    let spoilt = change.run(sql.bind(run_id).bind(seq)).await;
+    assert_eq!(spoilt.expect("it can be spoilt"), 1);
+    change.commit().await.expect("it is stored");
 }
 
 fn start(run: &str) -> Commit {

@@ -1,11 +1,27 @@
 //! Remembers. The hot path of the driver is the small trait `Store`; each implementation passes the conformance
-//! suite. Rows, not rules: what may happen to a run is decided elsewhere, a store only stores.
+//! suite. Everything else is plain SQL on `Database`, written once for SQLite and PostgreSQL. Rows, not rules: what may
+//! happen to a run is decided elsewhere, a store only stores.
 
+mod artifacts;
+mod database;
+mod log;
 pub mod memory;
-pub mod sqlite;
+mod postgres;
+mod rows;
+mod runs;
+mod sql;
+mod sqlite;
+mod text;
+mod workflows;
+mod writer;
 
 #[cfg(test)]
 mod conformance;
+
+pub use artifacts::{ArtifactContent, NewArtifact};
+pub use database::Database;
+pub use runs::{OpenGate, RunFilter, StatusCount};
+pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -148,4 +164,16 @@ pub trait Store: Send + Sync {
     /// What the version compiled to when it was saved. The logs of its runs are folded with this one, whatever a
     /// later release makes of the document.
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError>;
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
+
+fn not_migrated(error: sqlx::migrate::MigrateError) -> StoreError {
+    StoreError::Unavailable(format!("the tables cannot be brought up to date: {error}"))
 }

@@ -1,0 +1,73 @@
+//! The driver's side of the database. What is read is the same on both; what is written goes to the group commit,
+//! which each database does in its own way.
+
+use async_trait::async_trait;
+
+use super::sql::Sql;
+use super::{Commit, Database, GateRow, Store, StoreError, StoredRun, rows};
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::plan::Outline;
+use crate::engine::workflow::Workflow;
+
+#[async_trait]
+impl Store for Database {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.log.commit(commit).await
+    }
+
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        let sql = Sql::of(concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        ));
+        let Some(row) = self.first(sql.bind(run_id.as_str())).await? else {
+            return Ok(None);
+        };
+        let header = rows::header(&row)?;
+        let events = self.events(run_id, 0, u32::MAX).await?;
+        Ok(Some(StoredRun { header, events }))
+    }
+
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let sql = Sql::of(
+            "SELECT seq, at, payload FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        );
+        let sql = sql.bind(run_id.as_str()).bind(after).bind(limit);
+        self.all(sql).await?.iter().map(rows::recorded).collect()
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let sql = Sql::of("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id");
+        let rows = self.all(sql).await?;
+        rows.iter()
+            .map(|row| row.text("id").map(RunId::new))
+            .collect()
+    }
+
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
+        let sql = Sql::of(
+            "SELECT id, run_id, step_id, state, opened_seq, opened_at, deadline FROM gates WHERE id = $1",
+        );
+        let row = self.first(sql.bind(gate_id.as_str())).await?;
+        row.as_ref().map(rows::gate).transpose()
+    }
+
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
+        let sql = Sql::of("SELECT definition FROM workflow_versions WHERE id = $1");
+        let row = self.first(sql.bind(version_id.as_str())).await?;
+        row.map(|row| row.json("definition")).transpose()
+    }
+
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
+        let sql = Sql::of("SELECT outline FROM workflow_versions WHERE id = $1");
+        let row = self.first(sql.bind(version_id.as_str())).await?;
+        row.map(|row| row.json("outline")).transpose()
+    }
+}
