@@ -325,7 +325,10 @@ impl RunTask {
         batch: Vec<Envelope>,
         draft: Draft,
     ) -> Aftermath {
-        if let StoreError::StartedBefore { .. } = error {
+        if matches!(
+            error,
+            StoreError::StartedBefore { .. } | StoreError::LeaseLost
+        ) {
             refuse(batch, &error);
             return Aftermath::Over;
         }

@@ -399,7 +399,10 @@ impl Service {
     }
 
     pub async fn stop(&self) {
-        self.driver.stop().await;
+        // What tools of a process that has been replaced still say cannot be stored.
+        if !self.store.is_lost() {
+            self.driver.stop().await;
+        }
         self.store.close().await;
     }
 }

@@ -198,8 +198,12 @@ impl Answer {
 async fn send(request: Request<Body>) -> Answer {
     let listening = OWN_HOST.parse().expect("an address");
     let folder = tempfile::tempdir().expect("a folder");
-    let database = format!("sqlite:{}", folder.path().join("test.db").display());
-    let service = assembly::assemble(&database, listening, "own")
+    let database = format!("sqlite:{}", folder.path().join("test.db").display()).into();
+    let terms = LeaseTerms {
+        holder: "a test".to_owned(),
+        ttl: Duration::from_secs(15),
+    };
+    let service = assembly::assemble(&database, &terms, listening, "own")
         .await
         .expect("a service");
     let mark = OwnMark::new("own".to_owned());

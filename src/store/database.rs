@@ -3,6 +3,7 @@
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{PgPool, Postgres, Sqlite, Transaction};
+use std::time::Duration;
 
 use super::sql::{
     Row, Sql, SqlError, changed_on_postgres, changed_on_sqlite, rows_on_postgres, rows_on_sqlite,
@@ -15,7 +16,7 @@ pub struct Database {
     pools: Pools,
     pub(super) log: Writer,
     /// What keeps other processes off, for as long as the database is used.
-    _claim: Claim,
+    claim: Claim,
 }
 
 /// The connections.
@@ -29,39 +30,69 @@ pub(super) enum Pools {
 
 pub(super) enum Claim {
     /// SQLite: a locked file; a database in memory needs none.
-    File {
-        _locked: Option<sqlite::FileLock>,
-    },
-    None,
+    File { _locked: Option<sqlite::FileLock> },
+    /// PostgreSQL: a lease that is renewed.
+    Lease(postgres::Keeper),
+}
+
+/// What a process says and asks for when it claims a PostgreSQL database.
+#[derive(Clone, Debug)]
+pub struct LeaseTerms {
+    /// Who holds it, for people.
+    pub holder: String,
+    /// How long it lasts without being renewed: what a process that has died costs the next one.
+    pub ttl: Duration,
 }
 
 impl Database {
     /// Opens the database at a `sqlite:` or `postgres:` URL and brings its tables up to date. An SQLite file is made
     /// when absent; a PostgreSQL database must be there.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
+    pub async fn open(url: &str, terms: &LeaseTerms) -> Result<Self, StoreError> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            postgres::open(url).await
+            postgres::open(url, terms).await
         } else {
             sqlite::open(url).await
         }
     }
 
     pub(super) fn new(pools: Pools, log: Writer, claim: Claim) -> Self {
-        Self {
-            pools,
-            log,
-            _claim: claim,
-        }
+        Self { pools, log, claim }
     }
 
     /// Waits for what is being written, then lets go of the database.
     pub async fn close(&self) {
+        match &self.claim {
+            Claim::File { .. } => {}
+            Claim::Lease(keeper) => keeper.give_back().await,
+        }
         match &self.pools {
             Pools::Sqlite { readers, writer } => {
                 readers.close().await;
                 writer.close().await;
             }
             Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Returns when another process has taken the database over, and never otherwise.
+    pub async fn lost(&self) {
+        match &self.claim {
+            Claim::File { .. } => std::future::pending().await,
+            Claim::Lease(keeper) => keeper.lease.lost().await,
+        }
+    }
+
+    pub fn is_lost(&self) -> bool {
+        match &self.claim {
+            Claim::File { .. } => false,
+            Claim::Lease(keeper) => keeper.lease.is_lost(),
+        }
+    }
+
+    pub(super) async fn holds_its_claim(&self) -> bool {
+        match &self.claim {
+            Claim::File { .. } => true,
+            Claim::Lease(keeper) => keeper.lease.may_act().await,
         }
     }
 
@@ -89,12 +120,14 @@ impl Database {
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
                 // Taking the lock at once: a reader that starts to write would be refused while another writes.
-                let transaction = writer.begin_with("BEGIN IMMEDIATE").await;
-                transaction.map(Change::Sqlite).map_err(unavailable)
+                Ok(Change::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
             Pools::Postgres(pool) => {
-                let transaction = pool.begin().await;
-                transaction.map(Change::Postgres).map_err(unavailable)
+                let mut change = Change::Postgres(pool.begin().await?);
+                if let Claim::Lease(keeper) = &self.claim {
+                    keeper.check(&mut change).await?;
+                }
+                Ok(change)
             }
         }
     }
@@ -131,9 +164,9 @@ impl Change {
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Change::Sqlite(transaction) => transaction.commit().await,
-            Change::Postgres(transaction) => transaction.commit().await,
+            Change::Sqlite(transaction) => transaction.commit().await?,
+            Change::Postgres(transaction) => transaction.commit().await?,
         }
-        .map_err(unavailable)
+        Ok(())
     }
 }

@@ -70,4 +70,8 @@ impl Store for Database {
         let row = self.first(sql.bind(version_id.as_str())).await?;
         row.map(|row| row.json("outline")).transpose()
     }
+
+    async fn may_act(&self) -> bool {
+        self.holds_its_claim().await
+    }
 }

@@ -19,7 +19,7 @@ mod writer;
 mod conformance;
 
 pub use artifacts::{ArtifactContent, NewArtifact};
-pub use database::Database;
+pub use database::{Database, LeaseTerms};
 pub use runs::{OpenGate, RunFilter, StatusCount};
 pub use workflows::{NewVersion, WorkflowRow};
 
@@ -129,6 +129,9 @@ pub enum StoreError {
     /// Trying again later may help.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(String),
+    /// Another process has taken over the database; this one may not write to it any more, and must stop.
+    #[error("another process has taken over the database")]
+    LeaseLost,
     /// What is stored cannot be read. Trying again does not help.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
@@ -137,8 +140,8 @@ pub enum StoreError {
 /// The hot path of the driver.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. After `Conflict` and
-    /// `StartedBefore` nothing of it is stored. After any other error, and when the process dies before it answers,
+    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. After `Conflict`,
+    /// `StartedBefore` and `LeaseLost` nothing of it is stored. After any other error, and when the process dies before it answers,
     /// either all of the turn is stored or none of it, and the log tells which.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
@@ -164,6 +167,18 @@ pub trait Store: Send + Sync {
     /// What the version compiled to when it was saved. The logs of its runs are folded with this one, whatever a
     /// later release makes of the document.
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError>;
+
+    /// Whether this process may act on what it has stored: asked before an effect starts. Waits while the database
+    /// cannot tell. Once false it stays false: another process has taken over, or this one is stopping.
+    async fn may_act(&self) -> bool {
+        true
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        unavailable(error)
+    }
 }
 
 fn unavailable(error: impl std::fmt::Display) -> StoreError {

@@ -138,7 +138,7 @@ impl From<sqlx::Error> for SqlError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
             Some(database) if database.is_unique_violation() => SqlError::Taken,
-            Some(_) | None => SqlError::Other(unavailable(error)),
+            Some(_) | None => SqlError::Other(error.into()),
         }
     }
 }

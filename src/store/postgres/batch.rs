@@ -7,34 +7,38 @@ use sqlx::query::Query;
 use sqlx::{Connection, Row};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::connection::{Line, PATIENCE};
+use super::lease::{Lease, NAME};
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
 use crate::store::text::{restored, stored};
 use crate::store::writer::{Ledger, Verdict, accepted};
 use crate::store::{Commit, GateRow, StoreError, unavailable};
 
-/// The connection that writes the log.
+/// The connection that writes the log, and the lease that allows it to.
 pub(super) struct PostgresLedger {
     line: Line,
+    lease: Arc<Lease>,
 }
 
 impl PostgresLedger {
-    pub(super) fn new(line: Line) -> Self {
-        Self { line }
+    pub(super) fn new(line: Line, lease: Arc<Lease>) -> Self {
+        Self { line, lease }
     }
 }
 
 #[async_trait]
 impl Ledger for PostgresLedger {
     async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+        self.lease.may_write()?;
         let connection = self.line.connected().await?;
-        let stored = match timeout(PATIENCE, transaction(connection, turns)).await {
-            Ok(result) => result.map_err(unavailable),
-            Err(_) => Err(unavailable("it did not answer in time")),
-        };
+        let writing = transaction(connection, turns, &self.lease);
+        let stored = timeout(PATIENCE, writing)
+            .await
+            .unwrap_or_else(|_| Err(unavailable("it did not answer in time")));
         if stored.is_err() {
             self.line.drop_connection();
         }
@@ -45,15 +49,16 @@ impl Ledger for PostgresLedger {
 async fn transaction(
     connection: &mut PgConnection,
     turns: &[Commit],
-) -> Result<Vec<Verdict>, sqlx::Error> {
+    lease: &Lease,
+) -> Result<Vec<Verdict>, StoreError> {
     let mut verdicts: Vec<Verdict> = vec![Ok(()); turns.len()];
     if turns.iter().all(|turn| turn.start_key.is_none()) {
-        write(connection, turns, &mut verdicts).await?;
+        write(connection, turns, &mut verdicts, lease).await?;
         return Ok(verdicts);
     }
     let mut transaction = connection.begin().await?;
     remember_starts(&mut transaction, turns, &mut verdicts).await?;
-    write(&mut transaction, turns, &mut verdicts).await?;
+    write(&mut transaction, turns, &mut verdicts, lease).await?;
     transaction.commit().await?;
     Ok(verdicts)
 }
@@ -71,7 +76,11 @@ async fn remember_starts(
             first.entry(&start.key).or_insert(turn);
         }
     }
-    let fingerprints = |turn: &Commit| turn.start_key.as_ref().map(|key| key.fingerprint.clone());
+    let fingerprints = |turn: &'_ Commit| {
+        turn.start_key
+            .as_ref()
+            .map(|key| stored(&key.fingerprint).into_owned())
+    };
     let rows = sqlx::query(REMEMBER_STARTS)
         .bind(first.keys().map(|key| stored(key)).collect::<Vec<_>>())
         .bind(column(first.values().copied(), |turn| {
@@ -120,14 +129,19 @@ async fn write(
     connection: &mut PgConnection,
     turns: &[Commit],
     verdicts: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
+    lease: &Lease,
+) -> Result<(), StoreError> {
     let accepted: Vec<&Commit> = accepted(turns, verdicts).collect();
     if accepted.is_empty() {
         return Ok(());
     }
     let query = bind_runs(sqlx::query(WRITE), &accepted);
     let query = bind_events(query, &accepted);
-    let row = bind_gates(query, &accepted).fetch_one(connection).await?;
+    let query = bind_gates(query, &accepted).bind(NAME).bind(lease.epoch());
+    let row = query.fetch_one(connection).await?;
+    if !row.try_get::<bool, _>("held")? {
+        return Err(lease.lose());
+    }
     let written: Vec<String> = row.try_get("written")?;
     let written: BTreeSet<String> = written.into_iter().collect();
     for (turn, verdict) in turns.iter().zip(verdicts) {
@@ -225,10 +239,13 @@ const REMEMBER_STARTS: &str = "
     ON CONFLICT (key) DO UPDATE SET key = excluded.key
     RETURNING key, run_id, fingerprint";
 
-/// Inserts new runs and moves known ones on, if they still stand where the turn expected them; then the events and
-/// gates of those that were written, and answers their ids.
+/// If the lease is still this process's, inserts new runs and moves known ones on, as far as they stand where the turn
+/// expected them; then the events and gates of those that were written. Answers their ids. The lease's row is locked
+/// before anything is written: a claim waits until this is stored, and this finds a claim that came first.
 const WRITE: &str = "
-    WITH turn AS (
+    WITH held AS MATERIALIZED (
+        SELECT epoch FROM leases WHERE name = $34 AND epoch = $35 FOR SHARE
+    ), turn AS (
         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
             $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
@@ -240,7 +257,8 @@ const WRITE: &str = "
             prior_seq, status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people,
             current, started_by, started_at, finished_at)
         SELECT * FROM turn
-        WHERE turn.prior_seq = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = turn.id)
+        WHERE EXISTS (SELECT 1 FROM held)
+            AND (turn.prior_seq = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = turn.id))
         ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, prior_seq = excluded.prior_seq, status = excluded.status,
             reason = excluded.reason, message = excluded.message, percent = excluded.percent,
             steps_done = excluded.steps_done, steps_failed = excluded.steps_failed,
@@ -261,4 +279,4 @@ const WRITE: &str = "
         WHERE gate.run_id IN (SELECT id FROM written)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state
     )
-    SELECT ARRAY(SELECT id FROM written) AS written";
+    SELECT EXISTS (SELECT 1 FROM held) AS held, ARRAY(SELECT id FROM written) AS written";

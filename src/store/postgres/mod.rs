@@ -2,23 +2,52 @@
 
 mod batch;
 mod connection;
+mod lease;
+
+pub(super) use lease::Keeper;
 
 use super::database::{Claim, Database, Pools};
 use super::writer::Writer;
-use super::{StoreError, not_migrated};
+use super::{LeaseTerms, StoreError, not_migrated};
 use batch::PostgresLedger;
 use connection::{Line, pool};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use std::sync::Arc;
 
-/// Opens the database named by a `postgres:` URL and brings its tables up to date.
-pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
+/// Claims the database named by a `postgres:` URL and brings its tables up to date.
+pub(super) async fn open(url: &str, terms: &LeaseTerms) -> Result<Database, StoreError> {
     let options = connection::options(url)?;
     let mut line = Line::new(options.clone());
-    connection::check_server(line.connected().await?).await?;
+    let connection = line.connected().await?;
+    connection::check_server(connection).await?;
+    // Claimed before the tables are touched, so that a newer release that is refused leaves them alone.
+    if !has_leases(connection).await? {
+        migrate(connection).await?;
+    }
+    let lease = Arc::new(lease::claim(connection, terms).await?);
+    let keeper = Keeper::start(Line::new(options.clone()), Arc::clone(&lease), terms.ttl);
+    if let Err(error) = migrate(connection).await {
+        keeper.give_back().await;
+        return Err(error);
+    }
+    let pools = Pools::Postgres(pool(options));
+    let log = Writer::start(PostgresLedger::new(line, lease));
+    Ok(Database::new(pools, log, Claim::Lease(keeper)))
+}
+
+/// False for a database that no Signalbox has used yet.
+async fn has_leases(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT to_regclass('leases') IS NOT NULL AS there")
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get("there")?)
+}
+
+/// Two processes that start at once take turns here: the lock is the library's.
+async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::migrate!("migrations/postgres")
-        .run(line.connected().await?)
+        .run(connection)
         .await
-        .map_err(not_migrated)?;
-    let pool = pool(options);
-    let log = Writer::start(PostgresLedger::new(line));
-    Ok(Database::new(Pools::Postgres(pool), log, Claim::None))
+        .map_err(not_migrated)
 }

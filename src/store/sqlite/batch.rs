@@ -75,7 +75,7 @@ async fn remember_starts(
         let (kept_run, fingerprint): (String, String) = sqlx::query_as(REMEMBER_START)
             .bind(stored(&start.key))
             .bind(stored(run_id))
-            .bind(&start.fingerprint)
+            .bind(stored(&start.fingerprint))
             .bind(commit.summary.header.created_at.as_micros())
             .fetch_one(&mut *transaction)
             .await?;
@@ -83,7 +83,7 @@ async fn remember_starts(
         if kept_run != run_id {
             *result = Err(StoreError::StartedBefore {
                 run_id: RunId::new(kept_run),
-                same_request: fingerprint == start.fingerprint,
+                same_request: restored(&fingerprint) == start.fingerprint,
             });
         }
     }
