@@ -329,6 +329,7 @@ impl RunTask {
             error,
             StoreError::StartedBefore { .. } | StoreError::LeaseLost
         ) {
+            refuse_callers(&mut self.inbox, &SubmitError::Store(error.clone()));
             refuse(batch, &error);
             return Aftermath::Over;
         }

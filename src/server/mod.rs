@@ -228,9 +228,9 @@ fn make_parent_folder(file: &Path) -> Result<(), ServeError> {
 
 /// The one line that a person, and the browser tests, wait for.
 fn announce(listening: SocketAddr, config: &ServeConfig) {
+    tracing::info!(address = %listening, database = %config.database, "listening");
     // A closed standard output is no reason not to serve.
     let _ = writeln!(io::stdout(), "Signalbox is ready at http://{listening}");
-    tracing::info!(address = %listening, database = %config.database, "listening");
 }
 
 /// Ctrl-C in a terminal, SIGTERM from a service manager.

@@ -89,6 +89,15 @@ impl Database {
         }
     }
 
+    /// As if another process had taken over.
+    #[cfg(test)]
+    pub(crate) fn pretend_lost(&self) {
+        match &self.claim {
+            Claim::File { .. } => panic!("a locked file cannot be taken over"),
+            Claim::Lease(keeper) => keeper.lease.pretend_lost(),
+        }
+    }
+
     pub(super) async fn holds_its_claim(&self) -> bool {
         match &self.claim {
             Claim::File { .. } => true,

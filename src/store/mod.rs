@@ -17,6 +17,9 @@ mod writer;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+pub(crate) mod postgres_server;
 
 pub use artifacts::{ArtifactContent, NewArtifact};
 pub use database::{Database, LeaseTerms};

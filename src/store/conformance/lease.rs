@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Place, progress, start};
 use crate::engine::ids::{ArtifactId, RunId, StepId};
 use crate::engine::time::Timestamp;
+use crate::store::postgres_server::PostgresServer;
 use crate::store::sql::Sql;
 use crate::store::{Database, NewArtifact, Store, StoreError};
 
@@ -179,6 +180,39 @@ async fn nothing_is_stored_behind_the_back_of_the_process_that_took_over() {
     }
     let at_the_end = next.open_runs().await.expect("it answers").len();
     assert_eq!((acknowledged, at_the_end), (at_takeover, at_takeover));
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_off_is_missed_and_found_again() {
+    let server = PostgresServer::start();
+    let place = Place {
+        url: server.new_database(),
+        _folder: None,
+    };
+    let database = place.open_as("first", SHORT).await.expect("it opens");
+    database.commit(start("r1")).await.expect("it is stored");
+    server.break_off();
+    let refused = database.commit(start("r2")).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    let refused = database.open_runs().await;
+    assert!(
+        matches!(refused, Err(StoreError::Unavailable(_))),
+        "{refused:?}"
+    );
+    // Until nobody can say any more whether the lease still holds. An effect would have to wait.
+    tokio::time::sleep(2 * SHORT).await;
+    let waiting = tokio::time::timeout(SHORT, database.may_act()).await;
+    assert!(waiting.is_err(), "{waiting:?}");
+    server.start_again();
+    let again = tokio::time::timeout(LONG, database.may_act()).await;
+    assert_eq!(again, Ok(true));
+    database.commit(start("r3")).await.expect("it is stored");
+    let open = database.open_runs().await;
+    assert_eq!(open, Ok(vec!["r1".into(), "r3".into()]));
+    assert_eq!(epoch(&database).await, 1);
 }
 
 /// Another process takes over while the first one still believes that it holds the lease.

@@ -4,8 +4,6 @@
 mod lease;
 mod log;
 mod queries;
-#[path = "../../../tests/support/postgres.rs"]
-mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +14,7 @@ use crate::engine::ids::{GateId, RunId, StepId};
 use crate::engine::state::RunStatus;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
-use server::PostgresServer;
+use crate::store::postgres_server::PostgresServer;
 
 /// Runs promises against every store, given as `Arc<dyn Store>`.
 macro_rules! on_every_store {

@@ -44,17 +44,35 @@ pub(super) fn pool(options: PgConnectOptions) -> PgPool {
 }
 
 async fn limit_statements(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('statement_timeout', $1, false)")
-        .bind(STATEMENT_MS_MAX.to_string())
-        .execute(&mut *connection)
-        .await?;
+    // A transaction whose client has vanished would keep its locks, and a lock on the lease keeps the next process off.
+    sqlx::query(
+        "SELECT set_config('statement_timeout', $1, false),
+                set_config('idle_in_transaction_session_timeout', $1, false)",
+    )
+    .bind(STATEMENT_MS_MAX.to_string())
+    .execute(&mut *connection)
+    .await?;
     // Whoever has set more than the default keeps it. Less would make an acknowledged run one that may be lost.
     sqlx::query(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        "SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') = 'off'",
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A connection to set things up with. Its statements may take their time: a migration does.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    let connecting = PgConnection::connect_with(options);
+    let mut connection = timeout(Duration::from_millis(CONNECT_MS_MAX), connecting)
+        .await
+        .map_err(|_| unavailable("it did not answer in time"))??;
+    // What the migrations find in place already is no news.
+    sqlx::query("SELECT set_config('client_min_messages', 'warning', false)")
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
 }
 
 /// Refuses a server that would change what it is given, and warns of one that may lose it.
@@ -64,20 +82,19 @@ pub(super) async fn check_server(connection: &mut PgConnection) -> Result<(), St
                 pg_is_in_recovery() AS replica",
     )
     .fetch_one(connection)
-    .await
-    .map_err(unavailable)?;
-    let encoding: String = row.try_get("encoding").map_err(unavailable)?;
+    .await?;
+    let encoding: String = row.try_get("encoding")?;
     if encoding != "UTF8" {
         return Err(unavailable(format!(
             "its encoding is {encoding}; make a database with ENCODING 'UTF8'"
         )));
     }
-    if row.try_get("replica").map_err(unavailable)? {
+    if row.try_get("replica")? {
         return Err(unavailable(
             "it is a replica that takes no writes; name the primary server",
         ));
     }
-    let fsync: String = row.try_get("fsync").map_err(unavailable)?;
+    let fsync: String = row.try_get("fsync")?;
     if fsync == "off" {
         tracing::warn!(
             "the PostgreSQL server runs with fsync = off: runs may be lost when its machine fails"
@@ -121,15 +138,9 @@ impl Line {
     }
 
     async fn connect(&self) -> Result<PgConnection, StoreError> {
-        let connecting = async {
-            let mut connection = PgConnection::connect_with(&self.options).await?;
-            limit_statements(&mut connection).await?;
-            Ok::<_, sqlx::Error>(connection)
-        };
-        timeout(Duration::from_millis(CONNECT_MS_MAX), connecting)
-            .await
-            .map_err(|_| unavailable("it did not answer in time"))?
-            .map_err(unavailable)
+        let mut connection = connect(&self.options).await?;
+        limit_statements(&mut connection).await?;
+        Ok(connection)
     }
 
     /// Forgets the connection: it has failed, or was left in the middle of something.

@@ -76,6 +76,11 @@ impl Lease {
         }
     }
 
+    #[cfg(test)]
+    pub(in crate::store) fn pretend_lost(&self) {
+        self.lose();
+    }
+
     pub(in crate::store) fn is_lost(&self) -> bool {
         *self.standing.borrow() == Standing::Lost
     }

@@ -11,28 +11,28 @@ use super::writer::Writer;
 use super::{LeaseTerms, StoreError, not_migrated};
 use batch::PostgresLedger;
 use connection::{Line, pool};
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 use std::sync::Arc;
 
 /// Claims the database named by a `postgres:` URL and brings its tables up to date.
 pub(super) async fn open(url: &str, terms: &LeaseTerms) -> Result<Database, StoreError> {
     let options = connection::options(url)?;
-    let mut line = Line::new(options.clone());
-    let connection = line.connected().await?;
-    connection::check_server(connection).await?;
+    let mut connection = connection::connect(&options).await?;
+    connection::check_server(&mut connection).await?;
     // Claimed before the tables are touched, so that a newer release that is refused leaves them alone.
-    if !has_leases(connection).await? {
-        migrate(connection).await?;
+    if !has_leases(&mut connection).await? {
+        migrate(&mut connection).await?;
     }
-    let lease = Arc::new(lease::claim(connection, terms).await?);
+    let lease = Arc::new(lease::claim(&mut connection, terms).await?);
     let keeper = Keeper::start(Line::new(options.clone()), Arc::clone(&lease), terms.ttl);
-    if let Err(error) = migrate(connection).await {
+    if let Err(error) = migrate(&mut connection).await {
         keeper.give_back().await;
         return Err(error);
     }
+    connection.close().await?;
+    let log = Writer::start(PostgresLedger::new(Line::new(options.clone()), lease));
     let pools = Pools::Postgres(pool(options));
-    let log = Writer::start(PostgresLedger::new(line, lease));
     Ok(Database::new(pools, log, Claim::Lease(keeper)))
 }
 
