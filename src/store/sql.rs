@@ -173,7 +173,7 @@ where
     Ok(QueryBuilder::with_arguments(&*sql.text, arguments))
 }
 
-/// All rows that the statement answers, and how many rows it changed is for `changed_on…` to say.
+/// All rows that the statement answers.
 pub(super) async fn rows_on_sqlite<'c, E>(sql: &Sql<'_>, on: E) -> Result<Vec<Row>, SqlError>
 where
     E: Executor<'c, Database = Sqlite>,
@@ -190,6 +190,7 @@ where
     Ok(rows.into_iter().map(Row::Postgres).collect())
 }
 
+/// How many rows the statement changed.
 pub(super) async fn changed_on_sqlite<'c, E>(sql: &Sql<'_>, on: E) -> Result<u64, SqlError>
 where
     E: Executor<'c, Database = Sqlite>,

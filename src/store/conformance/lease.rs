@@ -1,5 +1,6 @@
 //! One process at a time: the lock beside an SQLite file, the lease on a PostgreSQL database.
 
+use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,6 +181,49 @@ async fn nothing_is_stored_behind_the_back_of_the_process_that_took_over() {
     }
     let at_the_end = next.open_runs().await.expect("it answers").len();
     assert_eq!((acknowledged, at_the_end), (at_takeover, at_takeover));
+}
+
+#[tokio::test]
+async fn a_claim_waits_for_a_write_that_has_begun() {
+    let place = Place::postgres();
+    let first = Arc::new(place.open_as("first", LONG).await.expect("it opens"));
+    first.commit(start("r1")).await.expect("it is stored");
+    // Somebody keeps the run's row, so that a write stops halfway.
+    let mut outsider = PgConnection::connect(&place.url)
+        .await
+        .expect("it connects");
+    let mut keeping = outsider.begin().await.expect("it begins");
+    for sql in [
+        "UPDATE leases SET expires_at = 0",
+        "COMMIT",
+        "BEGIN",
+        "SELECT id FROM runs WHERE id = 'r1' FOR UPDATE",
+    ] {
+        sqlx::raw_sql(sql).execute(&mut *keeping).await.expect(sql);
+    }
+    let writer = Arc::clone(&first);
+    let writing = tokio::spawn(async move { writer.commit(progress(&start("r1"), 3)).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting)
+        .fetch_one(&mut *keeping)
+        .await
+        .ok()
+        == Some(0)
+    {
+        tokio::task::yield_now().await;
+    }
+    let mut claiming = std::pin::pin!(place.open_as("next", LONG));
+    let early = tokio::time::timeout(SHORT, &mut claiming).await;
+    assert!(
+        early.is_err(),
+        "the lease is checked, but the write is not stored yet"
+    );
+    keeping.commit().await.expect("it ends");
+    let next = claiming.await.expect("it takes over");
+    assert_eq!(writing.await.expect("no panic"), Ok(()));
+    let events = next.events(&"r1".into(), 0, 10).await;
+    assert_eq!(events.expect("it answers").len(), 4);
 }
 
 #[tokio::test]
