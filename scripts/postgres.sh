@@ -77,9 +77,13 @@ stop() {
     as_owner "$programs/pg_ctl" stop --pgdata="$folder/data" --silent --mode=immediate
 }
 
+# Again if need be: a caller that was killed may have been starting the server anew.
 clear_away() {
-    stop >/dev/null 2>&1 || true
-    rm -rf "$folder" "$folder.log"
+    for _ in 1 2 3 4 5; do
+        stop >/dev/null 2>&1 || true
+        rm -rf "$folder" "$folder.log" 2>/dev/null && break
+        sleep 1
+    done
 }
 
 need_postgres() {
