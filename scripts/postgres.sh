@@ -53,7 +53,8 @@ as_owner() {
 # is not tried, so nothing waits for the disk.
 serve() {
     folder=$(as_owner mktemp -d "${TMPDIR:-/tmp}/signalbox-postgres.XXXXXX")
-    trap '' INT
+    # Neither a key press nor a caller that is gone may end this before it has cleared away.
+    trap '' INT PIPE
     trap clear_away EXIT
     # A server that sorts as English does, where that can be had: our tables must not depend on it.
     initialise --locale-provider=icu --icu-locale=en-US || initialise || { cat "$folder.log" >&2; exit 1; }
