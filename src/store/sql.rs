@@ -1,7 +1,7 @@
 //! SQL that both databases speak, written once: `$1`, ids as TEXT, numbers and microseconds as BIGINT, JSON as text,
 //! `ON CONFLICT`, `RETURNING`. A statement is made of constants and arguments; no value ever becomes part of its text.
 //!
-//! ```ignore
+//! ```text
 //! let sql = Sql::of("SELECT id, name FROM workflows WHERE slug = $1").bind(slug);
 //! let name = database.first(sql).await?.map(|row| row.text("name")).transpose()?;
 //!
