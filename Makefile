@@ -165,6 +165,7 @@ lint: wasm-target
 
 .PHONY: test-rust
 test-rust: prerequisites
+	@scripts/postgres.sh --install
 	$(SAY) 'Testing the crate'
 	@cargo test --features ssr
 

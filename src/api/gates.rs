@@ -9,7 +9,7 @@ use crate::driver::service::Service;
 use crate::engine::event::{Decision, Question};
 use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::time::Timestamp;
-use crate::store::sqlite::OpenGate;
+use crate::store::OpenGate;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -172,6 +172,11 @@ impl From<StoreError> for Problem {
                     detail,
                 )
             }
+            StoreError::LeaseLost => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "lease_lost",
+                "Another server has taken over. Nothing was changed; try again there.",
+            ),
             StoreError::Corrupt(cause) => {
                 tracing::error!(cause, "stored data cannot be read");
                 Problem::new(

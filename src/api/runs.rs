@@ -17,7 +17,7 @@ use crate::engine::state::{Attempt, RunStatus, StepStatus};
 use crate::engine::summary::{ArtifactCard, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::StepKind;
-use crate::store::sqlite::RunFilter;
+use crate::store::RunFilter;
 
 /// The longest that a request may be held for a run to finish.
 const WAIT_MS_MAX: u64 = 30_000;

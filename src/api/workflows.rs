@@ -13,7 +13,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::time::Timestamp;
 use crate::engine::tool::ToolSpec;
 use crate::engine::workflow::Workflow;
-use crate::store::sqlite::WorkflowRow;
+use crate::store::WorkflowRow;
 
 #[derive(Serialize)]
 pub(super) struct WorkflowItem {

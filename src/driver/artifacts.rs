@@ -8,18 +8,18 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::tool::{Artifact, ArtifactSink};
 use crate::engine::ids::ArtifactId;
-use crate::store::sqlite::{NewArtifact, SqliteStore};
+use crate::store::{Database, NewArtifact};
 
 /// One file; larger ones belong into a store of their own.
 const ARTIFACT_BYTES_MAX: usize = 10_000_000;
 
 pub struct StoredArtifacts {
-    store: Arc<SqliteStore>,
+    store: Arc<Database>,
     clock: Arc<dyn Clock>,
 }
 
 impl StoredArtifacts {
-    pub fn new(store: Arc<SqliteStore>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock }
     }
 }

@@ -245,7 +245,7 @@ impl Driver {
         inbox.close();
         while let Ok(envelope) = inbox.try_recv() {
             if let Some(reply) = envelope.reply {
-                let _ = reply.send(Err(SubmitError::NoSuchRun));
+                let _ = reply.send(Err(SubmitError::Stopping));
             }
         }
     }

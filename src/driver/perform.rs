@@ -77,6 +77,15 @@ impl Driver {
                 error,
             };
         }
+        // Another process may be acting by now; then this one must not, and nothing that it says is stored.
+        let may_act = tokio::select! {
+            biased;
+            may_act = self.store.may_act() => may_act,
+            () = assignment.cancel.cancelled() => false,
+        };
+        if !may_act {
+            return Command::AttemptStopped { step, attempt };
+        }
         let repeatable = tool.spec().effect_of(&input).repeatable();
         let outcome = self.call(tool, assignment, input, repeatable).await;
         match outcome {

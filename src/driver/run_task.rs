@@ -372,7 +372,11 @@ impl RunTask {
         batch: Vec<Envelope>,
         draft: Draft,
     ) -> Aftermath {
-        if let StoreError::StartedBefore { .. } = error {
+        if matches!(
+            error,
+            StoreError::StartedBefore { .. } | StoreError::LeaseLost
+        ) {
+            refuse_callers(&mut self.inbox, &SubmitError::Store(error.clone()));
             refuse(batch, &error);
             return Aftermath::Over;
         }

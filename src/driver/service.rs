@@ -24,14 +24,14 @@ use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::{Step, StepKind, Workflow, slug_of};
-use crate::store::sqlite::{NewVersion, SqliteStore, WorkflowRow};
+use crate::store::{Database, NewVersion, WorkflowRow};
 use crate::store::{Store, StoreError};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     driver: Arc<Driver>,
-    store: Arc<SqliteStore>,
+    store: Arc<Database>,
 }
 
 /// A whole run, ready to be folded.
@@ -84,7 +84,7 @@ impl From<StoreError> for ServiceError {
 }
 
 impl Service {
-    pub fn new(driver: Arc<Driver>, store: Arc<SqliteStore>) -> Self {
+    pub fn new(driver: Arc<Driver>, store: Arc<Database>) -> Self {
         Self { driver, store }
     }
 
@@ -93,7 +93,7 @@ impl Service {
     }
 
     /// Lists and files, which need no decision.
-    pub fn store(&self) -> &SqliteStore {
+    pub fn store(&self) -> &Database {
         &self.store
     }
 
@@ -349,7 +349,10 @@ impl Service {
     }
 
     pub async fn stop(&self) {
-        self.driver.stop().await;
+        // What tools of a process that has been replaced still say cannot be stored.
+        if !self.store.is_lost() {
+            self.driver.stop().await;
+        }
         self.store.close().await;
     }
 }

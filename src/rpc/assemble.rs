@@ -11,7 +11,7 @@ use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::input::fields;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
-use crate::store::sqlite::{OpenGate, RunFilter, WorkflowRow};
+use crate::store::{OpenGate, RunFilter, WorkflowRow};
 
 /// Items of the short lists on Home and beside a workflow.
 const SHORT_LIST: u32 = 8;

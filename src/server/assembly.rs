@@ -9,8 +9,8 @@ use crate::driver::artifacts::StoredArtifacts;
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::{Service, ServiceError};
 use crate::engine::workflow::Workflow;
-use crate::store::StoreError;
-use crate::store::sqlite::SqliteStore;
+use crate::server::config::DatabaseUrl;
+use crate::store::{Database, LeaseTerms, StoreError};
 use crate::tools::toolbox;
 
 /// Each is a file in `templates/`.
@@ -22,22 +22,31 @@ const TEMPLATES: &[(&str, &str)] = &[(
 #[derive(Debug, Error)]
 pub enum AssemblyError {
     #[error("the database {url} cannot be used: {source}")]
-    Database { url: String, source: StoreError },
+    Database {
+        url: DatabaseUrl,
+        source: StoreError,
+    },
     #[error("the template {name} is broken: {reason}")]
     Template { name: &'static str, reason: String },
 }
 
-/// Opens the database, makes the tools whose requests carry `mark`, brings templates up to date and takes up the runs that have not ended.
+/// Opens the database, makes the tools whose requests carry `mark`, brings templates up to date and takes up the runs
+/// that have not ended.
 pub async fn assemble(
-    url: &str,
+    url: &DatabaseUrl,
+    terms: &LeaseTerms,
     listening: SocketAddr,
     mark: &str,
 ) -> Result<Service, AssemblyError> {
     let database = |source| AssemblyError::Database {
-        url: url.to_owned(),
+        url: url.clone(),
         source,
     };
-    let store = Arc::new(SqliteStore::open(url).await.map_err(database)?);
+    let store = Arc::new(
+        Database::open(url.as_str(), terms)
+            .await
+            .map_err(database)?,
+    );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
     let address = format!("http://{listening}");

@@ -2,6 +2,7 @@
 //! Nothing here opens a socket or a file.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub struct Cli {
 pub enum Command {
     /// Start the control room: web pages, API and the engine that carries the runs
     ///
-    /// One process holds everything, and one file holds all state. Stop it with Ctrl-C or SIGTERM:
+    /// One process holds everything, and one database holds all state. Stop it with Ctrl-C or SIGTERM:
     /// runs wait in the database and go on at the next start, as they do after a crash.
     Serve(ServeConfig),
 }
@@ -46,18 +47,33 @@ pub struct ServeConfig {
 
     /// Database that keeps workflows, runs and approvals
     ///
-    /// An SQLite file; it and its folder are created when absent. The path is relative to the
-    /// folder the command runs in.
+    /// Either an SQLite file (sqlite:PATH), which is created with its folder when absent; the path is
+    /// relative to the folder the command runs in. Or a PostgreSQL database that exists, is empty at
+    /// the first start and belongs to Signalbox (postgres://USER:PASSWORD@HOST:PORT/NAME). Give a URL
+    /// with a password by SIGNALBOX_DATABASE: other users of the machine see command lines.
     #[arg(
         long,
         env = "SIGNALBOX_DATABASE",
         // The help must not show a password that some database's URL may hold.
         hide_env_values = true,
-        value_name = "sqlite:PATH",
-        default_value = "sqlite:./data/signalbox.db",
-        value_parser = parse_database
+        value_name = "URL",
+        default_value = "sqlite:./data/signalbox.db"
     )]
     pub database: DatabaseUrl,
+
+    /// On PostgreSQL: how long this server may be out of reach before another may take over, in ms
+    ///
+    /// A server holds the database by a lease that it renews. After a crash the next one waits until
+    /// the lease has run out.
+    #[arg(
+        long,
+        env = "SIGNALBOX_LEASE_MS",
+        value_name = "MS",
+        default_value_t = 15_000,
+        value_parser = clap::value_parser!(u64).range(300..=600_000),
+        hide_short_help = true
+    )]
+    pub lease_ms: u64,
 
     /// What to log: a level (error, warn, info, debug, trace) or per-module filters
     ///
@@ -83,6 +99,7 @@ pub struct ServeConfig {
 const EXAMPLES: &str = "Examples:
   signalbox serve
   signalbox serve --listen 127.0.0.1:8080 --database sqlite:/var/lib/signalbox/signalbox.db
+  SIGNALBOX_DATABASE=postgres://signalbox:PASSWORD@db.example/signalbox signalbox serve
   SIGNALBOX_LISTEN=127.0.0.1:8080 signalbox serve
 
 From another machine, through SSH (use the same port at both ends):
@@ -97,39 +114,93 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where the state is kept, as given; only URLs that this build can open are accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the state is kept, as given. It may hold a password: what is shown of it does not.
+#[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
 
+/// Always works: the command line repeats what it refuses, and that might be a password. `check` refuses instead.
+impl From<String> for DatabaseUrl {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl DatabaseUrl {
-    /// The URL as the operator wrote it.
+    /// The URL as the operator wrote it, with its password.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The file behind the URL; nothing for a database in memory.
+    /// Whether this build knows such databases.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.is_postgres() {
+            return Ok(());
+        }
+        let Some(path) = self.0.strip_prefix(SQLITE_SCHEME) else {
+            return Err(
+                "the database is not understood; write sqlite:PATH, such as sqlite:./data/signalbox.db, or \
+                 postgres://USER:PASSWORD@HOST:PORT/NAME",
+            );
+        };
+        if path.trim_start_matches('/').is_empty() {
+            return Err("the path of the database file is missing after \"sqlite:\"");
+        }
+        Ok(())
+    }
+
+    /// The file behind the URL; nothing for a database in memory or on a server.
     pub fn file(&self) -> Option<PathBuf> {
         let path = self.0.strip_prefix(SQLITE_SCHEME)?;
         let path = path.strip_prefix("//").unwrap_or(path);
         let path = path.split('?').next().unwrap_or(path);
         (path != ":memory:").then(|| PathBuf::from(path))
     }
+
+    fn is_postgres(&self) -> bool {
+        POSTGRES_SCHEMES
+            .iter()
+            .any(|scheme| self.0.starts_with(scheme))
+    }
+}
+
+/// Without the password, and without anything that might be one.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.starts_with(SQLITE_SCHEME) {
+            return f.write_str(&self.0);
+        }
+        let Some((scheme, rest)) = self.0.split_once("://").filter(|_| self.is_postgres()) else {
+            return f.write_str("…");
+        };
+        let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (person, place) = place.rsplit_once('@').unwrap_or(("", place));
+        write!(f, "{scheme}://")?;
+        if let Some(user) = person.split(':').next().filter(|user| !user.is_empty()) {
+            write!(f, "{user}@")?;
+        }
+        let host = place.split('/').next().unwrap_or_default();
+        let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+        // `postgres://user:password`, with the host forgotten, looks like a host and its port.
+        if port.chars().all(|c| c.is_ascii_digit() || c == ']') {
+            f.write_str(place)?;
+        } else {
+            f.write_str("…")?;
+        }
+        let socket = parameters
+            .split('&')
+            .find(|parameter| parameter.starts_with("host="));
+        socket.map_or(Ok(()), |socket| write!(f, "?{socket}"))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
 }
 
 const SQLITE_SCHEME: &str = "sqlite:";
-
-fn parse_database(text: &str) -> Result<DatabaseUrl, String> {
-    let Some(path) = text.strip_prefix(SQLITE_SCHEME) else {
-        return Err(
-            "the database is an SQLite file for now; write sqlite:PATH, such as sqlite:./data/signalbox.db"
-                .to_owned(),
-        );
-    };
-    if path.trim_start_matches('/').is_empty() {
-        return Err("the path of the database file is missing after \"sqlite:\"".to_owned());
-    }
-    Ok(DatabaseUrl(text.to_owned()))
-}
+const POSTGRES_SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     // `localhost` is what people type; resolving it would let the resolver choose the address.
@@ -214,18 +285,57 @@ mod tests {
     }
 
     #[test]
-    fn only_sqlite_urls_are_accepted() {
-        assert!(parse_database("postgres://localhost/signalbox").is_err());
-        assert!(parse_database("./data/signalbox.db").is_err());
-        assert!(parse_database("sqlite:").is_err());
-        assert!(parse_database("sqlite://").is_err());
-        assert!(parse_database("sqlite:signalbox.db").is_ok());
+    fn databases_of_two_kinds_are_accepted() {
+        let check = |url: &str| DatabaseUrl(url.to_owned()).check();
+        assert!(check("sqlite:signalbox.db").is_ok());
+        assert!(check("postgres://localhost/signalbox").is_ok());
+        assert!(check("postgresql://box@db.example/signalbox?sslmode=require").is_ok());
+        for wrong in [
+            "./data/signalbox.db",
+            "sqlite:",
+            "sqlite://",
+            "mysql://localhost/x",
+            "postgres:x",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_url_holds_no_password() {
+        for (url, shown) in [
+            ("sqlite:./data/signalbox.db", "sqlite:./data/signalbox.db"),
+            ("postgres://localhost/box", "postgres://localhost/box"),
+            (
+                "postgres://me:secret@db.example:5432/box",
+                "postgres://me@db.example:5432/box",
+            ),
+            ("postgres://me:se@cr/et@db/box", "postgres://me@db/box"),
+            (
+                "postgres://me:secret@[::1]:5432/box",
+                "postgres://me@[::1]:5432/box",
+            ),
+            (
+                "postgres://me@db/box?password=secret",
+                "postgres://me@db/box",
+            ),
+            (
+                "postgres://db/box?password=secret&host=/run/postgresql",
+                "postgres://db/box?host=/run/postgresql",
+            ),
+            ("postgres://me:secret", "postgres://…"),
+            ("postgre://me:secret@db/box", "…"),
+        ] {
+            let url = DatabaseUrl(url.to_owned());
+            assert_eq!(url.to_string(), shown);
+            assert!(!format!("{url:?}").contains("secret"));
+        }
     }
 
     #[test]
     fn the_file_behind_a_url_is_found() {
         let check = |url: &str, expected: Option<&str>| {
-            let file = parse_database(url).expect("a valid URL").file();
+            let file = DatabaseUrl(url.to_owned()).file();
             assert_eq!(file, expected.map(PathBuf::from), "{url}");
         };
         check("sqlite:./data/signalbox.db", Some("./data/signalbox.db"));
@@ -235,5 +345,6 @@ mod tests {
         );
         check("sqlite:box.db?mode=rwc", Some("box.db"));
         check("sqlite::memory:", None);
+        check("postgres://localhost/box", None);
     }
 }

@@ -1,6 +1,10 @@
 //! Tells monitors and the tests that the server answers.
 
+use super::AppState;
+use crate::api::problem::Problem;
+use crate::store::StoreError;
 use axum::Json;
+use axum::extract::State;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -9,10 +13,13 @@ pub struct Health {
     version: &'static str,
 }
 
-/// `GET /api/v1/health`
-pub async fn health() -> Json<Health> {
-    Json(Health {
+/// `GET /api/v1/health`. A server that has been replaced says so, for the moment that it still answers.
+pub async fn health(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    if state.service.store().is_lost() {
+        return Err(StoreError::LeaseLost.into());
+    }
+    Ok(Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-    })
+    }))
 }

@@ -21,6 +21,7 @@ pub use guard::{OwnHosts, OwnMark};
 use crate::api::{self, ApiState};
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::Service;
+use crate::store::LeaseTerms;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -32,6 +33,7 @@ use limits::{REQUEST_BODY_BYTES_MAX, STOP_MAX};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +91,10 @@ pub enum ServeError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("{0}")]
+    Database(&'static str),
+    #[error("another process has taken over the database, so this one has stopped")]
+    LeaseLost,
     #[error(transparent)]
     Assembly(#[from] assembly::AssemblyError),
     #[error("the server stopped: {0}")]
@@ -151,6 +157,7 @@ fn api_routes(state: &AppState) -> Router<AppState> {
 
 async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     telemetry::start(&config.log, config.log_format)?;
+    config.database.check().map_err(ServeError::Database)?;
     if let Some(file) = config.database.file() {
         make_parent_folder(&file)?;
     }
@@ -159,7 +166,8 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let listening = listener.local_addr().map_err(refused)?;
     let mark = OwnMark::new(SystemClock.new_id());
-    let service = assembly::assemble(config.database.as_str(), listening, mark.as_str()).await?;
+    let terms = lease_terms(&config);
+    let service = assembly::assemble(&config.database, &terms, listening, mark.as_str()).await?;
     let state = AppState::new(listening, service.clone(), mark, site);
     let stopping = state.stopping.clone();
 
@@ -172,6 +180,7 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     let server = axum::serve(listener, router(state))
         .with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::spawn(cancel_on_signal(stopping.clone()));
+    tokio::spawn(cancel_when_replaced(service.clone(), stopping.clone()));
     announce(listening, &config);
 
     let served = tokio::select! {
@@ -182,7 +191,26 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         }
     };
     service.stop().await;
+    if service.store().is_lost() {
+        return Err(ServeError::LeaseLost);
+    }
     served
+}
+
+/// Named so that the operator of the next process finds this one.
+fn lease_terms(config: &ServeConfig) -> LeaseTerms {
+    let host = sysinfo::System::host_name().unwrap_or_else(|_| "an unnamed host".to_owned());
+    LeaseTerms {
+        holder: format!("process {} on {host}", std::process::id()),
+        ttl: Duration::from_millis(config.lease_ms),
+    }
+}
+
+/// A process that has been replaced can store nothing any more; what it would still say might be wrong.
+async fn cancel_when_replaced(service: Service, stopping: CancellationToken) {
+    service.store().lost().await;
+    tracing::error!("another process has taken over the database; stopping");
+    stopping.cancel();
 }
 
 fn make_parent_folder(file: &Path) -> Result<(), ServeError> {
@@ -200,9 +228,9 @@ fn make_parent_folder(file: &Path) -> Result<(), ServeError> {
 
 /// The one line that a person, and the browser tests, wait for.
 fn announce(listening: SocketAddr, config: &ServeConfig) {
+    tracing::info!(address = %listening, database = %config.database, "listening");
     // A closed standard output is no reason not to serve.
     let _ = writeln!(io::stdout(), "Signalbox is ready at http://{listening}");
-    tracing::info!(address = %listening, database = config.database.as_str(), "listening");
 }
 
 /// Ctrl-C in a terminal, SIGTERM from a service manager.

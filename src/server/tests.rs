@@ -1,6 +1,8 @@
 //! The guards and the headers, tried on the whole router as a client meets it.
 
+use super::config::DatabaseUrl;
 use super::*;
+use crate::store::postgres_server::PostgresServer;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::post;
@@ -22,6 +24,21 @@ async fn health_answers_with_the_version() {
             .header("content-security-policy")
             .starts_with("default-src 'none';")
     );
+}
+
+#[tokio::test]
+async fn a_server_that_was_replaced_says_so_and_answers_nothing_new() {
+    let database = PostgresServer::shared().new_database().into();
+    let service = service_on(&database).await;
+    service.store().pretend_lost();
+    let start = own(Request::post("/api/v1/runs"))
+        .header("content-type", "application/json")
+        .body(Body::from(r#"{"workflow":"system-health-check"}"#))
+        .expect("a request");
+    for request in [get_request("/api/v1/health"), start] {
+        let answer = send_to(service.clone(), request).await;
+        answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "lease_lost");
+    }
 }
 
 #[tokio::test]
@@ -194,14 +211,26 @@ impl Answer {
     }
 }
 
-/// The real routes, and beside them some that misbehave or need nothing.
 async fn send(request: Request<Body>) -> Answer {
-    let listening = OWN_HOST.parse().expect("an address");
     let folder = tempfile::tempdir().expect("a folder");
-    let database = format!("sqlite:{}", folder.path().join("test.db").display());
-    let service = assembly::assemble(&database, listening, "own")
+    let database = format!("sqlite:{}", folder.path().join("test.db").display()).into();
+    send_to(service_on(&database).await, request).await
+}
+
+async fn service_on(database: &DatabaseUrl) -> Service {
+    let terms = LeaseTerms {
+        holder: "a test".to_owned(),
+        ttl: Duration::from_secs(15),
+    };
+    let listening = OWN_HOST.parse().expect("an address");
+    assembly::assemble(database, &terms, listening, "own")
         .await
-        .expect("a service");
+        .expect("a service")
+}
+
+/// The real routes, and beside them some that misbehave or need nothing.
+async fn send_to(service: Service, request: Request<Body>) -> Answer {
+    let listening = OWN_HOST.parse().expect("an address");
     let mark = OwnMark::new("own".to_owned());
     let state = AppState::new(listening, service.clone(), mark, Site::new(|_| None));
     let routes = Router::new()

@@ -1,11 +1,30 @@
 //! Remembers. The hot path of the driver is the small trait `Store`; each implementation passes the conformance
-//! suite. Rows, not rules: what may happen to a run is decided elsewhere, a store only stores.
+//! suite. Everything else is plain SQL on `Database`, written once for SQLite and PostgreSQL. Rows, not rules: what may
+//! happen to a run is decided elsewhere, a store only stores.
 
+mod artifacts;
+mod database;
+mod log;
 pub mod memory;
-pub mod sqlite;
+mod postgres;
+mod rows;
+mod runs;
+mod sql;
+mod sqlite;
+mod text;
+mod workflows;
+mod writer;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+pub(crate) mod postgres_server;
+
+pub use artifacts::{ArtifactContent, NewArtifact};
+pub use database::{Database, LeaseTerms};
+pub use runs::{OpenGate, RunFilter, StatusCount};
+pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;
 use thiserror::Error;
@@ -124,6 +143,9 @@ pub enum StoreError {
     /// Trying again later may help.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(String),
+    /// Another process has taken over the database; this one may not write to it any more, and must stop.
+    #[error("another process has taken over the database")]
+    LeaseLost,
     /// What is stored cannot be read. Trying again does not help.
     #[error("stored data cannot be read: {0}")]
     Corrupt(String),
@@ -132,8 +154,8 @@ pub enum StoreError {
 /// The hot path of the driver.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. After `Conflict` and
-    /// `StartedBefore` nothing of it is stored. After any other error, and when the process dies before it answers,
+    /// Stores one turn, atomically. When it answers `Ok` the turn survives any crash. After `Conflict`,
+    /// `StartedBefore` and `LeaseLost` nothing of it is stored. After any other error, and when the process dies before it answers,
     /// either all of the turn is stored or none of it, and the log tells which.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
@@ -168,4 +190,28 @@ pub trait Store: Send + Sync {
     /// What the version compiled to when it was saved. The logs of its runs are folded with this one, whatever a
     /// later release makes of the document.
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError>;
+
+    /// Whether this process may act on what it has stored: asked before an effect starts. Waits while the database
+    /// cannot tell. Once false it stays false: another process has taken over, or this one is stopping.
+    async fn may_act(&self) -> bool {
+        true
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        unavailable(error)
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn corrupt(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(error.to_string())
+}
+
+fn not_migrated(error: sqlx::migrate::MigrateError) -> StoreError {
+    StoreError::Unavailable(format!("the tables cannot be brought up to date: {error}"))
 }

@@ -507,3 +507,16 @@ async fn a_held_request_is_answered_when_the_run_ends() {
         (&json!("completed"), &json!({ "value": 7 }))
     );
 }
+
+crate::server::also_on_postgres!(
+    the_health_check_runs_to_its_report,
+    a_rejected_gate_fails_the_run_and_nothing_is_written,
+    of_twenty_decisions_at_once_exactly_one_wins,
+    a_decision_must_carry_the_hash_of_what_was_shown,
+    a_cancelled_run_stays_cancelled_and_the_late_answer_changes_nothing,
+    a_failing_call_is_retried_on_the_curve,
+    the_same_idempotency_key_gives_the_same_run,
+    yaml_is_read_and_an_unknown_field_is_refused_with_its_line,
+    malformed_requests_are_the_callers_mistake_and_say_so,
+    a_held_request_is_answered_when_the_run_ends,
+);

@@ -8,7 +8,7 @@ use crate::server::Server;
 use crate::stub::Stub;
 
 /// Twenty calls in a row, each counted outside, then a gate, then one more.
-fn workflow(stub: &Stub) -> Value {
+pub fn workflow(stub: &Stub) -> Value {
     let step = |id: &str| {
         json!({ "id": id, "kind": "tool_call", "tool": "http.request",
                 "with": { "url": format!("{}/slow/30/{id}", stub.address), "method": "PUT" } })
@@ -103,7 +103,7 @@ async fn finished_steps(server: &Server, run: &str) -> Vec<String> {
         .collect()
 }
 
-fn assert_sound(events: &[Value]) {
+pub fn assert_sound(events: &[Value]) {
     for (at, event) in events.iter().enumerate() {
         assert_eq!(
             event["seq"].as_u64(),
@@ -157,3 +157,8 @@ async fn a_post_that_the_crash_cut_off_is_put_to_a_person_and_not_sent_again() {
     server.until_run(&run, "completed").await;
     assert_eq!(stub.calls("order"), 1);
 }
+
+crate::server::also_on_postgres!(
+    killed_ten_times_a_run_goes_on_and_finished_steps_are_not_repeated,
+    a_post_that_the_crash_cut_off_is_put_to_a_person_and_not_sent_again,
+);

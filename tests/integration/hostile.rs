@@ -104,3 +104,7 @@ async fn a_body_that_is_too_large_is_refused_in_words_and_not_by_a_broken_connec
         );
     }
 }
+
+crate::server::also_on_postgres!(
+    odd_values_are_refused_or_fail_a_step_and_every_page_still_answers,
+);

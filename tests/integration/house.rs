@@ -137,10 +137,34 @@ fn both_databases_have_the_same_migrations() {
     };
     let (sqlite, postgres) = (names("sqlite"), names("postgres"));
     assert!(!sqlite.is_empty());
-    assert!(
-        postgres.is_empty() || sqlite == postgres,
-        "a migration needs its twin: {sqlite:?} and {postgres:?}"
-    );
+    assert_eq!(sqlite, postgres, "a migration needs its twin");
+}
+
+#[test]
+fn both_databases_sort_texts_alike() {
+    let folder = root().join("migrations/postgres");
+    for entry in fs::read_dir(folder).expect("a folder of migrations") {
+        let path = entry.expect("an entry").path();
+        for line in read(&path).lines() {
+            let column = line.split("--").next().unwrap_or(line);
+            assert!(
+                !column.contains(" TEXT") || column.contains(" TEXT COLLATE \"C\""),
+                "{}: a text column is `TEXT COLLATE \"C\"`, or PostgreSQL would sort it by language: {line}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_value_becomes_part_of_a_statement() {
+    for file in sources("src") {
+        assert!(
+            !read(&file).contains("AssertSqlSafe"),
+            "{}: a statement is made of constants and arguments; see store/sql.rs",
+            file.display()
+        );
+    }
 }
 
 #[test]

@@ -5,6 +5,9 @@ mod api;
 mod crash;
 mod hostile;
 mod house;
+mod postgres;
+#[path = "../support/postgres.rs"]
+mod postgres_server;
 mod server;
 mod streams;
 mod stub;

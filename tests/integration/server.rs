@@ -2,41 +2,97 @@
 
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::postgres_server::PostgresServer;
 
 /// The longest that a test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a killed server keeps the next one off a PostgreSQL database.
+const LEASE_MS: u64 = 700;
+
+/// Makes the named tests of this file a second time, on PostgreSQL.
+macro_rules! also_on_postgres {
+    ($($test:ident),* $(,)?) => {
+        mod on_postgres {
+            $(#[test]
+            fn $test() {
+                crate::server::with_postgres(super::$test);
+            })*
+        }
+    };
+}
+pub(crate) use also_on_postgres;
+
+thread_local! {
+    /// What `Server::start` takes. A test and its runtime stay on one thread.
+    static ON_POSTGRES: Cell<bool> = const { Cell::new(false) };
+}
+
+pub fn with_postgres(test: fn()) {
+    ON_POSTGRES.set(true);
+    test();
+}
 
 pub struct Server {
     process: Child,
     pub address: String,
     pub client: Client,
-    database: PathBuf,
+    database: String,
+    lease_ms: u64,
     // Dropped last: the process has ended by then.
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
     pub async fn start() -> Self {
+        if ON_POSTGRES.get() {
+            return Self::on(&PostgresServer::shared().new_database(), LEASE_MS).await;
+        }
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let database = folder.path().join("signalbox.db");
-        let mut server = Self::on(database).await;
+        let database = format!("sqlite:{}", folder.path().join("signalbox.db").display());
+        let mut server = Self::on(&database, LEASE_MS).await;
         server._folder = Some(folder);
         server
     }
 
-    async fn on(database: PathBuf) -> Self {
-        let process = launch(&database, "127.0.0.1:0");
+    pub async fn on(database: &str, lease_ms: u64) -> Self {
+        let process = launch(database, "127.0.0.1:0", lease_ms);
         let (process, address) = ready(process).await;
         Self {
             process,
             address,
             client: client(),
-            database,
+            database: database.to_owned(),
+            lease_ms,
             _folder: None,
+        }
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.process_id().to_string()])
+            .status();
+        assert!(sent.expect("kill can be called").success());
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let started = now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("it can be asked") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it never ended");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -45,7 +101,7 @@ impl Server {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it has ended");
         let listen = self.address.trim_start_matches("http://").to_owned();
-        let (process, address) = ready(launch(&self.database, &listen)).await;
+        let (process, address) = ready(launch(&self.database, &listen, self.lease_ms)).await;
         self.process = process;
         assert_eq!(address, self.address);
     }
@@ -197,20 +253,21 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-fn launch(database: &std::path::Path, listen: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_signalbox"))
-        .args([
-            "serve",
-            "--listen",
-            listen,
-            "--database",
-            &format!("sqlite:{}", database.display()),
-            "--log",
-            "warn",
-        ])
-        .stdout(Stdio::piped())
+fn launch(database: &str, listen: &str, lease_ms: u64) -> Child {
+    command(database, lease_ms)
+        .args(["--listen", listen, "--log", "warn"])
         .spawn()
         .expect("the server starts")
+}
+
+/// `signalbox serve` on that database.
+pub fn command(database: &str, lease_ms: u64) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_signalbox"));
+    command
+        .args(["serve", "--database", database])
+        .args(["--lease-ms", &lease_ms.to_string()])
+        .stdout(Stdio::piped());
+    command
 }
 
 /// Waits for the line in which the server says that it is ready, and where.

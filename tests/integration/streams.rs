@@ -169,3 +169,8 @@ async fn a_foreign_page_cannot_open_the_live_connection() {
         101
     );
 }
+
+crate::server::also_on_postgres!(
+    an_event_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat,
+    the_live_connection_carries_summaries_and_the_events_of_a_run,
+);

@@ -3,5 +3,6 @@
 
 mod crash;
 mod faults;
+mod replaced;
 mod runs;
 mod stage;

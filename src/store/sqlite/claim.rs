@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
 
-pub(super) struct Claim {
+pub(in crate::store) struct FileLock {
     /// Locked until it is dropped.
     _file: File,
 }
 
-impl Claim {
+impl FileLock {
     /// Claims the file of the database at this URL; one in memory has none and needs no claim.
     pub(super) fn of(
         url: &str,

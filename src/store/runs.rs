@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{SqliteStore, corrupt, rows, unavailable};
+use super::sql::{Row, Sql};
+use super::{Database, StoreError, corrupt, rows};
 use crate::engine::event::{Event, Question};
 use crate::engine::ids::{GateId, RunId, StepPath, WorkflowId};
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
-use crate::store::StoreError;
 
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {
@@ -41,14 +41,14 @@ pub struct StatusCount {
     pub runs: u32,
 }
 
-impl SqliteStore {
+impl Database {
     /// Newest first.
     pub async fn list_runs(
         &self,
         filter: &RunFilter,
         limit: u32,
     ) -> Result<Vec<RunSummary>, StoreError> {
-        let mut sql = sqlx::QueryBuilder::new(concat!(
+        let mut sql = Sql::of(concat!(
             "SELECT ",
             rows::summary_columns!(),
             " FROM runs WHERE true"
@@ -78,42 +78,31 @@ impl SqliteStore {
         if let Some(before) = &filter.before {
             sql.push(" AND id < ").push_bind(before.as_str());
         }
-        sql.push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(limit));
-        sql.build()
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(rows::summary)
-            .collect()
+        sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        self.all(sql).await?.iter().map(rows::summary).collect()
     }
 
     /// Runs by state.
     pub async fn stats(&self) -> Result<Vec<StatusCount>, StoreError> {
-        sqlx::query("SELECT status, count(*) AS runs FROM runs GROUP BY status")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(|row| {
-                Ok(StatusCount {
-                    status: rows::text(row, "status")?.parse().map_err(corrupt)?,
-                    runs: rows::number(row, "runs")?,
-                })
+        let sql = Sql::of("SELECT status, count(*) AS runs FROM runs GROUP BY status");
+        let count = |row: &Row| {
+            Ok(StatusCount {
+                status: row.text("status")?.parse().map_err(corrupt)?,
+                runs: row.number("runs")?,
             })
-            .collect()
+        };
+        self.all(sql).await?.iter().map(count).collect()
     }
 
     /// How many steps of all open runs wait for a person.
     pub async fn waiting_for_people(&self) -> Result<u32, StoreError> {
-        let row = sqlx::query(
-            "SELECT coalesce(sum(waiting_for_people), 0) AS people FROM runs WHERE finished_at IS NULL",
-        )
-        .fetch_one(&self.readers)
-        .await
-        .map_err(unavailable)?;
-        rows::number(&row, "people")
+        // PostgreSQL adds up to a type of its own.
+        let sql = Sql::of(
+            "SELECT CAST(coalesce(sum(waiting_for_people), 0) AS BIGINT) AS people
+             FROM runs WHERE finished_at IS NULL",
+        );
+        let row = self.first(sql).await?;
+        row.map_or(Ok(0), |row| row.number("people"))
     }
 
     /// Questions that wait, oldest first. `run_id` narrows it to one run. One that cannot be read is left out and
@@ -123,20 +112,21 @@ impl SqliteStore {
         run_id: Option<&RunId>,
         limit: u32,
     ) -> Result<Vec<OpenGate>, StoreError> {
-        let rows = sqlx::query(
+        let mut sql = Sql::of(
             "SELECT g.id, g.run_id, g.step_id, g.opened_at, g.deadline, r.workflow_name, e.payload
              FROM gates g JOIN runs r ON r.id = g.run_id
              JOIN run_events e ON e.run_id = g.run_id AND e.seq = g.opened_seq
-             WHERE g.state = 'open' AND ($1 IS NULL OR g.run_id = $1) ORDER BY g.opened_at, g.id LIMIT $2",
-        )
-        .bind(run_id.map(RunId::as_str))
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await
-        .map_err(unavailable)?;
+             WHERE g.state = 'open'",
+        );
+        if let Some(run_id) = run_id {
+            sql.push(" AND g.run_id = ").push_bind(run_id.as_str());
+        }
+        sql.push(" ORDER BY g.opened_at, g.id LIMIT ")
+            .push_bind(limit);
+        let rows = self.all(sql).await?;
         let readable = rows.iter().filter_map(|row| {
             let gate = open_gate(row).inspect_err(|error| {
-                let id = rows::text(row, "id").unwrap_or_default();
+                let id = row.text("id").unwrap_or_default();
                 tracing::error!(gate.id = id, %error, "gate {id} cannot be read");
             });
             gate.ok()
@@ -145,24 +135,23 @@ impl SqliteStore {
     }
 }
 
-fn open_gate(row: &sqlx::sqlite::SqliteRow) -> Result<OpenGate, StoreError> {
-    let event: Event = serde_json::from_str(&rows::text(row, "payload")?).map_err(corrupt)?;
+fn open_gate(row: &Row) -> Result<OpenGate, StoreError> {
     let Event::GateOpened {
         question,
         plan_hash,
         ..
-    } = event
+    } = row.json("payload")?
     else {
         return Err(corrupt("a gate points at an event that opened none"));
     };
     Ok(OpenGate {
-        id: GateId::new(rows::text(row, "id")?),
-        run_id: RunId::new(rows::text(row, "run_id")?),
-        step_id: StepPath::new(rows::text(row, "step_id")?),
-        workflow_name: rows::text(row, "workflow_name")?,
+        id: GateId::new(row.text("id")?),
+        run_id: RunId::new(row.text("run_id")?),
+        step_id: StepPath::new(row.text("step_id")?),
+        workflow_name: row.text("workflow_name")?,
         question,
         plan_hash,
-        opened_at: rows::moment(row, "opened_at")?,
-        deadline: rows::optional_moment(row, "deadline")?,
+        opened_at: row.moment("opened_at")?,
+        deadline: row.optional_moment("deadline")?,
     })
 }

@@ -1,96 +1,40 @@
-//! Group commit: one task gathers what all runs have ready and stores it in one transaction, so that many runs
-//! share one wait for the disk. Batches travel as one JSON text per statement, because each statement costs a hop
-//! to SQLite's own thread.
+//! A batch of turns on SQLite. It travels as one JSON text per statement, because each statement costs a hop to
+//! SQLite's own thread.
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqlitePool;
 use std::collections::BTreeSet;
-use tokio::sync::{mpsc, oneshot};
 
-use super::unavailable;
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
-use crate::store::{Commit, StoreError};
+use crate::store::text::{restored, stored};
+use crate::store::writer::{Ledger, Verdict, accepted};
+use crate::store::{Commit, StoreError, unavailable};
 
-/// Turns in one transaction: beyond this the wait of the first outweighs what the last saves.
-const BATCH_TURNS_MAX: usize = 512;
-/// Turns that may wait for the writer before callers have to.
-const QUEUE_TURNS_MAX: usize = 4_096;
+/// The one connection that writes.
+pub(super) struct SqliteLedger(pub(super) SqlitePool);
 
-type Answer = oneshot::Sender<Result<(), StoreError>>;
-
-pub(super) struct Writer {
-    queue: mpsc::Sender<(Commit, Answer)>,
-}
-
-impl Writer {
-    pub(super) fn start(pool: SqlitePool) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<(Commit, Answer)>(QUEUE_TURNS_MAX);
-        tokio::spawn(async move {
-            let mut batch = Vec::new();
-            while waiting.recv_many(&mut batch, BATCH_TURNS_MAX).await > 0 {
-                while !batch.is_empty() {
-                    let round = one_turn_per_run(&mut batch);
-                    store(&pool, round).await;
-                }
-            }
-        });
-        Self { queue }
-    }
-
-    pub(super) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
-        let (answer, answered) = oneshot::channel();
-        self.queue
-            .send((commit, answer))
-            .await
-            .map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+        transaction(&self.0, turns).await.map_err(unavailable)
     }
 }
 
-/// Takes the first turn of each run; a second one of the same run needs the first to be stored before it.
-fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> Vec<(Commit, Answer)> {
-    let mut runs: BTreeSet<RunId> = BTreeSet::new();
-    let (round, later) = batch
-        .drain(..)
-        .partition(|(commit, _)| runs.insert(commit.summary.header.run_id.clone()));
-    *batch = later;
-    round
-}
-
-async fn store(pool: &SqlitePool, round: Vec<(Commit, Answer)>) {
-    let (commits, answers): (Vec<Commit>, Vec<Answer>) = round.into_iter().unzip();
-    let results = match transaction(pool, &commits).await {
-        Ok(results) => results,
-        Err(error) => {
-            tracing::error!(%error, turns = commits.len(), "a batch could not be stored");
-            vec![Err(unavailable(error)); commits.len()]
-        }
-    };
-    for (answer, result) in answers.into_iter().zip(results) {
-        // A caller who has gone away does not change what is stored.
-        let _ = answer.send(result);
-    }
-}
-
-/// Stores the turns whose expectations hold; the others get their reason and leave nothing behind.
-async fn transaction(
-    pool: &SqlitePool,
-    commits: &[Commit],
-) -> Result<Vec<Result<(), StoreError>>, sqlx::Error> {
+async fn transaction(pool: &SqlitePool, commits: &[Commit]) -> Result<Vec<Verdict>, sqlx::Error> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let mut results: Vec<Result<(), StoreError>> = vec![Ok(()); commits.len()];
+    let mut results: Vec<Verdict> = vec![Ok(()); commits.len()];
     remember_starts(&mut transaction, commits, &mut results).await?;
     let runs: Vec<Value> = accepted(commits, &results).map(run_row).collect();
-    let stored: BTreeSet<String> = sqlx::query_scalar(UPSERT_RUNS)
+    let written: BTreeSet<String> = sqlx::query_scalar(UPSERT_RUNS)
         .bind(json_text(runs))
         .fetch_all(&mut *transaction)
         .await?
         .into_iter()
         .collect();
     for (commit, result) in commits.iter().zip(&mut results) {
-        if result.is_ok() && !stored.contains(commit.summary.header.run_id.as_str()) {
+        if result.is_ok() && !written.contains(&*stored(commit.summary.header.run_id.as_str())) {
             *result = Err(StoreError::Conflict);
         }
     }
@@ -117,22 +61,11 @@ async fn transaction(
     Ok(results)
 }
 
-fn accepted<'c>(
-    commits: &'c [Commit],
-    results: &'c [Result<(), StoreError>],
-) -> impl Iterator<Item = &'c Commit> + 'c {
-    commits
-        .iter()
-        .zip(results)
-        .filter(|(_, result)| result.is_ok())
-        .map(|(commit, _)| commit)
-}
-
 /// Keeps the keys of new starts. A key that is taken turns its commit away and names the run it stands for.
 async fn remember_starts(
     transaction: &mut sqlx::SqliteConnection,
     commits: &[Commit],
-    results: &mut [Result<(), StoreError>],
+    results: &mut [Verdict],
 ) -> Result<(), sqlx::Error> {
     for (commit, result) in commits.iter().zip(results) {
         let Some(start) = &commit.start_key else {
@@ -140,17 +73,17 @@ async fn remember_starts(
         };
         let run_id = commit.summary.header.run_id.as_str();
         let (kept_run, fingerprint): (String, String) = sqlx::query_as(REMEMBER_START)
-            .bind(&start.key)
-            .bind(run_id)
-            .bind(&start.fingerprint)
+            .bind(stored(&start.key))
+            .bind(stored(run_id))
+            .bind(stored(&start.fingerprint))
             .bind(commit.summary.header.created_at.as_micros())
             .fetch_one(&mut *transaction)
             .await?;
+        let kept_run = restored(&kept_run);
         if kept_run != run_id {
-            let same_request = fingerprint == start.fingerprint;
             *result = Err(StoreError::StartedBefore {
                 run_id: RunId::new(kept_run),
-                same_request,
+                same_request: restored(&fingerprint) == start.fingerprint,
             });
         }
     }
@@ -165,25 +98,25 @@ fn run_row(commit: &Commit) -> Value {
     let summary = &commit.summary;
     let header = &summary.header;
     json!([
-        header.run_id,
-        header.workflow_id,
-        header.version_id,
-        header.workflow_slug,
-        header.workflow_name,
+        stored(header.run_id.as_str()),
+        stored(header.workflow_id.as_str()),
+        stored(header.version_id.as_str()),
+        stored(&header.workflow_slug),
+        stored(&header.workflow_name),
         header.version,
         header.created_at.as_micros(),
         summary.seq,
         commit.expected_seq,
         summary.status.as_str(),
-        summary.reason,
-        summary.message,
+        summary.reason.as_deref().map(stored),
+        summary.message.as_deref().map(stored),
         summary.percent,
         summary.steps_total,
         summary.steps_done,
         summary.steps_failed,
         summary.waiting_for_people,
-        summary.current,
-        summary.started_by,
+        summary.current.as_deref().map(stored),
+        stored(&summary.started_by),
         summary.started_at.map(|at| at.as_micros()),
         summary.finished_at.map(|at| at.as_micros()),
     ])
@@ -193,7 +126,7 @@ fn event_row(run_id: &RunId, recorded: &Recorded) -> Value {
     // The payload travels as text, so that it is stored byte for byte.
     let payload = serde_json::to_string(&recorded.event).unwrap_or_default();
     json!([
-        run_id,
+        stored(run_id.as_str()),
         recorded.seq,
         recorded.at.as_micros(),
         recorded.event.kind(),
@@ -204,9 +137,9 @@ fn event_row(run_id: &RunId, recorded: &Recorded) -> Value {
 fn gate_rows(commit: &Commit) -> impl Iterator<Item = Value> + '_ {
     commit.gates.iter().map(|gate| {
         json!([
-            gate.id,
-            gate.run_id,
-            gate.step_id,
+            stored(gate.id.as_str()),
+            stored(gate.run_id.as_str()),
+            stored(gate.step_id.as_str()),
             gate.state.as_str(),
             gate.opened_seq,
             gate.opened_at.as_micros(),

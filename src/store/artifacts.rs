@@ -1,12 +1,10 @@
 //! Files that runs leave behind.
 
-use sqlx::Row;
-
-use super::{SqliteStore, corrupt, rows, unavailable};
+use super::sql::{Row, Sql};
+use super::{Database, StoreError};
 use crate::engine::ids::{ArtifactId, RunId, StepPath};
 use crate::engine::summary::ArtifactCard;
 use crate::engine::time::Timestamp;
-use crate::store::StoreError;
 
 pub struct NewArtifact {
     pub id: ArtifactId,
@@ -24,10 +22,10 @@ pub struct ArtifactContent {
     pub content: Vec<u8>,
 }
 
-impl SqliteStore {
+impl Database {
     /// Keeps the file, in place of one of the same run, step and name. Answers the id under which it is kept.
     pub async fn keep_artifact(&self, artifact: NewArtifact) -> Result<ArtifactId, StoreError> {
-        let id: String = sqlx::query_scalar(
+        let sql = Sql::of(
             "INSERT INTO artifacts (id, run_id, step_id, name, media_type, bytes, sha256, content, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (run_id, step_id, name) DO UPDATE SET media_type = excluded.media_type,
@@ -40,25 +38,23 @@ impl SqliteStore {
         .bind(artifact.step_id.as_str())
         .bind(&artifact.name)
         .bind(&artifact.media_type)
-        .bind(i64::try_from(artifact.content.len()).unwrap_or(i64::MAX))
+        .bind(artifact.content.len())
         .bind(&artifact.sha256)
-        .bind(&artifact.content)
-        .bind(artifact.created_at.as_micros())
-        .fetch_one(&self.writer)
-        .await
-        .map_err(unavailable)?;
+        .bind(artifact.content.as_slice())
+        .bind(artifact.created_at);
+        let mut change = self.change().await?;
+        let id = change.one(sql).await?.text("id")?;
+        change.commit().await?;
         Ok(ArtifactId::new(id))
     }
 
     pub async fn artifacts_of(&self, run_id: &RunId) -> Result<Vec<ArtifactCard>, StoreError> {
-        sqlx::query("SELECT id, step_id, name, media_type, bytes, created_at FROM artifacts WHERE run_id = $1 ORDER BY created_at, id")
-            .bind(run_id.as_str())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(unavailable)?
-            .iter()
-            .map(card)
-            .collect()
+        let sql = Sql::of(
+            "SELECT id, step_id, name, media_type, bytes, created_at FROM artifacts
+             WHERE run_id = $1 ORDER BY created_at, id",
+        );
+        let rows = self.all(sql.bind(run_id.as_str())).await?;
+        rows.iter().map(card).collect()
     }
 
     /// The file, if that run left it.
@@ -67,29 +63,30 @@ impl SqliteStore {
         run_id: &RunId,
         id: &ArtifactId,
     ) -> Result<Option<ArtifactContent>, StoreError> {
-        let row = sqlx::query("SELECT id, step_id, name, media_type, bytes, created_at, content FROM artifacts WHERE run_id = $1 AND id = $2")
-            .bind(run_id.as_str())
-            .bind(id.as_str())
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        let sql = Sql::of(
+            "SELECT id, step_id, name, media_type, bytes, created_at, content FROM artifacts
+             WHERE run_id = $1 AND id = $2",
+        );
+        let row = self
+            .first(sql.bind(run_id.as_str()).bind(id.as_str()))
+            .await?;
         row.map(|row| {
             Ok(ArtifactContent {
                 card: card(&row)?,
-                content: row.try_get("content").map_err(corrupt)?,
+                content: row.bytes("content")?,
             })
         })
         .transpose()
     }
 }
 
-fn card(row: &sqlx::sqlite::SqliteRow) -> Result<ArtifactCard, StoreError> {
+fn card(row: &Row) -> Result<ArtifactCard, StoreError> {
     Ok(ArtifactCard {
-        id: ArtifactId::new(rows::text(row, "id")?),
-        step_id: StepPath::new(rows::text(row, "step_id")?),
-        name: rows::text(row, "name")?,
-        media_type: rows::text(row, "media_type")?,
-        bytes: rows::number(row, "bytes")?,
-        created_at: rows::moment(row, "created_at")?,
+        id: ArtifactId::new(row.text("id")?),
+        step_id: StepPath::new(row.text("step_id")?),
+        name: row.text("name")?,
+        media_type: row.text("media_type")?,
+        bytes: row.number("bytes")?,
+        created_at: row.moment("created_at")?,
     })
 }

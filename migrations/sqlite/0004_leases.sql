@@ -1,0 +1,2 @@
+-- Nothing to make: a database file belongs to the process that has locked it, and the system frees that lock when the
+-- process ends. The number is taken so that both databases have the same list.

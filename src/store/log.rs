@@ -1,0 +1,116 @@
+//! The driver's side of the database. What is read is the same on both; what is written goes to the group commit,
+//! which each database does in its own way.
+
+use async_trait::async_trait;
+
+use super::sql::Sql;
+use super::{Commit, Database, GateRow, Store, StoreError, StoredRun, VersionCard, rows};
+use crate::engine::event::Recorded;
+use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::plan::Outline;
+use crate::engine::summary::RunSummary;
+use crate::engine::workflow::Workflow;
+
+#[async_trait]
+impl Store for Database {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.log.commit(commit).await
+    }
+
+    async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
+        let sql = Sql::of(concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        ));
+        let Some(row) = self.first(sql.bind(run_id.as_str())).await? else {
+            return Ok(None);
+        };
+        let header = rows::header(&row)?;
+        let events = self.events(run_id, 0, u32::MAX).await?;
+        Ok(Some(StoredRun { header, events }))
+    }
+
+    async fn events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let sql = Sql::of(
+            "SELECT seq, at, payload FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        );
+        let sql = sql.bind(run_id.as_str()).bind(after).bind(limit);
+        self.all(sql).await?.iter().map(rows::recorded).collect()
+    }
+
+    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let sql = Sql::of("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id");
+        let rows = self.all(sql).await?;
+        rows.iter()
+            .map(|row| row.text("id").map(RunId::new))
+            .collect()
+    }
+
+    async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {
+        let sql = Sql::of(concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id = $1"
+        ));
+        let row = self.first(sql.bind(run_id.as_str())).await?;
+        row.as_ref().map(rows::summary).transpose()
+    }
+
+    async fn find_version(
+        &self,
+        slug_or_id: &str,
+        number: Option<u32>,
+    ) -> Result<Option<VersionCard>, StoreError> {
+        let mut sql = Sql::of(
+            "SELECT w.id AS workflow_id, v.id AS version_id, w.slug, w.name, v.number
+             FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id
+             WHERE (w.slug = $1 OR w.id = $1) AND v.number = ",
+        )
+        .bind(slug_or_id);
+        match number {
+            Some(number) => sql.push_bind(number),
+            None => sql.push("w.version"),
+        };
+        let row = self.first(sql).await?;
+        row.map(|row| {
+            Ok(VersionCard {
+                workflow_id: row.text("workflow_id")?.as_str().into(),
+                version_id: row.text("version_id")?.as_str().into(),
+                slug: row.text("slug")?,
+                name: row.text("name")?,
+                number: row.number("number")?,
+            })
+        })
+        .transpose()
+    }
+
+    async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {
+        let sql = Sql::of(
+            "SELECT id, run_id, step_id, state, opened_seq, opened_at, deadline FROM gates WHERE id = $1",
+        );
+        let row = self.first(sql.bind(gate_id.as_str())).await?;
+        row.as_ref().map(rows::gate).transpose()
+    }
+
+    async fn definition(&self, version_id: &VersionId) -> Result<Option<Workflow>, StoreError> {
+        let sql = Sql::of("SELECT definition FROM workflow_versions WHERE id = $1");
+        let row = self.first(sql.bind(version_id.as_str())).await?;
+        row.map(|row| row.json("definition")).transpose()
+    }
+
+    async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
+        let sql = Sql::of("SELECT outline FROM workflow_versions WHERE id = $1");
+        let row = self.first(sql.bind(version_id.as_str())).await?;
+        row.map(|row| row.json("outline")).transpose()
+    }
+
+    async fn may_act(&self) -> bool {
+        self.holds_its_claim().await
+    }
+}
