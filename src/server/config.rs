@@ -26,6 +26,36 @@ pub enum Command {
     /// One process holds everything, and one database holds all state. Stop it with Ctrl-C or SIGTERM:
     /// runs wait in the database and go on at the next start, as they do after a crash.
     Serve(ServeConfig),
+    /// Copy the SQLite database into a file, also while a server is using it
+    ///
+    /// The copy is one consistent state. It is checked, and appears under its name only when it is complete
+    /// and on disk. To restore it, stop the server and put the file in the place of the database (remove
+    /// NAME-wal and NAME-shm beside it). PostgreSQL has tools of its own: use pg_dump.
+    Backup(BackupConfig),
+    /// Say whether a database file, such as a backup, is sound
+    ///
+    /// Reads every page and every event, and folds the log of each run that has not ended. Changes nothing.
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// What `backup` may be told.
+#[derive(Debug, Clone, Args)]
+pub struct BackupConfig {
+    /// Where to put the copy; must not exist yet
+    pub file: PathBuf,
+
+    /// The database to copy
+    #[arg(
+        long,
+        env = "SIGNALBOX_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "sqlite:./data/signalbox.db"
+    )]
+    pub database: DatabaseUrl,
 }
 
 /// What `serve` may be told.

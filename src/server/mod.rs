@@ -14,6 +14,7 @@ mod pages;
 mod problem;
 mod rpc_status;
 mod telemetry;
+mod upkeep;
 
 pub use assets::Site;
 pub use guard::{OwnHosts, OwnMark};
@@ -22,6 +23,7 @@ use crate::api::{self, ApiState};
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::Service;
 use crate::store::LeaseTerms;
+use crate::store::backup::BackupError;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -99,12 +101,18 @@ pub enum ServeError {
     Assembly(#[from] assembly::AssemblyError),
     #[error("the server stopped: {0}")]
     Stopped(io::Error),
+    #[error("only an SQLite file can be copied by this command; for PostgreSQL use pg_dump")]
+    NoFile,
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 /// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
 pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
     match cli.command {
         Command::Serve(config) => serve(config, site).await,
+        Command::Backup(config) => upkeep::backup(&config).await,
+        Command::Check { file } => upkeep::check(&file).await,
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod postgres_server;
 pub use artifacts::{ArtifactContent, NewArtifact};
 pub use database::{Database, LeaseTerms};
 pub use runs::{OpenGate, RunFilter, StatusCount};
+pub use sqlite::backup;
 pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;
