@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 
 use super::launch::LaunchError;
+use super::retention::{Retention, keep_sweeping};
 use super::{Committed, Driver, SubmitError};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -343,6 +344,15 @@ impl Service {
     }
 
     // ---- life
+
+    /// Lets go of ended runs, now and for ever after.
+    pub fn keep_sweeping(&self, retention: Retention) -> impl Future<Output = ()> + use<> {
+        keep_sweeping(
+            Arc::clone(&self.store),
+            self.driver.clock_shared(),
+            retention,
+        )
+    }
 
     pub async fn recover(&self) -> Result<usize, StoreError> {
         self.driver.recover().await

@@ -105,6 +105,37 @@ pub struct ServeConfig {
     )]
     pub lease_ms: u64,
 
+    /// Forget runs that ended more than so many days ago
+    ///
+    /// Without this and --keep-runs every run is kept for ever. Runs that have not ended always stay.
+    #[arg(
+        long,
+        env = "SIGNALBOX_KEEP_DAYS",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
+    pub keep_days: Option<u32>,
+
+    /// Keep only so many ended runs of each workflow, the newest
+    #[arg(
+        long,
+        env = "SIGNALBOX_KEEP_RUNS",
+        value_name = "RUNS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
+    pub keep_runs: Option<u32>,
+
+    /// Folder into which a run is written before it is forgotten, as RUN.jsonl
+    #[arg(
+        long,
+        env = "SIGNALBOX_EXPORT_DIR",
+        value_name = "FOLDER",
+        hide_short_help = true
+    )]
+    pub export_dir: Option<PathBuf>,
+
     /// What to log: a level (error, warn, info, debug, trace) or per-module filters
     ///
     /// For example `info,signalbox=debug,tower_http=debug`, which also logs every request.

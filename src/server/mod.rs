@@ -21,6 +21,7 @@ pub use guard::{OwnHosts, OwnMark};
 
 use crate::api::{self, ApiState};
 use crate::driver::clock::{Clock, SystemClock};
+use crate::driver::retention::Retention;
 use crate::driver::service::Service;
 use crate::store::LeaseTerms;
 use crate::store::backup::BackupError;
@@ -189,6 +190,11 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         .with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::spawn(cancel_on_signal(stopping.clone()));
     tokio::spawn(cancel_when_replaced(service.clone(), stopping.clone()));
+    tokio::spawn(service.keep_sweeping(Retention {
+        days: config.keep_days,
+        runs_of_workflow: config.keep_runs,
+        export_to: config.export_dir.clone(),
+    }));
     announce(listening, &config);
 
     let served = tokio::select! {
