@@ -1,6 +1,6 @@
 // Maps, loops, waits and undoing as a person sees them, and what they can do to a run. With and without scripting.
 
-import { type APIRequestContext, type Page, expect, expectAccessible, expectNoSidewaysScroll, open, test, until } from "../support/fixtures";
+import { type APIRequestContext, type Page, expect, expectNoSidewaysScroll, open, test, until } from "../support/fixtures";
 import { runStatus, step } from "../support/health-check";
 import { deadAddress } from "../support/world";
 
@@ -33,7 +33,6 @@ test("a map over endpoints shows each item, and those that are down", async ({ p
   const first = survey.locator(".iteration").first();
   await expect(first.locator("summary").first()).toContainText(dead);
   await expect(first.locator(".step").filter({ hasText: "Does it answer?" })).toContainText("Failed");
-  await expectAccessible(page);
 });
 
 test("a loop goes on until it is healthy", async ({ page }) => {
@@ -106,5 +105,4 @@ test("a run with a map fits a narrow page", async ({ page }) => {
   await startTemplate(page, "endpoint-survey");
   await until(page, ended(page, "Completed"));
   await expectNoSidewaysScroll(page);
-  await expectAccessible(page);
 });

@@ -238,7 +238,8 @@ impl Follow {
             };
             if let Some(last) = events.last() {
                 self.sent = last.seq;
-                self.ended = matches!(last.event, Event::RunFinished { .. });
+                // What is behind may say that somebody has had the run retried.
+                self.ended = !self.behind && matches!(last.event, Event::RunFinished { .. });
                 return Some(events);
             }
         }

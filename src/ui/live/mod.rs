@@ -74,11 +74,9 @@ impl Live {
         expect_context::<Self>()
     }
 
-    /// Keeps the state up to date until the component that asked is gone.
+    /// Keeps the state up to date until the component that asked is gone. Also of a run that has ended: somebody may
+    /// have it retried.
     pub fn follow(self, run_id: RunId, state: RwSignal<RunState>) {
-        if state.with_untracked(|state| state.end.is_some()) {
-            return;
-        }
         let id = run_id.clone();
         Effect::new(move || {
             let after = state.with_untracked(|state| state.seq);

@@ -124,23 +124,30 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
         (title(state, owner, found), item)
     });
     let (title, item) = (format::in_words(&title.0), title.1);
-    // Open from the first where somebody has to do something, or where there is only one.
-    let open = state.with_untracked(|state| {
-        needs_attention(state, frame) || state.steps[owner].frames.len() == 1
+    let attention = Memo::new(move |_| {
+        state.with(|state| needs_attention(state, frame) || state.steps[owner].frames.len() == 1)
     });
-    let opened = RwSignal::new(open);
+    // Opened where somebody has to do something; what a reader has folded or unfolded stays so until then.
+    let open = RwSignal::new(attention.get_untracked());
+    Effect::new(move || {
+        if attention.get() {
+            open.set(true);
+        }
+    });
+    let toggled = move |event: leptos::ev::Event| {
+        let details = event_target::<leptos::web_sys::Element>(&event);
+        open.set(details.has_attribute("open"));
+    };
     view! {
         <li class="iteration">
-            <details open=open on:toggle=move |_| opened.set(true)>
+            <details open=move || open.get() on:toggle=toggled>
                 <summary>
                     {move || view! { <StatusIcon look=look.get() /> }}
                     <span>{title}</span>
                     <span class="visually-hidden">{move || look.get().word}</span>
                     {item.map(|item| view! { <code class="muted">{item}</code> })}
                 </summary>
-                <Show when=move || opened.get()>
-                    <Steps viewer frame />
-                </Show>
+                <Steps viewer frame />
             </details>
         </li>
     }
