@@ -12,6 +12,7 @@ mod runs;
 mod sql;
 mod sqlite;
 mod text;
+mod triggers;
 mod workflows;
 mod writer;
 
@@ -24,6 +25,7 @@ pub(crate) mod postgres_server;
 pub use artifacts::{ArtifactContent, NewArtifact};
 pub use database::{Database, LeaseTerms};
 pub use runs::{OpenGate, RunFilter, StatusCount};
+pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
 pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;

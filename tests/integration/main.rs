@@ -11,3 +11,4 @@ mod postgres_server;
 mod server;
 mod streams;
 mod stub;
+mod triggers;

@@ -6,3 +6,4 @@ mod faults;
 mod replaced;
 mod runs;
 mod stage;
+mod triggers;
