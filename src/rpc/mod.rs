@@ -12,6 +12,7 @@ pub mod forms;
 #[cfg(feature = "ssr")]
 mod markdown;
 pub mod pages;
+pub mod triggers;
 pub mod views;
 
 #[cfg(feature = "ssr")]

@@ -397,6 +397,76 @@ async fn the_end_of_a_run_starts_another() {
     assert_eq!(follower["origin"]["depth"], 1);
 }
 
+#[tokio::test]
+async fn the_page_sets_and_deletes_a_schedule_without_scripting() {
+    let server = Server::start().await;
+    let slug = server.create(echo("Paged")).await;
+    let page = async || {
+        let path = format!("{}/workflows/{slug}", server.address);
+        let request = server.client.get(path).header("accept", "text/html");
+        request
+            .send()
+            .await
+            .expect("it answers")
+            .text()
+            .await
+            .expect("a page")
+    };
+    assert!(page().await.contains("Nothing starts it by itself yet."));
+    let post = async |endpoint: &str, fields: &[(&str, &str)]| {
+        let mut form = String::new();
+        for (name, value) in fields {
+            form.push_str(&format!(
+                "{name}={}&",
+                value
+                    .replace(' ', "+")
+                    .replace('{', "%7B")
+                    .replace('}', "%7D")
+            ));
+        }
+        let request = server
+            .client
+            .post(format!("{}/rpc/{endpoint}", server.address))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "text/html")
+            .header("referer", format!("{}/workflows/{slug}", server.address))
+            .body(form);
+        request.send().await.expect("it answers").status()
+    };
+    let fields = [
+        ("slug", slug.as_str()),
+        ("name", "Nightly"),
+        ("cron", "0 3 * * *"),
+        ("zone", "Europe/Berlin"),
+        ("missed", "latest"),
+        ("overlap", "skip"),
+        ("input", "{}"),
+    ];
+    post("add_schedule", &fields).await;
+    let shown = page().await;
+    assert!(
+        shown.contains("Nightly") && shown.contains("0 3 * * *"),
+        "{shown}"
+    );
+    let triggers = server.get(&format!("/workflows/{slug}/triggers")).await;
+    let trigger = id(&triggers["items"][0]).to_owned();
+    post(
+        "act_on_trigger",
+        &[("trigger_id", &trigger), ("act", "switch_off")],
+    )
+    .await;
+    assert_eq!(
+        server.get(&format!("/triggers/{trigger}")).await["enabled"],
+        false
+    );
+    post(
+        "act_on_trigger",
+        &[("trigger_id", &trigger), ("act", "delete")],
+    )
+    .await;
+    assert!(page().await.contains("Nothing starts it by itself yet."));
+}
+
 crate::server::also_on_postgres!(
     a_schedule_starts_real_runs_and_again_after_a_crash,
     what_is_no_trigger_is_refused_with_what_to_do,
