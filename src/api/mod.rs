@@ -3,9 +3,11 @@
 mod acts;
 mod events;
 mod gates;
+mod hooks;
 mod live;
 pub mod problem;
 mod runs;
+mod triggers;
 mod workflows;
 
 use axum::Router;
@@ -45,6 +47,18 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/workflows/validate", post(workflows::validate))
         .route("/workflows/{slug}", get(workflows::get))
         .route("/workflows/{slug}/versions", post(workflows::add_version))
+        .route(
+            "/workflows/{slug}/triggers",
+            get(triggers::list).post(triggers::create),
+        )
+        .route(
+            "/triggers/{id}",
+            get(triggers::get)
+                .patch(triggers::change)
+                .delete(triggers::delete),
+        )
+        .route("/triggers/{id}/fire", post(triggers::fire))
+        .route("/triggers/{id}/rotate", post(triggers::rotate))
         .route("/tools", get(workflows::tools))
         .route("/runs", get(runs::list).post(runs::start))
         .route("/runs/{id}", get(runs::get))
@@ -69,6 +83,14 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/gates/{id}/decision", post(gates::decide))
         .route("/live", get(live::connect))
         .with_state(state)
+}
+
+/// Where foreign programs send their messages, below `/hooks`. They pass the same guards as everybody: a page of another
+/// site does not, for it is no program that would send a webhook. What lets a message in is its signature alone.
+pub fn hook_routes<S>(service: Service) -> Router<S> {
+    Router::new()
+        .route("/{id}", post(hooks::receive))
+        .with_state(service)
 }
 
 /// One page of a list. `next` is the `cursor` of the next one.

@@ -88,6 +88,15 @@ impl From<ServiceError> for Problem {
                 "The input does not fit the workflow.",
             )
             .with_errors(&errors),
+            ServiceError::InvalidTrigger(errors) => {
+                let said = errors.iter().map(|error| match error.field.as_str() {
+                    "" => format!("{}.", error.message),
+                    field => format!("`{field}`: {}.", error.message),
+                });
+                let detail = said.collect::<Vec<_>>().join(" ");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_trigger", detail)
+                    .with_errors(&errors)
+            }
             ServiceError::InvalidWorkflow(errors) => {
                 let detail = format!("The workflow has {} problem(s).", errors.len());
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", detail)
@@ -221,7 +230,7 @@ impl From<QueryRejection> for Problem {
     }
 }
 
-fn capitalised(text: &str) -> String {
+pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_uppercase().chain(chars).collect(),

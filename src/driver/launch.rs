@@ -49,6 +49,15 @@ impl Driver {
     /// Starts a run. When it answers, the run is on disk. With a key that was used before for the same request, it
     /// answers the run of then.
     pub async fn launch(self: &Arc<Self>, launch: Launch) -> Result<RunId, LaunchError> {
+        self.launch_as(launch, None).await
+    }
+
+    /// `fingerprint`: what makes two starts with one key the same request; the workflow, input and actor when absent.
+    pub(super) async fn launch_as(
+        self: &Arc<Self>,
+        launch: Launch,
+        fingerprint: Option<String>,
+    ) -> Result<RunId, LaunchError> {
         let Launch { version, actor, .. } = launch;
         let definition = self.store.definition(&version.version_id).await?;
         let schema = definition
@@ -66,7 +75,7 @@ impl Driver {
             serde_json::json!({ "workflow": version.workflow_id, "input": input, "actor": actor });
         let start_key = launch.key.map(|key| StartKey {
             key,
-            fingerprint: content_hash(&request),
+            fingerprint: fingerprint.unwrap_or_else(|| content_hash(&request)),
         });
         let run_id = launch
             .run_id

@@ -15,6 +15,7 @@ mod run_task;
 pub mod schemas;
 pub mod service;
 pub mod tool;
+pub mod triggers;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,13 @@
 //! What can be asked of Signalbox from outside: the one service that the API and the pages call. It knows workflows
 //! and runs by their names, checks inputs, and passes commands to the driver.
 
+mod messages;
 mod runs;
+mod triggers;
 
+pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
+pub use triggers::{NewTrigger, TriggerChange};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +16,7 @@ use tokio::sync::broadcast;
 
 use super::launch::LaunchError;
 use super::retention::{Retention, keep_sweeping};
+use super::triggers::Triggers;
 use super::{Committed, Driver, SubmitError};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -33,6 +38,7 @@ use crate::store::{Store, StoreError};
 pub struct Service {
     driver: Arc<Driver>,
     store: Arc<Database>,
+    triggers: Arc<Triggers>,
 }
 
 /// A whole run, ready to be folded.
@@ -58,6 +64,8 @@ pub enum ServiceError {
     NotFound(&'static str),
     #[error("the input does not fit the workflow")]
     InvalidInput(Vec<FieldError>),
+    #[error("the trigger cannot be kept like this")]
+    InvalidTrigger(Vec<FieldError>),
     #[error("the workflow has problems")]
     InvalidWorkflow(Vec<Diagnostic>),
     #[error(transparent)]
@@ -86,7 +94,12 @@ impl From<StoreError> for ServiceError {
 
 impl Service {
     pub fn new(driver: Arc<Driver>, store: Arc<Database>) -> Self {
-        Self { driver, store }
+        let triggers = Triggers::new(Arc::clone(&driver), store.clone());
+        Self {
+            driver,
+            store,
+            triggers,
+        }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -355,10 +368,13 @@ impl Service {
     }
 
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        self.driver.recover().await
+        let taken_up = self.driver.recover().await?;
+        self.triggers.start();
+        Ok(taken_up)
     }
 
     pub async fn stop(&self) {
+        self.triggers.stop().await;
         // What tools of a process that has been replaced still say cannot be stored.
         if !self.store.is_lost() {
             self.driver.stop().await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::failure::StepError;
-use super::ids::{GateId, RunId, StepPath};
+use super::ids::{GateId, RunId, StepPath, TriggerId};
 use super::time::Timestamp;
 
 /// One event with its place in the log.
@@ -312,7 +312,18 @@ pub enum Origin {
         depth: u32,
     },
     /// A trigger of its workflow: a schedule, a webhook, the end of another run.
-    Trigger { name: String },
+    Trigger {
+        name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trigger_id: Option<TriggerId>,
+        /// Counts the runs before it, each started by the end of the one before.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        depth: u32,
+    },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

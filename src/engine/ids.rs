@@ -61,6 +61,10 @@ text_id!(
     GateId
 );
 text_id!(
+    /// What starts runs of a workflow by itself.
+    TriggerId
+);
+text_id!(
     /// A file that a run left behind.
     ArtifactId
 );

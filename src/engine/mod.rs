@@ -33,4 +33,5 @@ pub mod stream;
 pub mod summary;
 pub mod time;
 pub mod tool;
+pub mod trigger;
 pub mod workflow;

@@ -12,6 +12,7 @@ pub mod forms;
 #[cfg(feature = "ssr")]
 mod markdown;
 pub mod pages;
+pub mod triggers;
 pub mod views;
 
 #[cfg(feature = "ssr")]
@@ -60,6 +61,14 @@ mod server {
                 ServiceError::NotFound(what) => PageError::not_found(what),
                 ServiceError::InvalidInput(_) => {
                     PageError::new(422, "invalid_input", "The input does not fit the workflow.")
+                }
+                ServiceError::InvalidTrigger(errors) => {
+                    let said = errors.iter().map(|error| match error.field.as_str() {
+                        "" => format!("{}.", error.message),
+                        field => format!("{field}: {}.", error.message),
+                    });
+                    let message = said.collect::<Vec<_>>().join(" ");
+                    PageError::new(422, "invalid_trigger", message)
                 }
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")

@@ -121,6 +121,7 @@ pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
 pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .nest("/api/v1", api_routes(&state))
+        .nest("/hooks", api::hook_routes(state.service.clone()))
         .merge(pages::routes(&state))
         .fallback(pages::file_or_not_found);
     guarded(routes, state)

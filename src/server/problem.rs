@@ -92,13 +92,17 @@ pub fn from_panic(payload: Box<dyn Any + Send + 'static>) -> Response {
     from_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()
 }
 
-/// Answers every address under `/api` that no route has.
+/// Answers every address for programs that no route has.
 pub async fn no_such_endpoint() -> Problem {
     from_status(StatusCode::NOT_FOUND)
 }
 
+/// Whether programs call it: under `/api`, and under `/hooks` where they send their messages.
 pub fn is_api_path(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/")
+    ["/api", "/hooks"].iter().any(|root| {
+        path.strip_prefix(root)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 fn is_problem(response: &Response) -> bool {

@@ -1,15 +1,18 @@
 //! The reference: a store that keeps everything in memory and is plainly right. Tests and the simulation run on it.
 
+mod triggers;
+
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Commit, GateRow, StartKey, Store, StoreError, StoredRun, VersionCard};
+use super::{Commit, GateRow, RunEnd, StartKey, Store, StoreError, StoredRun, VersionCard};
 use crate::engine::event::Recorded;
-use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
+use triggers::Kept;
 
 #[derive(Default)]
 pub struct MemoryStore {
@@ -22,6 +25,8 @@ struct Shelves {
     gates: BTreeMap<GateId, GateRow>,
     start_keys: BTreeMap<String, (StartKey, RunId)>,
     versions: BTreeMap<VersionId, Version>,
+    triggers: BTreeMap<TriggerId, Kept>,
+    run_ends: BTreeSet<RunEnd>,
 }
 
 struct Version {
@@ -48,6 +53,13 @@ impl MemoryStore {
             .runs
             .get(id)
             .map(|(summary, _)| summary.clone())
+    }
+
+    /// Every run, by id.
+    pub fn summaries(&self) -> Vec<RunSummary> {
+        let shelves = self.shelves();
+        let runs = shelves.runs.values();
+        runs.map(|(summary, _)| summary.clone()).collect()
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
@@ -82,6 +94,7 @@ impl Store for MemoryStore {
                 .start_keys
                 .insert(start.key.clone(), (start, run_id.clone()));
         }
+        shelves.note_run_end(&commit.summary);
         for gate in commit.gates {
             shelves
                 .gates

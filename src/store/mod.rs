@@ -13,6 +13,7 @@ mod runs;
 mod sql;
 mod sqlite;
 mod text;
+mod triggers;
 mod workflows;
 mod writer;
 
@@ -27,6 +28,7 @@ pub use database::{Database, LeaseTerms};
 pub use retention::Expired;
 pub use runs::{OpenGate, RunFilter, StatusCount};
 pub use sqlite::backup;
+pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
 pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;

@@ -14,3 +14,4 @@ mod postgres_server;
 mod server;
 mod streams;
 mod stub;
+mod triggers;

@@ -6,4 +6,5 @@ mod faults;
 mod replaced;
 mod runs;
 mod stage;
+mod triggers;
 mod turns;

@@ -63,7 +63,8 @@ impl Clock for JumpingClock {
     }
 
     fn new_id(&self) -> String {
-        format!("id-{}", self.draws.fetch_add(1, Ordering::Relaxed))
+        // Over all clocks: a process that takes another's place gives none of its ids again.
+        format!("id-{:06}", IDS.fetch_add(1, Ordering::Relaxed))
     }
 
     async fn sleep_until(&self, moment: Timestamp) {
@@ -185,6 +186,7 @@ pub(super) struct Stage {
     pub script: Script,
 }
 
+static IDS: AtomicU64 = AtomicU64::new(1);
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 impl Stage {

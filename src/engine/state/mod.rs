@@ -203,11 +203,11 @@ impl RunState {
         self.tally.running.len() + self.tally.asking.len()
     }
 
-    /// How many runs are above this one.
+    /// How many runs are above this one, or before it in a chain of triggers.
     pub fn depth(&self) -> u32 {
         match &self.origin {
-            Some(Origin::Parent { depth, .. }) => *depth,
-            Some(Origin::Again { .. } | Origin::Fork { .. } | Origin::Trigger { .. }) | None => 0,
+            Some(Origin::Parent { depth, .. } | Origin::Trigger { depth, .. }) => *depth,
+            Some(Origin::Again { .. } | Origin::Fork { .. }) | None => 0,
         }
     }
 

@@ -4,6 +4,7 @@
 mod lease;
 mod log;
 mod queries;
+mod triggers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! One workflow: what it will do, and the form that starts it. The form is a plain post; what the server refuses comes
 //! back with everything that was typed.
 
+mod triggers;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 use std::collections::BTreeMap;
@@ -11,6 +13,7 @@ use crate::rpc::error::PageError;
 use crate::rpc::pages::workflow;
 use crate::rpc::views::{RefusedStart, WorkflowView};
 use crate::ui::components::{Failure, RunList, branch_labels};
+use triggers::TriggersSection;
 
 #[component]
 pub fn WorkflowPage() -> impl IntoView {
@@ -26,6 +29,7 @@ pub fn WorkflowPage() -> impl IntoView {
                 Suspend::new(async move { show(view.await, refused) })
             }}
         </Suspense>
+        <TriggersSection slug />
     }
 }
 

@@ -177,7 +177,7 @@ fn Origin(viewer: Viewer) -> impl IntoView {
             <p class="muted">"The step " <code>{step.to_string()}</code> " of " <a href=format!("/runs/{run_id}")>"another run"</a></p>
         }
         .into_any(),
-        Was::Trigger { name } => view! { <p class="muted">{format!("Started by the trigger {name}")}</p> }.into_any(),
+        Was::Trigger { name, .. } => view! { <p class="muted">{format!("Started by the trigger {name}")}</p> }.into_any(),
     })
 }
 
