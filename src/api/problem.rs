@@ -109,6 +109,7 @@ impl From<ServiceError> for Problem {
             ServiceError::NotForked(error) => {
                 let status = match error {
                     ForkError::UnknownStep(_) => StatusCode::NOT_FOUND,
+                    ForkError::Undone => StatusCode::CONFLICT,
                     ForkError::TooLarge => StatusCode::UNPROCESSABLE_ENTITY,
                 };
                 Problem::new(status, "not_forked", capitalised(&format!("{error}.")))

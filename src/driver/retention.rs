@@ -58,18 +58,19 @@ impl Retention {
     }
 }
 
-/// Sweeps now and every hour, for ever. What fails is said in the log and tried again the next time.
+/// Sweeps every hour, for ever. What fails is said in the log and tried again the next time.
 pub async fn keep_sweeping(store: Arc<Database>, clock: Arc<dyn Clock>, retention: Retention) {
     if retention.keeps_everything() {
         return;
     }
     loop {
+        // Not at once: runs that the last process left are taken up first, and may ask for those they started.
+        tokio::time::sleep(SWEEP_EVERY).await;
         match sweep(&store, clock.now(), &retention).await {
             Ok(0) => {}
             Ok(runs) => tracing::info!(runs, "forgot {runs} ended runs"),
             Err(error) => tracing::error!(%error, "ended runs could not be cleared away"),
         }
-        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }
 

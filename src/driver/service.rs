@@ -358,7 +358,7 @@ impl Service {
 
     // ---- life
 
-    /// Lets go of ended runs, now and for ever after.
+    /// Lets go of ended runs, for ever.
     pub fn keep_sweeping(&self, retention: Retention) -> impl Future<Output = ()> + use<> {
         keep_sweeping(
             Arc::clone(&self.store),

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::ids::StepPath;
 use super::limits::KEPT_BYTES_MAX;
+use super::plan::Outline;
 use super::state::{RunState, StepStatus};
 use super::workflow::StepKind;
 
@@ -18,6 +19,8 @@ pub enum ForkError {
         "what was done before that step is larger than {KEPT_BYTES_MAX} bytes; run it again from the start"
     )]
     TooLarge,
+    #[error("what this run did has been undone: run it again instead")]
+    Undone,
 }
 
 /// The outputs of the steps that a run forked from `from` need not do again.
@@ -25,6 +28,9 @@ pub fn kept(state: &RunState, from: &StepPath) -> Result<BTreeMap<StepPath, Valu
     let step = state
         .find(from)
         .ok_or_else(|| ForkError::UnknownStep(from.clone()))?;
+    if state.compensating.is_some() {
+        return Err(ForkError::Undone);
+    }
     let done_again = done_again(state, step);
     let mut kept = BTreeMap::new();
     let mut bytes = 0;
@@ -95,18 +101,39 @@ fn add_followers(state: &RunState, step: usize, after: &mut BTreeSet<usize>) {
     }
 }
 
-/// Is its output worth anything to another run?
-fn takes_over(kind: StepKind) -> bool {
+/// Leaves what another run can rely on: steps that are the same kind of work in its version; and with another input
+/// nothing inside maps and loops, because what is the fourth item now may have been another one.
+pub fn fitting(
+    mut kept: BTreeMap<StepPath, Value>,
+    was: &Outline,
+    becomes: &Outline,
+    same_input: bool,
+) -> BTreeMap<StepPath, Value> {
+    let work = |outline: &Outline, path: &StepPath| {
+        let step = &outline.steps[outline.position(path.last())?];
+        Some((step.kind, step.tool.clone()))
+    };
+    kept.retain(|path, _| {
+        let same_work = work(was, path).is_some() && work(was, path) == work(becomes, path);
+        same_work && (same_input || path.last() == path.as_str())
+    });
+    kept
+}
+
+/// Is its output worth anything to another run? What is worked out from other values is worked out anew, so that the
+/// ways a run takes always follow from its own input; and an approval is given for one run.
+pub fn takes_over(kind: StepKind) -> bool {
     match kind {
         StepKind::ToolCall
-        | StepKind::Condition
-        | StepKind::Transform
         | StepKind::Map
         | StepKind::Loop
         | StepKind::Wait
         | StepKind::Subworkflow
         | StepKind::External => true,
-        // An approval is given for one run; the others have no output.
-        StepKind::HumanGate | StepKind::Parallel | StepKind::Join => false,
+        StepKind::HumanGate
+        | StepKind::Condition
+        | StepKind::Transform
+        | StepKind::Parallel
+        | StepKind::Join => false,
     }
 }

@@ -106,6 +106,9 @@ impl Service {
                 Some(version.unwrap_or(header.version)),
             )
             .await?;
+        let same_input = input.as_ref().is_none_or(|input| *input == state.input);
+        let becomes = self.outline(&version.version_id).await?;
+        let kept = fork::fitting(kept, &state.outline, &becomes, same_input);
         let launch = Launch {
             version,
             input: input.unwrap_or(state.input),

@@ -12,7 +12,7 @@ use crate::engine::limits::{INTERRUPTIONS_MAX, RUN_DEPTH_MAX};
 use crate::engine::plan::Work;
 use crate::engine::retry;
 use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
-use crate::engine::tool::ToolSpec;
+use crate::engine::tool::{EffectClass, ToolSpec};
 
 /// Who makes an attempt, and how.
 struct Assignment {
@@ -261,6 +261,9 @@ impl Deciding<'_> {
             return self.cancel_step(step);
         }
         if self.is_stopping() && !self.is_undo(step) {
+            if self.must_be_known(step) {
+                return self.outcome_unknown(step, attempt, error.message);
+            }
             return self.fail(step, error);
         }
         let plan = self.plan;
@@ -319,7 +322,10 @@ impl Deciding<'_> {
         let by_run = self.state.steps[position]
             .running_attempt()
             .is_some_and(|running| !running.by.is_tool());
-        if self.is_stopping() && !self.is_undo(position) || self.state.cancelling.is_some() {
+        if self.must_be_known(position) && self.state.cancelling.is_none() {
+            let message = "it was told to stop, and did not say how far it had come".to_owned();
+            self.outcome_unknown(position, attempt, message);
+        } else if self.is_stopping() && !self.is_undo(position) || self.state.cancelling.is_some() {
             self.cancel_step(position);
         } else if by_run {
             let error = StepError::new("cancelled", "the run that did this was cancelled");
@@ -329,6 +335,31 @@ impl Deciding<'_> {
             self.lose(position, attempt);
         }
         Ok(())
+    }
+
+    /// The run is about to undo what it did, and this step may have done something that can be undone: whether it did
+    /// has to be known first, also where doing it twice would be harmless.
+    pub(super) fn must_be_known(&self, step: usize) -> bool {
+        let changes = self.state.steps[step]
+            .running_attempt()
+            .is_some_and(|attempt| match &self.plan_step(step).work {
+                Work::Tool { spec, .. } | Work::Poll { spec, .. } => !matches!(
+                    spec.effect_of(&attempt.input),
+                    EffectClass::Pure | EffectClass::Read
+                ),
+                Work::Subworkflow { .. } | Work::External { .. } => true,
+                Work::Gate(_)
+                | Work::Condition { .. }
+                | Work::Parallel
+                | Work::Join { .. }
+                | Work::Transform { .. }
+                | Work::Map(_)
+                | Work::Loop(_)
+                | Work::Wait { .. } => false,
+            });
+        self.state.compensating.is_some()
+            && changes
+            && self.plan.outline.undone_by(self.shape(step)).is_some()
     }
 
     pub(super) fn attempt_lost(&mut self, step: &StepPath, attempt: u32) -> Result<(), Rejection> {
@@ -343,7 +374,7 @@ impl Deciding<'_> {
         if running.is_some_and(|running| !running.by.is_tool()) {
             return;
         }
-        if !running.is_some_and(|running| running.repeatable) {
+        if !running.is_some_and(|running| running.repeatable) || self.must_be_known(step) {
             let message =
                 "the server stopped while this was being done, and it cannot be repeated safely"
                     .to_owned();
@@ -356,7 +387,9 @@ impl Deciding<'_> {
         let interruptions = self.state.steps[step]
             .attempts
             .iter()
-            .filter(|attempt| lost(&attempt.outcome))
+            .filter(|attempt| {
+                lost(&attempt.outcome) && attempt.number > self.state.steps[step].forgiven
+            })
             .count();
         if interruptions >= INTERRUPTIONS_MAX {
             let message =

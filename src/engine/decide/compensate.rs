@@ -65,7 +65,7 @@ impl Deciding<'_> {
             let Some(attempt) = self.state.steps[step].running_attempt() else {
                 continue;
             };
-            if attempt.repeatable {
+            if attempt.repeatable && !self.must_be_known(step) {
                 self.cancel_step(step);
             } else {
                 let number = attempt.number;

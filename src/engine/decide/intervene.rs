@@ -8,7 +8,7 @@ use crate::engine::event::{EndState, Event, SkipReason};
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Work;
 use crate::engine::state::{FrameEnd, StepStatus};
-use crate::engine::workflow::{EdgeTrigger, ErrorPolicy};
+use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, StepKind};
 
 /// The error of a step that ended in doubt.
 pub(super) const IN_DOUBT: &str = "outcome_unknown";
@@ -40,7 +40,13 @@ impl Deciding<'_> {
     }
 
     /// Whatever might go on is looked at: nothing was while the run was held or had ended.
-    fn look_at_everything(&mut self) {
+    pub(super) fn look_at_everything(&mut self) {
+        for (at, frame) in self.state.frames.iter().enumerate().skip(1) {
+            // Its last step ended in the turn in which the run did.
+            if frame.end.is_none() && frame.open == 0 {
+                self.todo.push_back(Todo::Frame(at));
+            }
+        }
         for step in 0..self.state.steps.len() {
             match self.state.steps[step].status {
                 StepStatus::Pending if !self.is_undo(step) => {
@@ -84,7 +90,23 @@ impl Deciding<'_> {
         }
         let failed_here = self.state.steps[step].status == StepStatus::Failed
             && self.unfinished().contains(&step);
+        if self.holds_gate(step) {
+            return refuse("it holds a gate, and a gate is decided, not skipped");
+        }
         if self.state.end.is_some() && failed_here {
+            let mut inside = self.state.steps[step].frames.iter();
+            if inside.any(|&frame| self.state.frames[frame].end != Some(FrameEnd::Done)) {
+                return refuse("skip what has failed inside it");
+            }
+            if self.doubt(step).is_some() {
+                return refuse("say first whether it happened: retry the run, and answer");
+            }
+            // Asked before anything changes: a refusal leaves the run as it was.
+            self.taken_edges(step, &Value::Null, None)
+                .map_err(|why| Rejection::NotSkippable {
+                    step: path.clone(),
+                    why,
+                })?;
             self.reopen(actor.clone(), comment.clone())?;
             return self.skip_or_refuse(step, path, actor, comment);
         }
@@ -127,6 +149,24 @@ impl Deciding<'_> {
             | StepStatus::Skipped
             | StepStatus::Cancelled => refuse("it has ended"),
         }
+    }
+
+    /// Is there a gate somewhere inside this map or loop?
+    fn holds_gate(&self, step: usize) -> bool {
+        let (shape, outline) = (self.shape(step), &self.plan.outline);
+        let inside = |mut at: usize| {
+            while let Some(owner) = outline.steps[at].parent {
+                if owner == shape {
+                    return true;
+                }
+                at = owner;
+            }
+            false
+        };
+        let gates = outline.steps.iter().enumerate();
+        gates
+            .filter(|(_, step)| step.kind == StepKind::HumanGate)
+            .any(|(at, _)| inside(at))
     }
 
     fn skip_or_refuse(
@@ -187,11 +227,16 @@ impl Deciding<'_> {
             comment,
             steps,
             deadline,
+            queued: self.plan.concurrency.is_some(),
         });
         for (step, attempt, message) in doubts {
             self.outcome_unknown(step, attempt, message);
         }
-        self.look_at_everything();
+        if self.state.queued {
+            self.ask_for_run();
+        } else {
+            self.look_at_everything();
+        }
         Ok(())
     }
 

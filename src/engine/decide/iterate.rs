@@ -8,7 +8,7 @@ use crate::engine::failure::StepError;
 use crate::engine::limits::{ITERATIONS_MAX, STEP_RUNS_MAX};
 use crate::engine::plan::{LoopWork, MapWork, Work};
 use crate::engine::state::{FrameEnd, StepStatus};
-use crate::engine::workflow::ItemErrorPolicy;
+use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, ItemErrorPolicy};
 
 impl Deciding<'_> {
     pub(super) fn start_map(&mut self, step: usize, map: &MapWork) {
@@ -103,6 +103,7 @@ impl Deciding<'_> {
     /// A step of an iteration has failed and nothing catches it: the iteration has failed.
     pub(super) fn fail_frame(&mut self, step: usize, error: &StepError, compensate: bool) {
         let frame = self.state.steps[step].frame;
+        let compensate = compensate || self.will_be_undone(step);
         let owner = match self.state.frames[frame].owner {
             Some(owner) if !compensate => owner,
             Some(_) | None => return self.fail_run(step, error, compensate),
@@ -149,6 +150,41 @@ impl Deciding<'_> {
             ..error
         };
         self.fail(owner, error);
+    }
+
+    /// Will this failure, which nothing in its own body catches, end in undoing what the run did? Then what is in flight
+    /// beside it must not be cut off: it has to be known what became of it.
+    fn will_be_undone(&self, step: usize) -> bool {
+        let mut undone = self.plan.compensate;
+        let mut at = step;
+        while let Some(owner) = self.state.frames[self.state.steps[at].frame].owner {
+            let plan = self.plan_step(owner);
+            let tolerated = match &plan.work {
+                Work::Map(map) => {
+                    map.on_item_error == ItemErrorPolicy::Continue
+                        && self.state.steps[owner].failed < map.max_failed
+                }
+                Work::Loop(_)
+                | Work::Tool { .. }
+                | Work::Gate(_)
+                | Work::Condition { .. }
+                | Work::Parallel
+                | Work::Join { .. }
+                | Work::Transform { .. }
+                | Work::Wait { .. }
+                | Work::Poll { .. }
+                | Work::Subworkflow { .. }
+                | Work::External { .. } => false,
+            };
+            let caught = plan.on_error == ErrorPolicy::Continue
+                || self.has_way_on(owner, EdgeTrigger::Failed);
+            if tolerated || caught {
+                return false;
+            }
+            undone |= plan.on_error == ErrorPolicy::Compensate;
+            at = owner;
+        }
+        undone && self.plan.outline.undoes_anything()
     }
 
     /// What a map or loop that has failed still holds ends with it.

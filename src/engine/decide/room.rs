@@ -77,7 +77,7 @@ impl Deciding<'_> {
         self.check_open()?;
         if self.state.queued && !self.is_stopping() {
             self.emit(Event::RunAdmitted);
-            self.consider_roots(0);
+            self.look_at_everything();
         }
         Ok(())
     }
@@ -144,6 +144,13 @@ fn started_run(plan: &Plan, state: &RunState, step: usize) -> Option<Effect> {
     else {
         return None;
     };
+    if state.cancelling.is_some() || state.compensating.is_some() {
+        // It was told to stop; whether that reached it died with the process.
+        return Some(Effect::Stop {
+            step: state.path(step),
+            attempt: attempt.number,
+        });
+    }
     Some(Effect::StartRun {
         step: state.path(step),
         attempt: attempt.number,

@@ -9,6 +9,7 @@ use crate::engine::binding::Binding;
 use crate::engine::bounds;
 use crate::engine::event::{EndState, Event, SkipReason};
 use crate::engine::failure::StepError;
+use crate::engine::fork::takes_over;
 use crate::engine::plan::Work;
 use crate::engine::state::{EdgeState, StepStatus};
 use crate::engine::workflow::JoinRule;
@@ -157,7 +158,10 @@ impl Deciding<'_> {
             }
             return;
         }
-        if let Some(output) = self.state.kept.get(&self.path(step)).cloned() {
+        let kind = self.plan.outline.steps[self.shape(step)].kind;
+        if takes_over(kind)
+            && let Some(output) = self.state.kept.get(&self.path(step)).cloned()
+        {
             return self.complete_kept(step, output);
         }
         let plan = self.plan;

@@ -176,8 +176,9 @@ impl Deciding<'_> {
             let message = format!("`{source}` did not hold within {waited_ms} ms{why}");
             return self.fail(step, StepError::new("timeout", message));
         }
-        if attempt as usize >= ITERATIONS_MAX {
-            let message = format!("`{source}` did not hold in {attempt} tries{why}");
+        let asked = attempt - self.state.steps[step].forgiven.min(attempt);
+        if asked as usize >= ITERATIONS_MAX {
+            let message = format!("`{source}` did not hold in {asked} tries{why}");
             return self.fail(step, StepError::new("asked_too_often", message));
         }
         let next = now.plus_ms(*every_ms);

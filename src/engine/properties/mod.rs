@@ -51,7 +51,8 @@ fn run_case(seed: u64, tells: bool) -> Vec<&'static str> {
     world.heal();
     // Somebody retries a failed run, perhaps more than once; it may fail in the same way again.
     for _ in 0..2 {
-        if chance.percent(40) && world.retry() {
+        world.somebody_skips(&mut chance);
+        if world.state.end.is_none() || (chance.percent(40) && world.retry()) {
             for _ in 0..chance.below(20) {
                 if world.state.end.is_some() {
                     break;

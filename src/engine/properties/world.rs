@@ -198,7 +198,7 @@ impl World {
         };
     }
 
-    fn somebody_skips(&mut self, chance: &mut Chance) {
+    pub(super) fn somebody_skips(&mut self, chance: &mut Chance) {
         let step = self.state.path(chance.below(self.state.steps.len()));
         let _ = self.submit(Command::Skip {
             step,

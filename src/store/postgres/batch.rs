@@ -261,7 +261,7 @@ const WRITE: &str = "
             AND (turn.prior_seq = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = turn.id))
         ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, prior_seq = excluded.prior_seq, status = excluded.status,
             reason = excluded.reason, message = excluded.message, percent = excluded.percent,
-            steps_done = excluded.steps_done, steps_failed = excluded.steps_failed,
+            steps_total = excluded.steps_total, steps_done = excluded.steps_done, steps_failed = excluded.steps_failed,
             waiting_for_people = excluded.waiting_for_people, current = excluded.current,
             started_by = excluded.started_by, started_at = excluded.started_at, finished_at = excluded.finished_at
         WHERE runs.seq = excluded.prior_seq

@@ -326,3 +326,34 @@ fn a_fork_inside_a_map_or_a_loop_does_only_that_iteration_again() {
         ["again.0.probe"]
     );
 }
+
+#[test]
+fn a_fork_works_its_ways_out_anew_and_takes_over_only_what_is_the_same_work() {
+    let check = json!({ "id": "check", "kind": "condition", "expression": "input.amount > 1000" });
+    let steps = [
+        check,
+        json!({ "id": "ask", "kind": "human_gate" }),
+        read("pay"),
+    ];
+    let document = workflow(
+        steps,
+        [
+            super::stage::when("check", "ask", "check.result"),
+            super::stage::default("check", "pay"),
+        ],
+    );
+    let mut first = Stage::start_with(document, json!({ "amount": 10 }));
+    first.fail("pay", "broken");
+    let kept = fork::kept(&first.state, &StepPath::new("pay")).expect("a step");
+    assert!(kept.is_empty(), "the condition is asked again: {kept:?}");
+
+    let was = Stage::new(workflow([read("a"), read("b")], [edge("a", "b")]));
+    let gated = Stage::new(workflow(
+        [json!({ "id": "a", "kind": "human_gate" }), read("b")],
+        [edge("a", "b")],
+    ));
+    let kept = || [(StepPath::new("a"), json!(1))].into_iter().collect();
+    let (was, becomes) = (&was.plan.outline, &gated.plan.outline);
+    assert_eq!(fork::fitting(kept(), was, was, true).len(), 1);
+    assert_eq!(fork::fitting(kept(), was, becomes, true).len(), 0);
+}

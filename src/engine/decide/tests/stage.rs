@@ -190,6 +190,7 @@ fn catalogue() -> Catalogue {
     Catalogue::new([
         ToolSpec::plain("t.read", EffectClass::Read),
         ToolSpec::plain("t.effect", EffectClass::Effect),
+        ToolSpec::plain("t.put", EffectClass::Idempotent),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::stage::{Stage, edge, effect, gate, read, with, workflow};
+use super::stage::{Stage, default, edge, effect, gate, read, when, with, workflow};
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{Decision, EndReason, EndState, Resolution, SkipReason};
 use crate::engine::ids::StepPath;
@@ -403,4 +403,112 @@ fn gates_effects_in_flight_and_ended_steps_are_not_skipped() {
     }
     skip(&mut stage, "look").expect("it only looks");
     assert_eq!(stage.stops, ["look"]);
+}
+
+#[test]
+fn a_refused_skip_leaves_the_failed_run_as_it_was() {
+    let document = workflow(
+        [read("a"), read("b"), read("c")],
+        [when("a", "b", "a.ok"), default("a", "c")],
+    );
+    let mut stage = Stage::start(document);
+    stage.fail("a", "broken");
+    let before = stage.state.clone();
+    let refused = skip(&mut stage, "a");
+    assert!(matches!(refused, Err(Rejection::NotSkippable { .. })));
+    assert_eq!(stage.state, before);
+    retry(&mut stage).expect("it has failed");
+}
+
+#[test]
+fn what_waits_for_a_person_is_not_skipped_by_a_way_round() {
+    let each = json!({
+        "id": "each", "kind": "map", "over": [1], "body": { "steps": [gate("ask")] },
+    });
+    let document = workflow([read("a"), each], [edge("a", "each")]);
+    let mut stage = Stage::start(document);
+    let refused = skip(&mut stage, "each");
+    assert!(
+        matches!(refused, Err(Rejection::NotSkippable { .. })),
+        "it holds a gate"
+    );
+
+    let document = workflow(
+        [read("root"), effect("a"), read("c")],
+        [edge("root", "a"), edge("root", "c")],
+    );
+    let mut stage = Stage::start(document);
+    stage.succeed("root", json!(null));
+    stage.fail("c", "broken");
+    let refused = skip(&mut stage, "a");
+    assert!(
+        matches!(refused, Err(Rejection::NotSkippable { .. })),
+        "it is in doubt"
+    );
+}
+
+#[test]
+fn an_item_that_ended_in_the_turn_of_the_failure_counts_when_the_run_goes_on() {
+    let each = json!({
+        "id": "each", "kind": "map", "over": "$input.numbers",
+        "body": { "steps": [{ "id": "x", "kind": "transform", "set": { "y": "=10 / item" } }] },
+    });
+    let mut stage = Stage::start_with(workflow([each], []), json!({ "numbers": [1, 0] }));
+    assert_eq!(stage.end().0, EndState::Failed);
+    skip(&mut stage, "each.1.x").expect("it has failed");
+    assert_eq!(stage.end().0, EndState::Completed);
+    assert_eq!(stage.output("each")["results"][0], json!({ "y": 10 }));
+}
+
+#[test]
+fn an_idempotent_call_that_was_stopped_is_asked_about_before_anything_is_undone() {
+    let switch = json!({
+        "id": "a", "kind": "tool_call", "tool": "t.put", "compensate": { "tool": "t.put" },
+    });
+    let document = workflow(
+        [read("root"), switch, failing("c")],
+        [edge("root", "a"), edge("root", "c")],
+    );
+    let mut stage = Stage::start(document);
+    stage.succeed("root", json!(null));
+    stage.fail("c", "broken");
+    stage.fail("a", "cancelled");
+    assert_eq!(stage.status("a"), StepStatus::OutcomeUnknown);
+    resolve(&mut stage, "a", Resolution::Happened).expect("it is asked");
+    assert_eq!(called(&stage).last(), Some(&"a.undo"));
+}
+
+#[test]
+fn siblings_of_a_failed_item_are_waited_for_before_anything_is_undone() {
+    let each = json!({
+        "id": "each", "kind": "map", "over": [1, 2], "body": { "steps": [undoable("a")] },
+    });
+    let mut document = workflow([each], []);
+    document["compensate"] = json!(true);
+    let mut stage = Stage::start(document);
+    stage.fail("each.0.a", "broken");
+    assert_eq!(stage.stops, ["each.1.a"]);
+    assert_eq!(stage.run(), RunStatus::Running);
+    stage.succeed("each.1.a", json!({ "number": 2 }));
+    assert_eq!(called(&stage).last(), Some(&"each.1.a.undo"));
+    stage.succeed("each.1.a.undo", json!(null));
+    assert_eq!(stage.end().0, EndState::Failed);
+}
+
+#[test]
+fn a_retried_run_waits_for_its_turn_again() {
+    let mut document = workflow([read("a")], []);
+    document["concurrency"] = json!({ "max": 1 });
+    let mut stage = Stage::start(document);
+    stage
+        .submit(Command::Admit { step: None })
+        .expect("it waits");
+    stage.fail("a", "broken");
+    retry(&mut stage).expect("it has failed");
+    assert_eq!(stage.run(), RunStatus::Pending);
+    assert_eq!(stage.calls.len(), 1);
+    stage
+        .submit(Command::Admit { step: None })
+        .expect("it waits");
+    assert_eq!(stage.calls.len(), 2);
 }
