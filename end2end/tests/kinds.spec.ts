@@ -52,7 +52,7 @@ test("a deploy that turns out unhealthy is undone", async ({ page }) => {
 test("a run is paused, resumed, and run again", async ({ page, request }) => {
   await startSteps(page, request, `Held ${test.info().project.name}`, {
     steps: [
-      { id: "pause", kind: "wait", for_ms: 2_000, name: "Wait a little" },
+      { id: "pause", kind: "wait", for_ms: 5_000, name: "Wait a little" },
       { id: "after", kind: "tool_call", tool: "util.noop" },
     ],
     edges: [{ from: "pause", to: "after" }],
