@@ -230,9 +230,19 @@ impl Follow {
                         .status
                         .is_terminal()
                 {
-                    return None;
+                    // It may have ended since the log was read: what came last is read once more.
+                    let last = self
+                        .service
+                        .events(&self.run_id, self.sent, CATCH_UP_EVENTS)
+                        .await
+                        .ok()?;
+                    if last.is_empty() {
+                        return None;
+                    }
+                    last
+                } else {
+                    events
                 }
-                events
             } else {
                 self.committed().await?
             };
