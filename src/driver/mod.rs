@@ -9,6 +9,7 @@ pub mod launch;
 mod perform;
 mod plans;
 mod projection;
+pub mod retention;
 mod rooms;
 mod run_task;
 pub mod schemas;
@@ -103,6 +104,11 @@ impl Driver {
 
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// The same, for a task of its own.
+    fn clock_shared(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     pub fn catalogue(&self) -> Catalogue {

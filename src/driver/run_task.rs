@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::perform::Assignment;
+use super::rooms::Asker;
 use super::{Driver, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way};
@@ -252,6 +253,7 @@ impl RunTask {
             let expected_seq = self.loaded.state.seq;
             let draft = self.draft(&batch);
             if draft.events.is_empty() {
+                self.give_back_rooms(&batch);
                 answer(batch, draft.verdicts);
                 return true;
             }
@@ -287,29 +289,37 @@ impl RunTask {
             summary,
         });
         self.act(draft.effects);
-        self.give_back_rooms();
+        self.give_back_rooms(&batch);
         if self.loaded.state.end.is_some() {
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
     }
 
-    /// Rooms that the run, or one of its steps, needs no longer.
-    fn give_back_rooms(&self) {
-        let mut rooms = self.driver.rooms();
+    /// Rooms that the run, or one of its steps, needs no longer, or was given when it could not make use of them.
+    fn give_back_rooms(&self, batch: &[Envelope]) {
         let state = &self.loaded.state;
+        let step_of = |asker: &Asker| asker.1.as_ref().and_then(|path| state.step(path));
+        let runs = |asker: &Asker| step_of(asker).is_some_and(|s| s.running_attempt().is_some());
+        let asks = |asker: &Asker| step_of(asker).is_some_and(|s| s.waits_for.is_some());
+        let admitted: Vec<Asker> = batch
+            .iter()
+            .filter_map(|envelope| {
+                let Command::Admit { step: Some(step) } = &envelope.command else {
+                    return None;
+                };
+                Some((self.run_id.clone(), Some(step.clone())))
+            })
+            .collect();
+        let mut rooms = self.driver.rooms();
         let mut served = Vec::new();
         if state.end.is_some() {
             served = rooms.release_run(&self.run_id);
         } else {
             for asker in rooms.held_by(&self.run_id) {
-                let needed = match &asker.1 {
-                    None => true,
-                    Some(step) => state
-                        .step(step)
-                        .is_some_and(|step| step.running_attempt().is_some()),
-                };
-                if !needed {
+                // Whoever asks has been promised the room and is about to hear of it, unless it has just heard.
+                let promised = asks(&asker) && !admitted.contains(&asker);
+                if asker.1.is_some() && !runs(&asker) && !promised {
                     served.extend(rooms.release(&asker));
                 }
             }

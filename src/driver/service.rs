@@ -15,6 +15,7 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 
 use super::launch::LaunchError;
+use super::retention::{Retention, keep_sweeping};
 use super::triggers::Triggers;
 use super::{Committed, Driver, SubmitError};
 use crate::engine::compile::compile;
@@ -356,6 +357,15 @@ impl Service {
     }
 
     // ---- life
+
+    /// Lets go of ended runs, now and for ever after.
+    pub fn keep_sweeping(&self, retention: Retention) -> impl Future<Output = ()> + use<> {
+        keep_sweeping(
+            Arc::clone(&self.store),
+            self.driver.clock_shared(),
+            retention,
+        )
+    }
 
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let taken_up = self.driver.recover().await?;

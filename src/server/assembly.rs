@@ -14,10 +14,24 @@ use crate::store::{Database, LeaseTerms, StoreError};
 use crate::tools::toolbox;
 
 /// Each is a file in `templates/`.
-const TEMPLATES: &[(&str, &str)] = &[(
-    "system-health-check",
-    include_str!("../../templates/system-health-check.yaml"),
-)];
+const TEMPLATES: &[(&str, &str)] = &[
+    (
+        "system-health-check",
+        include_str!("../../templates/system-health-check.yaml"),
+    ),
+    (
+        "endpoint-survey",
+        include_str!("../../templates/endpoint-survey.yaml"),
+    ),
+    (
+        "wait-until-healthy",
+        include_str!("../../templates/wait-until-healthy.yaml"),
+    ),
+    (
+        "deploy-rehearsal",
+        include_str!("../../templates/deploy-rehearsal.yaml"),
+    ),
+];
 
 #[derive(Debug, Error)]
 pub enum AssemblyError {

@@ -26,6 +26,36 @@ pub enum Command {
     /// One process holds everything, and one database holds all state. Stop it with Ctrl-C or SIGTERM:
     /// runs wait in the database and go on at the next start, as they do after a crash.
     Serve(ServeConfig),
+    /// Copy the SQLite database into a file, also while a server is using it
+    ///
+    /// The copy is one consistent state. It is checked, and appears under its name only when it is complete
+    /// and on disk. To restore it, stop the server and put the file in the place of the database (remove
+    /// NAME-wal and NAME-shm beside it). PostgreSQL has tools of its own: use pg_dump.
+    Backup(BackupConfig),
+    /// Say whether a database file, such as a backup, is sound
+    ///
+    /// Reads every page and every event, and folds the log of each run that has not ended. Changes nothing.
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// What `backup` may be told.
+#[derive(Debug, Clone, Args)]
+pub struct BackupConfig {
+    /// Where to put the copy; must not exist yet
+    pub file: PathBuf,
+
+    /// The database to copy
+    #[arg(
+        long,
+        env = "SIGNALBOX_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "sqlite:./data/signalbox.db"
+    )]
+    pub database: DatabaseUrl,
 }
 
 /// What `serve` may be told.
@@ -74,6 +104,37 @@ pub struct ServeConfig {
         hide_short_help = true
     )]
     pub lease_ms: u64,
+
+    /// Forget runs that ended more than so many days ago
+    ///
+    /// Without this and --keep-runs every run is kept for ever. Runs that have not ended always stay.
+    #[arg(
+        long,
+        env = "SIGNALBOX_KEEP_DAYS",
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
+    pub keep_days: Option<u32>,
+
+    /// Keep only so many ended runs of each workflow, the newest
+    #[arg(
+        long,
+        env = "SIGNALBOX_KEEP_RUNS",
+        value_name = "RUNS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
+    pub keep_runs: Option<u32>,
+
+    /// Folder into which a run is written before it is forgotten, as RUN.jsonl
+    #[arg(
+        long,
+        env = "SIGNALBOX_EXPORT_DIR",
+        value_name = "FOLDER",
+        hide_short_help = true
+    )]
+    pub export_dir: Option<PathBuf>,
 
     /// What to log: a level (error, warn, info, debug, trace) or per-module filters
     ///

@@ -14,14 +14,17 @@ mod pages;
 mod problem;
 mod rpc_status;
 mod telemetry;
+mod upkeep;
 
 pub use assets::Site;
 pub use guard::{OwnHosts, OwnMark};
 
 use crate::api::{self, ApiState};
 use crate::driver::clock::{Clock, SystemClock};
+use crate::driver::retention::Retention;
 use crate::driver::service::Service;
 use crate::store::LeaseTerms;
+use crate::store::backup::BackupError;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -99,12 +102,18 @@ pub enum ServeError {
     Assembly(#[from] assembly::AssemblyError),
     #[error("the server stopped: {0}")]
     Stopped(io::Error),
+    #[error("only an SQLite file can be copied by this command; for PostgreSQL use pg_dump")]
+    NoFile,
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 /// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
 pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
     match cli.command {
         Command::Serve(config) => serve(config, site).await,
+        Command::Backup(config) => upkeep::backup(&config).await,
+        Command::Check { file } => upkeep::check(&file).await,
     }
 }
 
@@ -182,6 +191,11 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         .with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::spawn(cancel_on_signal(stopping.clone()));
     tokio::spawn(cancel_when_replaced(service.clone(), stopping.clone()));
+    tokio::spawn(service.keep_sweeping(Retention {
+        days: config.keep_days,
+        runs_of_workflow: config.keep_runs,
+        export_to: config.export_dir.clone(),
+    }));
     announce(listening, &config);
 
     let served = tokio::select! {

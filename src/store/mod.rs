@@ -7,6 +7,7 @@ mod database;
 mod log;
 pub mod memory;
 mod postgres;
+mod retention;
 mod rows;
 mod runs;
 mod sql;
@@ -24,7 +25,9 @@ pub(crate) mod postgres_server;
 
 pub use artifacts::{ArtifactContent, NewArtifact};
 pub use database::{Database, LeaseTerms};
+pub use retention::Expired;
 pub use runs::{OpenGate, RunFilter, StatusCount};
+pub use sqlite::backup;
 pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
 pub use workflows::{NewVersion, WorkflowRow};
 

@@ -49,7 +49,7 @@ pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
         }
         SkipReason::UpstreamFailed { at } => format!("“{}” did not succeed.", name(at)),
         SkipReason::UpstreamSkipped { at } => format!("“{}” was skipped.", name(at)),
-        SkipReason::RunEnded => "The run had ended.".to_owned(),
+        SkipReason::RunEnded => "What it was part of had ended.".to_owned(),
         SkipReason::ByHand { actor, comment } if comment.is_empty() => {
             format!("Skipped by {actor}.")
         }

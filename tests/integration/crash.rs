@@ -89,7 +89,7 @@ async fn killed_ten_times_a_run_goes_on_and_finished_steps_are_not_repeated() {
     clippy::disallowed_methods,
     reason = "the moments are meant to be random"
 )]
-fn chance(range: std::ops::Range<u64>) -> u64 {
+pub fn chance(range: std::ops::Range<u64>) -> u64 {
     rand::RngExt::random_range(&mut rand::rng(), range)
 }
 

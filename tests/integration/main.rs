@@ -2,9 +2,12 @@
 //! the walls of the house, checked on the sources.
 
 mod api;
+mod backup;
 mod crash;
+mod crash_kinds;
 mod hostile;
 mod house;
+mod kinds;
 mod postgres;
 #[path = "../support/postgres.rs"]
 mod postgres_server;

@@ -7,3 +7,4 @@ mod replaced;
 mod runs;
 mod stage;
 mod triggers;
+mod turns;

@@ -11,7 +11,8 @@ use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::sql::Sql;
 use crate::store::{
-    Commit, Database, GateRow, GateState, NewArtifact, NewVersion, RunFilter, Store, StoreError,
+    Commit, Database, Expired, GateRow, GateState, NewArtifact, NewVersion, RunFilter, Store,
+    StoreError,
 };
 
 on_both_databases!(
@@ -27,6 +28,8 @@ on_both_databases!(
     a_file_is_replaced_by_the_next_of_its_name,
     a_change_that_is_not_committed_leaves_nothing,
     a_database_that_was_closed_says_so,
+    versions_are_found_by_slug_or_id_and_number,
+    ended_runs_expire_by_age_and_by_number_and_are_forgotten_whole,
 );
 
 async fn everything_is_kept_over_a_restart(place: Place) {
@@ -66,6 +69,61 @@ async fn a_version_is_numbered_and_a_slug_is_taken_once(place: Place) {
     assert_eq!(hash("v1").await, Ok(Some("h".to_owned())));
     assert_eq!(hash("v2").await, Ok(Some("h2".to_owned())));
     assert_eq!(hash("v3").await, Ok(None), "nothing of the rival is stored");
+}
+
+async fn versions_are_found_by_slug_or_id_and_number(place: Place) {
+    let database = place.open().await;
+    for id in ["v1", "v2"] {
+        let saved = database.save_version(&version("w1", id, "health")).await;
+        saved.expect("it is stored");
+    }
+    let found = async |sought: &str, number: Option<u32>| {
+        let card = database.find_version(sought, number).await;
+        card.expect("it answers")
+            .map(|card| (card.version_id.to_string(), card.number, card.slug))
+    };
+    let card = |id: &str, number: u32| Some((id.to_owned(), number, "health".to_owned()));
+    assert_eq!(found("health", None).await, card("v2", 2));
+    assert_eq!(found("w1", Some(1)).await, card("v1", 1));
+    assert_eq!(found("health", Some(3)).await, None);
+    assert_eq!(found("nobody", None).await, None);
+}
+
+async fn ended_runs_expire_by_age_and_by_number_and_are_forgotten_whole(place: Place) {
+    let database = place.open().await;
+    six_runs(&database).await;
+    let expired = async |ended_before: Option<i64>, newest_of_workflow: Option<u32>| {
+        let expired = Expired {
+            ended_before: ended_before.map(Timestamp::from_micros),
+            newest_of_workflow,
+        };
+        let runs = database.expired_runs(&expired, 10).await;
+        let runs = runs.expect("it answers").into_iter();
+        runs.map(|run| run.to_string()).collect::<Vec<_>>()
+    };
+    assert!(expired(None, None).await.is_empty());
+    assert!(expired(Some(9), None).await.is_empty(), "they ended at 9");
+    assert_eq!(expired(Some(10), None).await, ["r2", "r4", "r6"]);
+    assert_eq!(
+        expired(None, Some(1)).await,
+        ["r2"],
+        "r6 is of another workflow"
+    );
+    assert_eq!(database.forget_run(&"r2".into()).await, Ok(true));
+    assert_eq!(database.forget_run(&"r2".into()).await, Ok(false));
+    assert_eq!(
+        database.forget_run(&"r1".into()).await,
+        Ok(false),
+        "it has not ended"
+    );
+    assert_eq!(database.load(&"r2".into()).await, Ok(None));
+    assert_eq!(database.events(&"r2".into(), 0, 10).await, Ok(Vec::new()));
+    assert!(
+        database
+            .load(&"r1".into())
+            .await
+            .is_ok_and(|run| run.is_some())
+    );
 }
 
 async fn a_slug_wanted_by_many_at_once_is_given_to_one(place: Place) {

@@ -1,5 +1,6 @@
 //! SQLite, inside the process: one writer that gathers what all runs have ready, and a few readers beside it.
 
+pub mod backup;
 mod batch;
 mod claim;
 

@@ -1,0 +1,110 @@
+// Maps, loops, waits and undoing as a person sees them, and what they can do to a run. With and without scripting.
+
+import { type APIRequestContext, type Page, expect, expectAccessible, expectNoSidewaysScroll, open, test, until } from "../support/fixtures";
+import { runStatus, step } from "../support/health-check";
+import { deadAddress } from "../support/world";
+
+/** Starts a template with its form; `fill` changes fields first. */
+async function startTemplate(page: Page, slug: string, fill: Record<string, string> = {}): Promise<void> {
+  await open(page, `/workflows/${slug}`);
+  for (const [label, value] of Object.entries(fill)) await page.getByLabel(label).fill(value);
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page).toHaveURL(/\/runs\/[\w-]+$/);
+}
+
+/** Makes a workflow of these steps, starts a run of it and opens its page. */
+async function startSteps(page: Page, request: APIRequestContext, name: string, document: object): Promise<void> {
+  const made = await request.post("/api/v1/workflows", { data: { name, ...document } });
+  const workflow = await made.json();
+  expect(made.status(), JSON.stringify(workflow)).toBe(201);
+  const run = await (await request.post("/api/v1/runs", { data: { workflow: workflow.slug } })).json();
+  await open(page, `/runs/${run.run_id}`);
+}
+
+const ended = (page: Page, word: string) => page.locator(".run-status").getByText(word, { exact: true });
+
+test("a map over endpoints shows each item, and those that are down", async ({ page, signalbox }) => {
+  const dead = await deadAddress();
+  await startTemplate(page, "endpoint-survey", { Endpoints: `${signalbox.url}/api/v1/health\n${dead}` });
+  await until(page, ended(page, "Completed"));
+  const survey = step(page, "Ask each endpoint");
+  await expect(survey.locator(".iterations-summary").first()).toHaveText("2 of 2 done, 1 failed");
+  // The failed one comes first, and is open.
+  const first = survey.locator(".iteration").first();
+  await expect(first.locator("summary").first()).toContainText(dead);
+  await expect(first.locator(".step").filter({ hasText: "Does it answer?" })).toContainText("Failed");
+  await expectAccessible(page);
+});
+
+test("a loop goes on until it is healthy", async ({ page }) => {
+  await startTemplate(page, "wait-until-healthy", { "Settle time": "1" });
+  await until(page, ended(page, "Completed"));
+  await expect(step(page, "Until it is healthy")).toContainText("1 of 1 done");
+});
+
+test("a deploy that turns out unhealthy is undone", async ({ page }) => {
+  await startTemplate(page, "deploy-rehearsal", { "Health check": await deadAddress() });
+  await until(page, page.getByText("What had been done was undone (3 steps)."));
+  await expect(runStatus(page)).toContainText("Failed");
+  await expect(page.locator(".step h3", { hasText: "Undo: Announce the maintenance" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Retry what failed" })).toHaveCount(0);
+});
+
+test("a run is paused, resumed, and run again", async ({ page, request }) => {
+  await startSteps(page, request, `Held ${test.info().project.name}`, {
+    steps: [
+      { id: "pause", kind: "wait", for_ms: 2_000, name: "Wait a little" },
+      { id: "after", kind: "tool_call", tool: "util.noop" },
+    ],
+    edges: [{ from: "pause", to: "after" }],
+  });
+  await page.getByRole("button", { name: "Pause" }).click();
+  await until(page, page.getByText("Paused by local."));
+  await expect(runStatus(page)).toContainText("Paused");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await until(page, ended(page, "Completed"));
+  const before = page.url();
+  await page.getByRole("button", { name: "Run again" }).click();
+  await expect(page).not.toHaveURL(before);
+  await expect(page.getByRole("link", { name: "The same as an earlier run" })).toHaveAttribute(
+    "href",
+    new URL(before).pathname,
+  );
+});
+
+test("what failed is retried, skipped, and forked", async ({ page, request }) => {
+  await startSteps(page, request, `Failing ${test.info().project.name}`, {
+    steps: [
+      { id: "first", name: "The first", kind: "tool_call", tool: "util.noop" },
+      { id: "second", name: "The second", kind: "tool_call", tool: "http.request", with: { url: await deadAddress() } },
+      { id: "third", name: "The third", kind: "tool_call", tool: "util.noop" },
+    ],
+    edges: [
+      { from: "first", to: "second" },
+      { from: "second", to: "third" },
+    ],
+  });
+  await until(page, ended(page, "Failed"));
+  await page.getByRole("button", { name: "Retry what failed" }).click();
+  await until(page, step(page, "The second").locator(".badge", { hasText: "Failed, attempt 2" }));
+
+  await step(page, "The second").getByText("Details").click();
+  await step(page, "The second").getByLabel("Why skip it?").fill("The other side is gone.");
+  await step(page, "The second").getByRole("button", { name: "Skip this step" }).click();
+  await until(page, ended(page, "Completed"));
+  await expect(step(page, "The second")).toContainText("Skipped by local: “The other side is gone.”");
+
+  const before = page.url();
+  await step(page, "The third").getByText("Details").click();
+  await step(page, "The third").getByRole("button", { name: "Start a new run from here" }).click();
+  await expect(page).not.toHaveURL(before);
+  await expect(page.getByText("Begun at")).toBeVisible();
+});
+
+test("a run with a map fits a narrow page", async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await startTemplate(page, "endpoint-survey");
+  await until(page, ended(page, "Completed"));
+  await expectNoSidewaysScroll(page);
+  await expectAccessible(page);
+});

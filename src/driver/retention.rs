@@ -1,0 +1,283 @@
+//! Keeps the database from growing for ever: ended runs go when they are old, or when there are many newer ones of their
+//! workflow. Where a folder for it is named, each is written there first, whole, and on disk before it is forgotten.
+
+use serde_json::json;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+
+use super::clock::Clock;
+use crate::engine::ids::RunId;
+use crate::engine::time::Timestamp;
+use crate::store::{Database, Expired, Store, StoreError};
+
+/// How often it is looked for runs that may go.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+/// Runs looked up at once; between two batches others get at the database.
+const BATCH_RUNS: u32 = 100;
+const DAY_US: i64 = 86_400_000_000;
+
+/// What is kept. The default keeps everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Days for which ended runs are kept.
+    pub days: Option<u32>,
+    /// Ended runs kept of each workflow.
+    pub runs_of_workflow: Option<u32>,
+    /// Where runs are written before they go.
+    pub export_to: Option<PathBuf>,
+}
+
+#[derive(Debug, Error)]
+pub enum SweepError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{path} cannot be written: {source}")]
+    NotWritten {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
+impl Retention {
+    fn keeps_everything(&self) -> bool {
+        self.days.is_none() && self.runs_of_workflow.is_none()
+    }
+
+    fn expired(&self, now: Timestamp) -> Expired {
+        let before = |days: u32| {
+            let age = i64::from(days).saturating_mul(DAY_US);
+            Timestamp::from_micros(now.as_micros().saturating_sub(age))
+        };
+        Expired {
+            ended_before: self.days.map(before),
+            newest_of_workflow: self.runs_of_workflow,
+        }
+    }
+}
+
+/// Sweeps now and every hour, for ever. What fails is said in the log and tried again the next time.
+pub async fn keep_sweeping(store: Arc<Database>, clock: Arc<dyn Clock>, retention: Retention) {
+    if retention.keeps_everything() {
+        return;
+    }
+    loop {
+        match sweep(&store, clock.now(), &retention).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "forgot {runs} ended runs"),
+            Err(error) => tracing::error!(%error, "ended runs could not be cleared away"),
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Lets go of every run that may go. Answers how many went. If the process dies on the way, a run is written twice at
+/// the most, and forgotten only when it has been.
+pub async fn sweep(
+    store: &Database,
+    now: Timestamp,
+    retention: &Retention,
+) -> Result<u32, SweepError> {
+    let expired = retention.expired(now);
+    let mut forgotten = 0;
+    loop {
+        let batch = store.expired_runs(&expired, BATCH_RUNS).await?;
+        let mut went = 0;
+        for run_id in &batch {
+            if let Some(folder) = &retention.export_to {
+                export(store, run_id, folder).await?;
+            }
+            went += u32::from(store.forget_run(run_id).await?);
+        }
+        forgotten += went;
+        if went == 0 {
+            return Ok(forgotten);
+        }
+    }
+}
+
+/// Writes `RUN.jsonl`: a line that says what the run was, then its events, one a line.
+async fn export(store: &Database, run_id: &RunId, folder: &Path) -> Result<(), SweepError> {
+    let Some(stored) = store.load(run_id).await? else {
+        return Ok(());
+    };
+    let outline = store.outline(&stored.header.version_id).await?;
+    let path = folder.join(format!("{run_id}.jsonl"));
+    let not_written = |source| SweepError::NotWritten {
+        path: path.clone(),
+        source,
+    };
+    let mut lines = vec![json!({ "run": stored.header, "outline": outline }).to_string()];
+    let events = stored.events.iter();
+    lines.extend(events.map(|event| serde_json::to_string(event).unwrap_or_default()));
+    let part = path.with_extension("part");
+    let write = || {
+        std::fs::create_dir_all(folder)?;
+        let mut file = std::fs::File::create(&part)?;
+        file.write_all(lines.join("\n").as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        std::fs::rename(&part, &path)?;
+        // A name is on disk only when its folder is.
+        std::fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(not_written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::event::{EndState, Event, Recorded};
+    use crate::engine::state::RunStatus;
+    use crate::engine::summary::{RunHeader, RunSummary};
+    use crate::store::{Commit, LeaseTerms};
+
+    async fn database(folder: &Path) -> Database {
+        let url = format!("sqlite:{}", folder.join("runs.db").display());
+        let terms = LeaseTerms {
+            holder: "a test".to_owned(),
+            ttl: Duration::from_secs(15),
+        };
+        Database::open(&url, &terms).await.expect("it opens")
+    }
+
+    fn day(number: i64) -> Timestamp {
+        Timestamp::from_micros(number * DAY_US)
+    }
+
+    /// A run that ended on that day, or has not ended.
+    fn run(id: &str, ended: Option<i64>) -> Commit {
+        let header = RunHeader {
+            run_id: RunId::new(id),
+            workflow_id: "w".into(),
+            version_id: "v".into(),
+            workflow_slug: "w".to_owned(),
+            workflow_name: "W".to_owned(),
+            version: 1,
+            created_at: day(1),
+        };
+        let end = Event::RunFinished {
+            state: EndState::Completed,
+            reason: None,
+            message: None,
+            output: json!(7),
+        };
+        let started = Event::started(json!({}), "ann");
+        let events = [Some(started), ended.map(|_| end)].into_iter().flatten();
+        let events: Vec<Recorded> = events
+            .zip(1..)
+            .map(|(event, seq)| Recorded {
+                seq,
+                at: day(1),
+                event,
+            })
+            .collect();
+        let status = match ended {
+            Some(_) => RunStatus::Completed,
+            None => RunStatus::Running,
+        };
+        let summary = RunSummary {
+            header,
+            seq: u32::try_from(events.len()).expect("two at the most"),
+            status,
+            reason: None,
+            message: None,
+            percent: 0,
+            steps_total: 0,
+            steps_done: 0,
+            steps_failed: 0,
+            waiting_for_people: 0,
+            current: None,
+            started_by: "ann".to_owned(),
+            started_at: Some(day(1)),
+            finished_at: ended.map(day),
+        };
+        Commit {
+            expected_seq: 0,
+            events,
+            summary,
+            gates: Vec::new(),
+            start_key: None,
+        }
+    }
+
+    async fn left(store: &Database) -> Vec<String> {
+        let runs = store.list_runs(&Default::default(), 100).await;
+        let runs = runs.expect("it answers").into_iter();
+        runs.map(|run| run.header.run_id.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn old_runs_go_and_are_written_down_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        for (id, ended) in [("r1", Some(2)), ("r2", None), ("r3", Some(20))] {
+            store.commit(run(id, ended)).await.expect("it is stored");
+        }
+        let export_to = folder.path().join("gone");
+        let retention = Retention {
+            days: Some(30),
+            export_to: Some(export_to.clone()),
+            ..Retention::default()
+        };
+        let gone = sweep(&store, day(40), &retention).await.expect("it sweeps");
+        assert_eq!(
+            (gone, left(&store).await),
+            (1, vec!["r3".to_owned(), "r2".to_owned()])
+        );
+        assert_eq!(store.load(&"r1".into()).await, Ok(None));
+        let written = std::fs::read_to_string(export_to.join("r1.jsonl")).expect("it is there");
+        let lines: Vec<serde_json::Value> = written
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines[0]["run"]["run_id"], "r1");
+        assert_eq!(lines[2]["output"], 7);
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn only_so_many_of_a_workflow_are_kept_and_open_ones_always() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        for number in 1..=250 {
+            let ended = (number != 3).then_some(2);
+            let id = format!("r{number:03}");
+            store.commit(run(&id, ended)).await.expect("it is stored");
+        }
+        let retention = Retention {
+            runs_of_workflow: Some(2),
+            ..Retention::default()
+        };
+        let gone = sweep(&store, day(3), &retention).await.expect("it sweeps");
+        assert_eq!(
+            (gone, left(&store).await),
+            (
+                247,
+                vec!["r250".to_owned(), "r249".to_owned(), "r003".to_owned()]
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_down_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        store
+            .commit(run("r1", Some(2)))
+            .await
+            .expect("it is stored");
+        let file = folder.path().join("a file");
+        std::fs::write(&file, "in the way").expect("it can be written");
+        let retention = Retention {
+            days: Some(1),
+            export_to: Some(file),
+            ..Retention::default()
+        };
+        let refused = sweep(&store, day(40), &retention).await;
+        assert!(matches!(refused, Err(SweepError::NotWritten { .. })));
+        assert_eq!(left(&store).await, ["r1"]);
+    }
+}
