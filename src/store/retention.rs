@@ -15,7 +15,7 @@ pub struct Expired {
 }
 
 impl Database {
-    /// At most `limit` runs that may go, oldest first.
+    /// At most `limit` runs that may go, oldest first. One whose end a trigger has yet to follow stays.
     pub async fn expired_runs(
         &self,
         expired: &Expired,
@@ -24,7 +24,8 @@ impl Database {
         let mut sql = Sql::of(
             "SELECT id FROM (SELECT id, finished_at,
                 row_number() OVER (PARTITION BY workflow_id ORDER BY id DESC) AS newer
-             FROM runs WHERE finished_at IS NOT NULL) AS ended WHERE (1 = 0",
+             FROM runs WHERE finished_at IS NOT NULL) AS ended
+             WHERE NOT EXISTS (SELECT 1 FROM run_ends WHERE run_ends.run_id = ended.id) AND (1 = 0",
         );
         if let Some(before) = expired.ended_before {
             sql.push(" OR finished_at < ").push_bind(before);

@@ -13,7 +13,9 @@ use crate::engine::trigger::{
 };
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, Fired, NewVersion, Progress, RunEnd, Store, TriggerStore, WebhookKey};
+use crate::store::{
+    Commit, Database, Expired, Fired, NewVersion, Progress, RunEnd, Store, TriggerStore, WebhookKey,
+};
 
 /// What both promises are about: the runs whose ends are noted, and the triggers.
 trait Both: Store + TriggerStore {}
@@ -54,8 +56,12 @@ on_every_store!(
     ends_are_forgotten_with_their_trigger_and_when_it_is_off,
 );
 
-/// With the workflows that the triggers belong to.
 async fn open(place: &Place) -> Arc<dyn Both> {
+    open_database(place).await
+}
+
+/// With the workflows that the triggers belong to.
+async fn open_database(place: &Place) -> Arc<Database> {
     let database = place.open().await;
     for id in ["w", "w2"] {
         let version = NewVersion {
@@ -317,4 +323,28 @@ async fn ends_are_forgotten_with_their_trigger_and_when_it_is_off(store: Arc<dyn
         .expect("it is stored");
     let left = vec![end(kept, "r1", 1), end(kept, "r2", 1)];
     assert_eq!(store.run_ends(10).await, Ok(left));
+}
+
+/// Only the databases let runs go.
+mod with_retention {
+    use super::super::on_both_databases;
+    use super::*;
+
+    on_both_databases!(a_run_stays_while_its_end_is_to_be_followed);
+
+    async fn a_run_stays_while_its_end_is_to_be_followed(place: Place) {
+        let database = open_database(&place).await;
+        let waiting = trigger("t1", "w2", after_w());
+        database.save_trigger(&waiting).await.expect("it is stored");
+        database.commit(ended(start("r1"))).await.expect("stored");
+        let expired = Expired {
+            ended_before: Some(Timestamp::from_micros(100)),
+            ..Expired::default()
+        };
+        assert_eq!(database.expired_runs(&expired, 9).await, Ok(Vec::new()));
+        let followed = database.forget_run_end(&end("t1", "r1", 1)).await;
+        assert_eq!(followed, Ok(()));
+        let may_go = database.expired_runs(&expired, 9).await;
+        assert_eq!(may_go, Ok(vec!["r1".into()]));
+    }
 }
