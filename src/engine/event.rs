@@ -64,6 +64,9 @@ pub enum Event {
         steps: Vec<StepPath>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// It must wait for its turn again: `pending` until `RunAdmitted`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        queued: bool,
     },
     /// Emitted when all predecessors allow the step but the attempts in flight are at a bound: the run's own, or one
     /// over all runs. `pending` → `queued`.

@@ -40,7 +40,7 @@ impl Deciding<'_> {
     }
 
     /// Whatever might go on is looked at: nothing was while the run was held or had ended.
-    fn look_at_everything(&mut self) {
+    pub(super) fn look_at_everything(&mut self) {
         for step in 0..self.state.steps.len() {
             match self.state.steps[step].status {
                 StepStatus::Pending if !self.is_undo(step) => {
@@ -187,9 +187,14 @@ impl Deciding<'_> {
             comment,
             steps,
             deadline,
+            // It gave its room to another run when it ended.
+            queued: self.plan.concurrency.is_some(),
         });
         for (step, attempt, message) in doubts {
             self.outcome_unknown(step, attempt, message);
+        }
+        if self.state.queued {
+            self.ask_for_run();
         }
         self.look_at_everything();
         Ok(())

@@ -77,7 +77,11 @@ impl Deciding<'_> {
         self.check_open()?;
         if self.state.queued && !self.is_stopping() {
             self.emit(Event::RunAdmitted);
-            self.consider_roots(0);
+            if self.state.reopened > 0 {
+                self.look_at_everything();
+            } else {
+                self.consider_roots(0);
+            }
         }
         Ok(())
     }
@@ -124,12 +128,27 @@ pub fn effects_under_way(plan: &Plan, state: &RunState) -> Vec<Effect> {
     }
     deciding.ask_again_for_room();
     let mut effects = deciding.turn.effects;
-    effects.extend(
-        state
-            .running()
-            .filter_map(|step| started_run(plan, state, step)),
-    );
+    for step in state.running() {
+        let Some(started) = started_run(plan, state, step) else {
+            continue;
+        };
+        effects.push(started);
+        if state.cancelling.is_some() || state.compensating.is_some() {
+            let attempt = state.steps[step].made;
+            let step = state.path(step);
+            effects.push(Effect::Stop { step, attempt });
+        }
+    }
     effects
+}
+
+/// The rooms that the run itself holds, as its log has it. Its calls hold none that outlive the process that made them.
+pub fn rooms_held(plan: &Plan, state: &RunState) -> Vec<Room> {
+    if state.started_at.is_none() || state.queued || state.end.is_some() {
+        return Vec::new();
+    }
+    // What could not be found out when it asked could not be held either.
+    run_rooms(plan, state).unwrap_or_default()
 }
 
 /// The run that the step has started, to be watched again; started, if that had not come about.

@@ -50,8 +50,14 @@ impl RunState {
                 });
             }
             Event::RunReopened {
-                steps, deadline, ..
-            } => self.reopen(steps, *deadline),
+                steps,
+                deadline,
+                queued,
+                ..
+            } => {
+                self.reopen(steps, *deadline);
+                self.queued = *queued;
+            }
             Event::RunCancelling {
                 actor,
                 comment,
