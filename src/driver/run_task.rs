@@ -262,7 +262,9 @@ impl RunTask {
         let served = rooms.take_up(&header.workflow_id, &self.run_id, &held);
         drop(rooms);
         self.driver.admit(served);
+        // Whoever had a failed run retried wants it for its own sake.
         if state.end.is_none()
+            && state.reopened == 0
             && let Some(origin) = &state.origin
         {
             self.driver.stop_if_unwanted(&self.run_id, origin);

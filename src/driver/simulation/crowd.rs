@@ -148,6 +148,10 @@ impl Simulation {
             };
             self.decide(what, &run_id, &step, decision, right);
         }
+        // Somebody thinks better of it at once.
+        if self.chance.percent(10) {
+            self.cancel(&run_id);
+        }
     }
 
     pub(super) fn decide(
@@ -216,13 +220,19 @@ impl Simulation {
     }
 
     pub(super) fn somebody_cancels(&mut self) {
-        let comment = String::new();
         if let Some(run_id) = self.some_run(false) {
-            self.ask("cancel", &run_id, |actor| Command::Cancel {
-                actor,
-                comment,
-            });
+            self.cancel(&run_id);
         }
+        // Whoever has been told is not yet everyone who has to be.
+        if self.chance.percent(40) {
+            let left = 1 + self.chance.below(8);
+            self.process.fate.trouble().dies_in = Some(left);
+        }
+    }
+
+    fn cancel(&mut self, run_id: &RunId) {
+        let comment = String::new();
+        self.ask("cancel", run_id, |actor| Command::Cancel { actor, comment });
     }
 
     pub(super) fn somebody_holds_or_lets_go(&mut self) {

@@ -326,3 +326,17 @@ fn a_fork_inside_a_map_or_a_loop_does_only_that_iteration_again() {
         ["again.0.probe"]
     );
 }
+
+#[test]
+fn a_run_that_was_cancelled_before_the_process_died_tells_its_own_runs_to_stop_once_more() {
+    let mut stage = Stage::start_with(workflow([subworkflow()], []), json!({ "x": 5 }));
+    stage.cancel();
+    let effects = effects_under_way(&stage.plan, &stage.state);
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::StartRun { .. }, Effect::Stop { attempt: 1, .. }]
+        ),
+        "{effects:?}"
+    );
+}
