@@ -40,6 +40,7 @@ help:
 	  'make test          everything that must pass' \
 	  'make lint          formatting, clippy for the library, the server and the client, docs' \
 	  'make test-rust     unit, property and integration tests' \
+	  'make sim           random lives of many runs, checked at every step (docs/simulation.md)' \
 	  'make test-browser  the browser tests, in Chromium' \
 	  'make format        put the sources into shape' \
 	  'make clean         remove what was built here'
@@ -143,6 +144,7 @@ FORCE:
 test:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-rust
+	@$(MAKE) --no-print-directory sim
 	@$(MAKE) --no-print-directory test-browser
 
 .PHONY: format
@@ -168,6 +170,16 @@ test-rust: prerequisites
 	@scripts/postgres.sh --install
 	$(SAY) 'Testing the crate'
 	@cargo test --features ssr
+
+# `SIM_SEED=… make sim` replays one seed. `cargo test` alone runs a few hundred.
+SIM_SEEDS ?= 10000
+SIM_FROM ?= 0
+
+.PHONY: sim
+sim: prerequisites
+	$(SAY) 'Simulating $(if $(SIM_SEED),seed $(SIM_SEED),$(SIM_SEEDS) lives)'
+	@SIM_SEEDS='$(SIM_SEEDS)' SIM_FROM='$(SIM_FROM)' \
+	  cargo test $(QUIET) --features ssr --lib every_seed_keeps_every_promise -- --nocapture
 
 .PHONY: test-browser
 test-browser: build end2end/node_modules/.installed

@@ -10,10 +10,10 @@ use super::launch::{Launch, LaunchError};
 use super::run_task::STORE_RETRY_MS;
 use super::{Driver, SubmitError};
 use crate::engine::command::{Command, Rejection};
-use crate::engine::event::Origin;
+use crate::engine::event::{Origin, Performer};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{RunId, StepPath};
-use crate::engine::state::End;
+use crate::engine::state::{End, RunState};
 use crate::store::StoreError;
 
 /// A run to be started for a step.
@@ -141,13 +141,62 @@ impl Driver {
         self.submit_quietly(child, command).await;
     }
 
+    /// A run that is a step may have outlived the step: the process may have died after it had stopped the one and
+    /// before it had told the other.
+    pub(super) fn stop_if_unwanted(self: &Arc<Self>, run_id: &RunId, origin: &Origin) {
+        let Origin::Parent {
+            run_id: parent,
+            step,
+            ..
+        } = origin
+        else {
+            return;
+        };
+        let (driver, run_id) = (Arc::clone(self), run_id.clone());
+        let (parent, step) = (parent.clone(), step.clone());
+        tokio::spawn(async move {
+            let wanted = loop {
+                match driver.wants(&parent, &step, &run_id).await {
+                    Ok(wanted) => break wanted,
+                    Err(StoreError::Unavailable(_)) => {
+                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                    }
+                    // Who cannot be asked cannot say that it is not wanted.
+                    Err(_) => break true,
+                }
+            };
+            if !wanted {
+                driver.cancel_child(&run_id, &parent).await;
+            }
+        });
+    }
+
+    async fn wants(
+        &self,
+        parent: &RunId,
+        step: &StepPath,
+        run_id: &RunId,
+    ) -> Result<bool, StoreError> {
+        let Some(stored) = self.store.load(parent).await? else {
+            return Ok(true);
+        };
+        let outline = self.outline(&stored.header.version_id).await?;
+        let state = RunState::replay(outline, &stored.events);
+        let by = Performer::Run {
+            run_id: run_id.clone(),
+        };
+        let running = state.step(step).and_then(|step| step.running_attempt());
+        let stopping = state.cancelling.is_some() || state.compensating.is_some();
+        Ok(running.is_some_and(|attempt| attempt.by == by) && !stopping)
+    }
+
     /// Tells the parent of an ended run, from what is stored.
     async fn report_end(self: &Arc<Self>, run_id: &RunId) -> Result<(), StoreError> {
         let Some(stored) = self.store.load(run_id).await? else {
             return Ok(());
         };
         let outline = self.outline(&stored.header.version_id).await?;
-        let state = crate::engine::state::RunState::replay(outline, &stored.events);
+        let state = RunState::replay(outline, &stored.events);
         if let (Some(end), Some(origin)) = (state.end, &state.origin) {
             self.tell_parent(run_id, origin, end).await;
         }

@@ -18,6 +18,8 @@ pub mod tool;
 pub mod triggers;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 pub use bus::Committed;
@@ -187,7 +189,10 @@ impl Driver {
     /// Takes up every run that has not ended: timers are armed again, gates go on waiting, and attempts that the
     /// last process left behind are made again or put to a person.
     pub async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
+        self.rooms().begin_recovery();
         let open = self.store.open_runs().await?;
+        let served = self.rooms().await_runs(&open);
+        self.admit(served);
         for run_id in &open {
             self.submit_quietly(run_id, Command::Wake).await;
         }
@@ -240,6 +245,18 @@ impl Driver {
     #[cfg(test)]
     fn runs_in_memory(&self) -> usize {
         self.runs().len()
+    }
+
+    /// Calls that this process makes.
+    #[cfg(test)]
+    fn calls_under_way(&self) -> usize {
+        self.making().len()
+    }
+
+    /// Whether anybody holds a room or waits for one.
+    #[cfg(test)]
+    fn rooms_in_use(&self) -> bool {
+        self.rooms().in_use()
     }
 
     fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, mpsc::Sender<Envelope>>> {

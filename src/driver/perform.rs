@@ -63,8 +63,9 @@ impl Driver {
             };
         };
         let slot = tokio::select! {
-            slot = self.slots.acquire() => slot.ok(),
+            biased;
             () = assignment.cancel.cancelled() => None,
+            slot = self.slots.acquire() => slot.ok(),
         };
         let Some(_slot) = slot else {
             return Command::AttemptStopped { step, attempt };
@@ -80,8 +81,9 @@ impl Driver {
         // Another process may be acting by now; then this one must not, and nothing that it says is stored.
         let may_act = tokio::select! {
             biased;
-            may_act = self.store.may_act() => may_act,
+            // First: what has been told to stop does not begin any more.
             () = assignment.cancel.cancelled() => false,
+            may_act = self.store.may_act() => may_act,
         };
         if !may_act {
             return Command::AttemptStopped { step, attempt };
@@ -149,6 +151,7 @@ impl Driver {
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 finished = &mut work => {
                     self.pass_on(assignment, &mut reports).await;
                     return Some(finished.unwrap_or_else(|_| panicked(repeatable)));

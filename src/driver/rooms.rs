@@ -2,7 +2,8 @@
 //! once. What is full makes its askers wait, and they are served in turn, run by run: a run that asks for a thousand
 //! calls does not keep out one that asks for a single one.
 //!
-//! Kept in memory: whoever takes a run up asks again for what it still waits for.
+//! Kept in memory: whoever takes a run up says what it holds, and asks again for what it still waits for. After a
+//! start nobody is served before every open run has said so.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,6 +20,22 @@ pub(super) struct Rooms {
     waiting: BTreeMap<RunId, VecDeque<Question>>,
     /// Runs with questions; the first is asked first.
     turns: VecDeque<RunId>,
+    recovery: Recovery,
+}
+
+/// Whether it is known what is held.
+#[derive(Default)]
+enum Recovery {
+    /// Nobody has asked for it.
+    #[default]
+    NotBegun,
+    /// It is not even known which runs are open; these have been taken up already.
+    Begun {
+        taken_up: BTreeSet<RunId>,
+    },
+    /// These have not been taken up.
+    Awaits(BTreeSet<RunId>),
+    Over,
 }
 
 struct Question {
@@ -39,6 +56,53 @@ fn key(workflow: &WorkflowId, room: &Room) -> String {
 }
 
 impl Rooms {
+    /// From here on nobody is served, until it is known what the open runs hold. Happens once in a process: what is
+    /// taken up later has been held here before.
+    pub(super) fn begin_recovery(&mut self) {
+        if let Recovery::NotBegun = self.recovery {
+            let taken_up = BTreeSet::new();
+            self.recovery = Recovery::Begun { taken_up };
+        }
+    }
+
+    /// These runs are open. Answers who may go on now.
+    pub(super) fn await_runs(&mut self, open: &[RunId]) -> Vec<Asker> {
+        if let Recovery::Begun { taken_up } = &self.recovery {
+            let not_yet = open.iter().filter(|run_id| !taken_up.contains(*run_id));
+            self.recovery = Recovery::Awaits(not_yet.cloned().collect());
+        }
+        self.serve()
+    }
+
+    /// The run has been taken up and holds these rooms, or cannot be. Answers who may go on now.
+    pub(super) fn take_up(
+        &mut self,
+        workflow: &WorkflowId,
+        run_id: &RunId,
+        rooms: &[Room],
+    ) -> Vec<Asker> {
+        let asker = (run_id.clone(), None);
+        if !rooms.is_empty() && !self.held.contains_key(&asker) {
+            let keys = rooms.iter().map(|room| key(workflow, room)).collect();
+            self.give(asker, keys);
+        }
+        self.heard_of(run_id)
+    }
+
+    /// Nothing has to be awaited of the run any more.
+    pub(super) fn heard_of(&mut self, run_id: &RunId) -> Vec<Asker> {
+        match &mut self.recovery {
+            Recovery::NotBegun | Recovery::Over => return Vec::new(),
+            Recovery::Begun { taken_up } => {
+                taken_up.insert(run_id.clone());
+            }
+            Recovery::Awaits(open) => {
+                open.remove(run_id);
+            }
+        }
+        self.serve()
+    }
+
     /// Asks for these rooms. Asking again while waiting or holding changes nothing. Answers who may go on now.
     pub(super) fn ask(
         &mut self,
@@ -98,18 +162,38 @@ impl Rooms {
         served
     }
 
-    /// The steps of the run that hold rooms.
-    pub(super) fn held_by(&self, run_id: &RunId) -> Vec<Asker> {
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> bool {
+        let idle = self.rooms.is_empty() && self.held.is_empty() && self.waiting.is_empty();
+        !idle || !self.turns.is_empty()
+    }
+
+    /// Those of the run that hold rooms or wait for them: itself, its steps.
+    pub(super) fn askers_of(&self, run_id: &RunId) -> Vec<Asker> {
         let held = self.held.range((run_id.clone(), None)..);
-        held.take_while(|((holder, _), _)| holder == run_id)
+        let mut askers: Vec<Asker> = held
+            .take_while(|((holder, _), _)| holder == run_id)
             .map(|(asker, _)| asker.clone())
-            .collect()
+            .collect();
+        let waiting = self.waiting.get(run_id).into_iter().flatten();
+        askers.extend(waiting.map(|question| (run_id.clone(), question.step.clone())));
+        askers
+    }
+
+    /// Whether the asker has been given its rooms, and has not given them back.
+    pub(super) fn holds(&self, asker: &Asker) -> bool {
+        self.held.contains_key(asker)
     }
 
     /// Gives what can be given, one question a run and round, until nobody can be served. Whoever was served goes to
     /// the end of the line; whoever was not keeps the place.
     fn serve(&mut self) -> Vec<Asker> {
         let mut served = Vec::new();
+        match &self.recovery {
+            Recovery::NotBegun | Recovery::Over => {}
+            Recovery::Awaits(open) if open.is_empty() => self.recovery = Recovery::Over,
+            Recovery::Begun { .. } | Recovery::Awaits(_) => return served,
+        }
         loop {
             let before = served.len();
             let (mut kept, mut behind) = (VecDeque::new(), VecDeque::new());
@@ -146,14 +230,18 @@ impl Rooms {
         let question = questions.remove(at)?;
         let asker = (run_id.clone(), question.step);
         let keys: Vec<String> = question.wanted.into_iter().map(|(key, _)| key).collect();
+        self.give(asker.clone(), keys);
+        Some(asker)
+    }
+
+    fn give(&mut self, asker: Asker, keys: Vec<String>) {
         for key in &keys {
             self.rooms
                 .entry(key.clone())
                 .or_default()
                 .insert(asker.clone());
         }
-        self.held.insert(asker.clone(), keys);
-        Some(asker)
+        self.held.insert(asker, keys);
     }
 }
 

@@ -10,14 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::perform::Assignment;
-use super::rooms::Asker;
 use super::{Driver, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
-use crate::engine::decide::{advance, effects_under_way};
+use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
-use crate::engine::state::RunState;
+use crate::engine::state::{RunState, StepStatus};
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::store::{Commit, StartKey, StoreError};
 
@@ -61,7 +60,11 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
                 .run(first)
                 .await
             }
-            None => driver.forget(&run_id, &mut inbox),
+            None => {
+                let served = driver.rooms().heard_of(&run_id);
+                driver.admit(served);
+                driver.forget(&run_id, &mut inbox);
+            }
         }
     });
     sender
@@ -209,7 +212,7 @@ enum Aftermath {
 
 impl RunTask {
     async fn run(mut self, first: Vec<Envelope>) {
-        self.act(effects_under_way(&self.loaded.plan, &self.loaded.state));
+        self.take_up();
         if !first.is_empty() && !self.handle(first).await {
             return self.driver.forget(&self.run_id, &mut self.inbox);
         }
@@ -227,14 +230,46 @@ impl RunTask {
                     None => std::future::pending().await,
                 }
             };
+            // In a fixed order, so that a simulated run repeats; what has been said counts before what is due.
             tokio::select! {
+                biased;
                 received = self.inbox.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
-                () = due => batch.push(Envelope { command: Command::Wake, reply: None }),
+                () = due => {}
+            }
+            // Asked also after commands, so that a full inbox does not hold up the timers.
+            if wake_at.is_some_and(|due| due <= self.driver.clock.now()) {
+                batch.push(Envelope {
+                    command: Command::Wake,
+                    reply: None,
+                });
             }
             if !self.handle(batch).await {
                 return self.driver.forget(&self.run_id, &mut self.inbox);
             }
         }
+    }
+
+    /// What has to be known, asked and watched again before anything is decided.
+    fn take_up(&mut self) {
+        let Loaded {
+            header,
+            plan,
+            state,
+            ..
+        } = &self.loaded;
+        let held = rooms_held(plan, state);
+        let mut rooms = self.driver.rooms();
+        let served = rooms.take_up(&header.workflow_id, &self.run_id, &held);
+        drop(rooms);
+        self.driver.admit(served);
+        // Whoever had a failed run retried wants it for its own sake.
+        if state.end.is_none()
+            && state.reopened == 0
+            && let Some(origin) = &state.origin
+        {
+            self.driver.stop_if_unwanted(&self.run_id, origin);
+        }
+        self.act(effects_under_way(plan, state));
     }
 
     /// Answers what slipped in while the owner was being put away.
@@ -253,7 +288,8 @@ impl RunTask {
             let expected_seq = self.loaded.state.seq;
             let draft = self.draft(&batch);
             if draft.events.is_empty() {
-                self.give_back_rooms(&batch);
+                // Nothing may have come of a room.
+                self.give_back_rooms();
                 answer(batch, draft.verdicts);
                 return true;
             }
@@ -289,43 +325,67 @@ impl RunTask {
             summary,
         });
         self.act(draft.effects);
-        self.give_back_rooms(&batch);
+        self.give_back_rooms();
         if self.loaded.state.end.is_some() {
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
     }
 
-    /// Rooms that the run, or one of its steps, needs no longer, or was given when it could not make use of them.
-    fn give_back_rooms(&self, batch: &[Envelope]) {
-        let state = &self.loaded.state;
-        let step_of = |asker: &Asker| asker.1.as_ref().and_then(|path| state.step(path));
-        let runs = |asker: &Asker| step_of(asker).is_some_and(|s| s.running_attempt().is_some());
-        let asks = |asker: &Asker| step_of(asker).is_some_and(|s| s.waits_for.is_some());
-        let admitted: Vec<Asker> = batch
-            .iter()
-            .filter_map(|envelope| {
-                let Command::Admit { step: Some(step) } = &envelope.command else {
-                    return None;
-                };
-                Some((self.run_id.clone(), Some(step.clone())))
-            })
-            .collect();
+    /// Rooms, and places in the queue for them, that the run or one of its steps needs no longer.
+    fn give_back_rooms(&self) {
         let mut rooms = self.driver.rooms();
-        let mut served = Vec::new();
-        if state.end.is_some() {
-            served = rooms.release_run(&self.run_id);
+        let served = if self.loaded.state.end.is_some() {
+            rooms.release_run(&self.run_id)
         } else {
-            for asker in rooms.held_by(&self.run_id) {
-                // Whoever asks has been promised the room and is about to hear of it, unless it has just heard.
-                let promised = asks(&asker) && !admitted.contains(&asker);
-                if asker.1.is_some() && !runs(&asker) && !promised {
-                    served.extend(rooms.release(&asker));
-                }
-            }
-        }
+            let askers = rooms.askers_of(&self.run_id);
+            let idle = askers
+                .into_iter()
+                .filter(|(_, step)| !self.needs_room(step));
+            idle.flat_map(|asker| rooms.release(&asker)).collect()
+        };
         drop(rooms);
         self.driver.admit(served);
+    }
+
+    /// Also what has been given a room and has not heard of it yet. A run that is held keeps nobody out with the calls
+    /// that it does not make: its steps ask again when it goes on.
+    fn needs_room(&self, step: &Option<StepPath>) -> bool {
+        let state = &self.loaded.state;
+        let Some(step) = step.as_ref().map(|step| state.step(step)) else {
+            return true;
+        };
+        step.is_some_and(|step| {
+            let asks = step.status == StepStatus::Queued && step.waits_for.is_some();
+            step.running_attempt().is_some() || (asks && state.paused.is_none())
+        })
+    }
+
+    /// Word of a room that has been given back since, and may be somebody else's by now.
+    fn is_stale(&self, command: &Command) -> bool {
+        match command {
+            Command::Admit { step } => {
+                let asker = (self.run_id.clone(), step.clone());
+                !self.driver.rooms().holds(&asker)
+            }
+            Command::Start { .. }
+            | Command::Cancel { .. }
+            | Command::Pause { .. }
+            | Command::Resume { .. }
+            | Command::Skip { .. }
+            | Command::Retry { .. }
+            | Command::Decide { .. }
+            | Command::ResolveOutcome { .. }
+            | Command::AttemptSucceeded { .. }
+            | Command::AttemptFailed { .. }
+            | Command::AttemptUnknown { .. }
+            | Command::AttemptStopped { .. }
+            | Command::AttemptLost { .. }
+            | Command::AttemptProgressed { .. }
+            | Command::RunEnded { .. }
+            | Command::Report { .. }
+            | Command::Wake => false,
+        }
     }
 
     fn tell_parent(&self) {
@@ -343,6 +403,10 @@ impl RunTask {
     fn draft(&mut self, batch: &[Envelope]) -> Draft {
         let mut draft = Draft::default();
         for envelope in batch {
+            if self.is_stale(&envelope.command) {
+                draft.verdicts.push(Ok(()));
+                continue;
+            }
             let moment = self.driver.clock.moment();
             let Loaded { plan, state, .. } = &mut self.loaded;
             let before = state.seq;

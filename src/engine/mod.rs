@@ -26,7 +26,7 @@ pub mod limits;
 pub mod plan;
 pub mod progress;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 pub mod retry;
 pub mod state;
 pub mod stream;

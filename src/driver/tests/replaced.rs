@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::stage::{Script, Stage, assert_completed, chain, keep};
+use crate::engine::command::Command;
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
@@ -115,4 +116,24 @@ async fn a_replaced_process_begins_nothing_and_says_nothing() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(stage.script.calls("a"), 0);
     assert_eq!(stage.log(&run).await, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_told_to_stop_before_it_begins_does_not_begin() {
+    let stage = Stage::new(chain(&["a"]), Script::default());
+    let header = Stage::header();
+    let run = header.run_id.clone();
+    let start = Command::start(serde_json::json!({}), "tester");
+    let cancel = Command::Cancel {
+        actor: "ann".to_owned(),
+        comment: String::new(),
+    };
+    // Decided together: the call is assigned and told to stop in one go.
+    let (started, cancelled) = tokio::join!(
+        stage.driver.start(header, start, None),
+        stage.driver.submit(&run, cancel)
+    );
+    assert_eq!((started, cancelled), (Ok(()), Ok(())));
+    stage.until_ended(&run).await;
+    assert_eq!(stage.script.calls("a"), 0);
 }

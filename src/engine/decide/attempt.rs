@@ -27,7 +27,8 @@ impl Deciding<'_> {
     /// Makes the next attempt if there is room for it, here and over all runs; otherwise the step waits for that.
     pub(super) fn start_attempt_or_queue(&mut self, step: usize) {
         let has_room = self.state.in_flight() < self.plan.max_in_flight as usize;
-        if self.waits_outside(step) || (has_room && self.state.paused.is_none()) {
+        let held = self.state.paused.is_some() || self.state.queued;
+        if (self.waits_outside(step) && !self.state.queued) || (has_room && !held) {
             match self.rooms(step) {
                 Ok(rooms) if rooms.is_empty() => self.start_attempt(step),
                 Ok(rooms) => self.ask_for_room(step, rooms),
@@ -72,6 +73,7 @@ impl Deciding<'_> {
         state.end.is_none()
             && state.cancelling.is_none()
             && state.paused.is_none()
+            && !state.queued
             && (state.compensating.is_none() || self.is_undo(step))
     }
 

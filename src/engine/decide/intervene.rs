@@ -227,6 +227,7 @@ impl Deciding<'_> {
             comment,
             steps,
             deadline,
+            // It gave its room to another run when it ended.
             queued: self.plan.concurrency.is_some(),
         });
         for (step, attempt, message) in doubts {

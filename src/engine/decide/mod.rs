@@ -17,7 +17,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-pub use room::effects_under_way;
+pub use room::{effects_under_way, rooms_held};
 
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};

@@ -124,12 +124,28 @@ pub fn effects_under_way(plan: &Plan, state: &RunState) -> Vec<Effect> {
     }
     deciding.ask_again_for_room();
     let mut effects = deciding.turn.effects;
-    effects.extend(
-        state
-            .running()
-            .filter_map(|step| started_run(plan, state, step)),
-    );
+    for step in state.running() {
+        let Some(started) = started_run(plan, state, step) else {
+            continue;
+        };
+        effects.push(started);
+        if state.cancelling.is_some() || state.compensating.is_some() {
+            // It was told to stop; whether that reached it died with the process.
+            let attempt = state.steps[step].made;
+            let step = state.path(step);
+            effects.push(Effect::Stop { step, attempt });
+        }
+    }
     effects
+}
+
+/// The rooms that the run itself holds, as its log has it. Its calls hold none that outlive the process that made them.
+pub fn rooms_held(plan: &Plan, state: &RunState) -> Vec<Room> {
+    if state.started_at.is_none() || state.queued || state.end.is_some() {
+        return Vec::new();
+    }
+    // What could not be found out when it asked could not be held either.
+    run_rooms(plan, state).unwrap_or_default()
 }
 
 /// The run that the step has started, to be watched again; started, if that had not come about.
@@ -144,13 +160,6 @@ fn started_run(plan: &Plan, state: &RunState, step: usize) -> Option<Effect> {
     else {
         return None;
     };
-    if state.cancelling.is_some() || state.compensating.is_some() {
-        // It was told to stop; whether that reached it died with the process.
-        return Some(Effect::Stop {
-            step: state.path(step),
-            attempt: attempt.number,
-        });
-    }
     Some(Effect::StartRun {
         step: state.path(step),
         attempt: attempt.number,

@@ -11,18 +11,28 @@ use crate::engine::time::Timestamp;
 use crate::engine::workflow::{EdgeTrigger, JoinRule};
 
 pub(super) fn check_turn(plan: &Plan, before: &RunState, after: &RunState, turn: &Turn) {
-    invariant_ended_things_stay_as_they_ended(before, after, turn);
-    invariant_what_is_counted_is_what_there_is(after);
-    invariant_a_paused_run_starts_nothing(before, turn);
-    invariant_only_undoing_starts_once_it_has_begun(plan, before, after, turn);
-    invariant_last_things_are_undone_first(plan, after, turn);
-    invariant_whoever_waits_waits_for_a_named_thing(after);
+    check_change(plan, before, after, &turn.events);
+    check_starts(plan, after, &turn.events);
     invariant_effects_belong_to_events_of_the_turn(turn);
-    invariant_nothing_starts_after_a_cancel(before, turn);
-    invariant_no_more_in_flight_than_allowed(plan, after);
-    invariant_steps_start_after_their_predecessors_and_gates(plan, after, turn);
-    invariant_hundred_percent_means_ended(after);
     assert_eq!(turn.wake_at, after.wake_at());
+}
+
+/// Of what was stored together, whoever decided it.
+pub(crate) fn check_change(plan: &Plan, before: &RunState, after: &RunState, events: &[Event]) {
+    invariant_ended_things_stay_as_they_ended(before, after, events);
+    invariant_what_is_counted_is_what_there_is(after);
+    invariant_a_paused_run_starts_nothing(before, events);
+    invariant_only_undoing_starts_once_it_has_begun(plan, before, after, events);
+    invariant_whoever_waits_waits_for_a_named_thing(after);
+    invariant_nothing_starts_after_a_cancel(before, events);
+    invariant_no_more_in_flight_than_allowed(plan, after);
+    invariant_hundred_percent_means_ended(after);
+}
+
+/// Of what begins with these events; `state` has them applied, and nothing after them.
+pub(crate) fn check_starts(plan: &Plan, state: &RunState, events: &[Event]) {
+    invariant_last_things_are_undone_first(plan, state, events);
+    invariant_steps_start_after_their_predecessors_and_gates(plan, state, events);
 }
 
 pub(super) fn check_command(command: &Command, before: &RunState, turn: &Turn, now: Timestamp) {
@@ -30,7 +40,7 @@ pub(super) fn check_command(command: &Command, before: &RunState, turn: &Turn, n
     invariant_effects_in_flight_are_not_called_cancelled(command, before, turn);
 }
 
-pub(super) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
+pub(crate) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
     invariant_the_log_is_numbered_without_gaps(log);
     invariant_replaying_gives_the_same_state(plan, state, log);
     invariant_each_gate_is_decided_once(log);
@@ -38,9 +48,13 @@ pub(super) fn check_log(plan: &Plan, state: &RunState, log: &[Recorded]) {
 }
 
 /// Unless somebody has a failed run retried.
-fn invariant_ended_things_stay_as_they_ended(before: &RunState, after: &RunState, turn: &Turn) {
+fn invariant_ended_things_stay_as_they_ended(
+    before: &RunState,
+    after: &RunState,
+    events: &[Event],
+) {
     let reopened = |event: &Event| matches!(event, Event::RunReopened { .. });
-    if turn.events.iter().any(reopened) {
+    if events.iter().any(reopened) {
         for (earlier, later) in before.steps.iter().zip(&after.steps) {
             if earlier.status == StepStatus::Completed {
                 assert_eq!(earlier, later, "what was completed stays so");
@@ -62,10 +76,10 @@ fn invariant_what_is_counted_is_what_there_is(state: &RunState) {
     state.assert_counted();
 }
 
-fn invariant_a_paused_run_starts_nothing(before: &RunState, turn: &Turn) {
+fn invariant_a_paused_run_starts_nothing(before: &RunState, events: &[Event]) {
     let resumed = |event: &Event| matches!(event, Event::RunResumed { .. });
-    if before.paused.is_some() && !turn.events.iter().any(resumed) {
-        let started = turn.events.iter().find(|event| {
+    if before.paused.is_some() && !events.iter().any(resumed) {
+        let started = events.iter().find(|event| {
             matches!(
                 event,
                 Event::AttemptStarted { .. }
@@ -83,9 +97,9 @@ fn invariant_only_undoing_starts_once_it_has_begun(
     plan: &Plan,
     before: &RunState,
     after: &RunState,
-    turn: &Turn,
+    events: &[Event],
 ) {
-    for event in &turn.events {
+    for event in events {
         let Event::AttemptStarted { step, .. } = event else {
             continue;
         };
@@ -102,12 +116,12 @@ fn invariant_only_undoing_starts_once_it_has_begun(
     }
 }
 
-fn invariant_last_things_are_undone_first(plan: &Plan, state: &RunState, turn: &Turn) {
+fn invariant_last_things_are_undone_first(plan: &Plan, state: &RunState, events: &[Event]) {
     let undo_of = |step: usize| {
         let shape = plan.outline.undone_by(state.steps[step].shape)?;
         state.in_frame(state.steps[step].frame, shape)
     };
-    for event in &turn.events {
+    for event in events {
         let Event::AttemptStarted { step, .. } = event else {
             continue;
         };
@@ -200,16 +214,16 @@ fn invariant_effects_belong_to_events_of_the_turn(turn: &Turn) {
     assert_eq!(started, called, "every attempt in the log is made");
 }
 
-fn invariant_nothing_starts_after_a_cancel(before: &RunState, turn: &Turn) {
+fn invariant_nothing_starts_after_a_cancel(before: &RunState, events: &[Event]) {
     if before.cancelling.is_some() {
-        let starts = turn.events.iter().any(|event| {
+        let starts = events.iter().any(|event| {
             matches!(
                 event,
                 Event::AttemptStarted { .. } | Event::GateOpened { .. } | Event::StepQueued { .. }
             )
         });
         assert!(!starts, "a run that is being cancelled starts nothing");
-        let completed = turn.events.iter().any(|event| {
+        let completed = events.iter().any(|event| {
             matches!(event, Event::RunFinished { state, .. } if *state != crate::engine::event::EndState::Cancelled)
         });
         assert!(!completed, "a cancelled run ends as cancelled");
@@ -278,9 +292,9 @@ fn invariant_no_more_in_flight_than_allowed(plan: &Plan, state: &RunState) {
 fn invariant_steps_start_after_their_predecessors_and_gates(
     plan: &Plan,
     state: &RunState,
-    turn: &Turn,
+    events: &[Event],
 ) {
-    for event in &turn.events {
+    for event in events {
         let (Event::AttemptStarted { step, .. } | Event::GateOpened { step, .. }) = event else {
             continue;
         };

@@ -2,12 +2,14 @@
 //! engine checked after every turn. A failing case names its seed; `ENGINE_SEED=… cargo test properties` replays it,
 //! and `ENGINE_CASES=…` sets how many are tried.
 
-mod chance;
-mod invariants;
-mod workflows;
+pub(crate) mod chance;
+pub(crate) mod invariants;
+pub(crate) mod workflows;
 mod world;
 
+use super::tool::{Catalogue, EffectClass, ToolSpec};
 use chance::Chance;
+use workflows::Stock;
 use world::World;
 
 const CASES: u64 = 10_000;
@@ -39,7 +41,7 @@ fn every_run_keeps_its_promises_and_ends() {
 /// One workflow, one run. Answers what it came across.
 fn run_case(seed: u64, tells: bool) -> Vec<&'static str> {
     let mut chance = Chance::new(seed);
-    let plan = workflows::compiled(&mut chance);
+    let (_, plan) = workflows::compiled(&mut chance, &stock());
     let mut world = World::new(plan, tells);
     world.start();
     for _ in 0..chance.below(60) {
@@ -64,6 +66,19 @@ fn run_case(seed: u64, tells: bool) -> Vec<&'static str> {
     }
     world.after_the_end(&mut chance);
     world.seen()
+}
+
+fn stock() -> Stock {
+    Stock {
+        catalogue: Catalogue::new([
+            ToolSpec::plain("t.read", EffectClass::Read),
+            ToolSpec::plain("t.effect", EffectClass::Effect),
+        ]),
+        tools: vec!["t.read", "t.read", "t.read", "t.effect", "t.effect"],
+        undo_tools: vec!["t.effect"],
+        asked: "t.read",
+        workflows: vec!["other".to_owned()],
+    }
 }
 
 /// What the cases came across, so that a generator that has gone dull is noticed.

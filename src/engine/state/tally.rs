@@ -122,7 +122,7 @@ fn percent(step: &StepRun) -> u64 {
 #[cfg(test)]
 impl super::RunState {
     /// What is counted is what a count would find.
-    pub(in crate::engine) fn assert_counted(&self) {
+    pub(crate) fn assert_counted(&self) {
         let mut tally = Tally::default();
         for (at, step) in self.steps.iter().enumerate() {
             tally.add(&self.outline, at, step);

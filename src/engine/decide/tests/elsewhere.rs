@@ -357,3 +357,17 @@ fn a_fork_works_its_ways_out_anew_and_takes_over_only_what_is_the_same_work() {
     assert_eq!(fork::fitting(kept(), was, was, true).len(), 1);
     assert_eq!(fork::fitting(kept(), was, becomes, true).len(), 0);
 }
+
+#[test]
+fn a_run_that_was_cancelled_before_the_process_died_tells_its_own_runs_to_stop_once_more() {
+    let mut stage = Stage::start_with(workflow([subworkflow()], []), json!({ "x": 5 }));
+    stage.cancel();
+    let effects = effects_under_way(&stage.plan, &stage.state);
+    assert!(
+        matches!(
+            effects.as_slice(),
+            [Effect::StartRun { .. }, Effect::Stop { attempt: 1, .. }]
+        ),
+        "{effects:?}"
+    );
+}
