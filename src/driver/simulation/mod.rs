@@ -160,10 +160,10 @@ impl Simulation {
     /// For all processes. One that dies meanwhile is followed by another.
     fn time_passes(&mut self, ms: u64) {
         self.simulated_ms += ms;
-        if let Some(old) = &self.replaced {
-            if !old.run_for(ms) {
-                self.replaced = None;
-            }
+        if let Some(old) = &self.replaced
+            && !old.run_for(ms)
+        {
+            self.replaced = None;
         }
         if !self.process.run_for(ms) {
             self.ledger.meet("died at the store or a tool");
