@@ -29,8 +29,8 @@ pub(super) enum Pools {
 }
 
 pub(super) enum Claim {
-    /// SQLite: a locked file; a database in memory needs none.
-    File { _locked: Option<sqlite::FileLock> },
+    /// SQLite: a locked file.
+    File { _locked: sqlite::FileLock },
     /// PostgreSQL: a lease that is renewed.
     Lease(postgres::Keeper),
 }
@@ -61,6 +61,7 @@ impl Database {
 
     /// Waits for what is being written, then lets go of the database.
     pub async fn close(&self) {
+        self.log.close().await;
         match &self.claim {
             Claim::File { .. } => {}
             Claim::Lease(keeper) => keeper.give_back().await,

@@ -26,55 +26,122 @@ pub(super) trait Ledger: Send + 'static {
     async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError>;
 }
 
+/// The same for a database in this process, which works instead of waiting.
+pub(super) trait LocalLedger: Send + 'static {
+    /// As `Ledger::store`.
+    fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError>;
+}
+
 pub(super) struct Writer {
-    queue: mpsc::Sender<(Commit, Answer)>,
+    queue: mpsc::Sender<Job>,
+}
+
+enum Job {
+    Turn(Box<Commit>, Answer),
+    /// Nothing is written any more; the answer comes when the ledger has been let go of.
+    Close(oneshot::Sender<()>),
 }
 
 impl Writer {
     pub(super) fn start(mut ledger: impl Ledger) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<(Commit, Answer)>(QUEUE_TURNS_MAX);
+        let (queue, mut waiting) = mpsc::channel(QUEUE_TURNS_MAX);
         tokio::spawn(async move {
-            let mut batch = Vec::new();
-            while waiting.recv_many(&mut batch, BATCH_TURNS_MAX).await > 0 {
+            let mut jobs = Vec::new();
+            let mut closing = None;
+            while closing.is_none() && waiting.recv_many(&mut jobs, BATCH_TURNS_MAX).await > 0 {
+                let mut batch = turns_of(&mut jobs, &mut closing);
                 while !batch.is_empty() {
-                    let round = one_turn_per_run(&mut batch);
-                    store(&mut ledger, round).await;
+                    let (turns, answers) = one_turn_per_run(&mut batch);
+                    let verdicts = ledger.store(&turns).await;
+                    answer(answers, verdicts);
                 }
             }
+            close(waiting, ledger, closing);
         });
         Self { queue }
+    }
+
+    /// With a thread of its own, so that nobody else waits for the disk.
+    pub(super) fn on_a_thread(mut ledger: impl LocalLedger) -> std::io::Result<Self> {
+        let (queue, mut waiting) = mpsc::channel(QUEUE_TURNS_MAX);
+        let work = move || {
+            let mut jobs = Vec::new();
+            let mut closing = None;
+            while closing.is_none() && waiting.blocking_recv_many(&mut jobs, BATCH_TURNS_MAX) > 0 {
+                let mut batch = turns_of(&mut jobs, &mut closing);
+                while !batch.is_empty() {
+                    let (turns, answers) = one_turn_per_run(&mut batch);
+                    let verdicts = ledger.store(&turns);
+                    answer(answers, verdicts);
+                }
+            }
+            close(waiting, ledger, closing);
+        };
+        std::thread::Builder::new()
+            .name("log-writer".to_owned())
+            .spawn(work)?;
+        Ok(Self { queue })
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Verdict {
         let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
         let (answer, answered) = oneshot::channel();
         self.queue
-            .send((commit, answer))
+            .send(Job::Turn(Box::new(commit), answer))
             .await
             .map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
+
+    /// Waits for what is being written; later turns are refused.
+    pub(super) async fn close(&self) {
+        let (closed, answer) = oneshot::channel();
+        if self.queue.send(Job::Close(closed)).await.is_ok() {
+            // It may have been closed by somebody else meanwhile.
+            let _ = answer.await;
+        }
+    }
+}
+
+fn turns_of(
+    jobs: &mut Vec<Job>,
+    closing: &mut Option<oneshot::Sender<()>>,
+) -> Vec<(Commit, Answer)> {
+    let mut turns = Vec::with_capacity(jobs.len());
+    for job in jobs.drain(..) {
+        match job {
+            Job::Turn(commit, answer) if closing.is_none() => turns.push((*commit, answer)),
+            // Whoever asked is told that the writer has stopped.
+            Job::Turn(..) => {}
+            Job::Close(closed) => *closing = Some(closed),
+        }
+    }
+    turns
+}
+
+fn close<L>(waiting: mpsc::Receiver<Job>, ledger: L, closing: Option<oneshot::Sender<()>>) {
+    drop(waiting);
+    drop(ledger);
+    if let Some(closed) = closing {
+        let _ = closed.send(());
+    }
 }
 
 /// Takes the first turn of each run; a second one of the same run needs the first to be stored before it.
-fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> Vec<(Commit, Answer)> {
+fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> (Vec<Commit>, Vec<Answer>) {
     let mut runs: BTreeSet<RunId> = BTreeSet::new();
-    let (round, later) = batch
+    let (round, later): (Vec<_>, Vec<_>) = batch
         .drain(..)
         .partition(|(commit, _)| runs.insert(commit.summary.header.run_id.clone()));
     *batch = later;
-    round
+    round.into_iter().unzip()
 }
 
-async fn store(ledger: &mut impl Ledger, round: Vec<(Commit, Answer)>) {
-    let (turns, answers): (Vec<Commit>, Vec<Answer>) = round.into_iter().unzip();
-    let verdicts = match ledger.store(&turns).await {
-        Ok(verdicts) => verdicts,
-        Err(error) => {
-            tracing::error!(%error, turns = turns.len(), "a batch could not be stored");
-            vec![Err(error); turns.len()]
-        }
-    };
+fn answer(answers: Vec<Answer>, verdicts: Result<Vec<Verdict>, StoreError>) {
+    let verdicts = verdicts.unwrap_or_else(|error| {
+        tracing::error!(%error, turns = answers.len(), "a batch could not be stored");
+        vec![Err(error); answers.len()]
+    });
     for (answer, verdict) in answers.into_iter().zip(verdicts) {
         // A caller who has gone away does not change what is stored.
         let _ = answer.send(verdict);

@@ -1,103 +1,128 @@
-//! A batch of turns on SQLite. It travels as one JSON text per statement, because each statement costs a hop to
-//! SQLite's own thread.
+//! A batch of turns on SQLite, written by one thread over a connection of its own. A turn is a handful of small
+//! statements; through an asynchronous driver each of them would cost two changes of thread, which is more than SQLite
+//! itself takes for it.
 
-use async_trait::async_trait;
-use serde_json::{Value, json};
-use sqlx::sqlite::SqlitePool;
-use std::collections::BTreeSet;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use std::path::Path;
+use std::time::Duration;
 
+use super::BUSY_TIMEOUT_MS;
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
 use crate::store::text::{restored, stored};
-use crate::store::writer::{Ledger, Verdict, accepted};
-use crate::store::{Commit, StoreError, unavailable};
+use crate::store::writer::{LocalLedger, Verdict};
+use crate::store::{Commit, GateRow, StartKey, StoreError, unavailable};
 
-/// The one connection that writes.
-pub(super) struct SqliteLedger(pub(super) SqlitePool);
+/// The connection that writes the log.
+pub(super) struct SqliteLedger(Connection);
 
-#[async_trait]
-impl Ledger for SqliteLedger {
-    async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
-        transaction(&self.0, turns).await.map_err(unavailable)
-    }
-}
-
-async fn transaction(pool: &SqlitePool, commits: &[Commit]) -> Result<Vec<Verdict>, sqlx::Error> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let mut results: Vec<Verdict> = vec![Ok(()); commits.len()];
-    remember_starts(&mut transaction, commits, &mut results).await?;
-    let runs: Vec<Value> = accepted(commits, &results).map(run_row).collect();
-    let written: BTreeSet<String> = sqlx::query_scalar(UPSERT_RUNS)
-        .bind(json_text(runs))
-        .fetch_all(&mut *transaction)
-        .await?
-        .into_iter()
-        .collect();
-    for (commit, result) in commits.iter().zip(&mut results) {
-        if result.is_ok() && !written.contains(&*stored(commit.summary.header.run_id.as_str())) {
-            *result = Err(StoreError::Conflict);
-        }
-    }
-    let events: Vec<Value> = accepted(commits, &results)
-        .flat_map(|commit| {
-            commit
-                .events
-                .iter()
-                .map(|event| event_row(&commit.summary.header.run_id, event))
-        })
-        .collect();
-    sqlx::query(INSERT_EVENTS)
-        .bind(json_text(events))
-        .execute(&mut *transaction)
-        .await?;
-    let gates: Vec<Value> = accepted(commits, &results).flat_map(gate_rows).collect();
-    if !gates.is_empty() {
-        sqlx::query(UPSERT_GATES)
-            .bind(json_text(gates))
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await?;
-    Ok(results)
-}
-
-/// Keeps the keys of new starts. A key that is taken turns its commit away and names the run it stands for.
-async fn remember_starts(
-    transaction: &mut sqlx::SqliteConnection,
-    commits: &[Commit],
-    results: &mut [Verdict],
-) -> Result<(), sqlx::Error> {
-    for (commit, result) in commits.iter().zip(results) {
-        let Some(start) = &commit.start_key else {
-            continue;
+impl SqliteLedger {
+    /// On a database whose tables are up to date.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(path).map_err(unavailable)?;
+        let prepared = || {
+            connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+            // A run that is acknowledged is a run on disk.
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_update(None, "trusted_schema", false)
         };
-        let run_id = commit.summary.header.run_id.as_str();
-        let (kept_run, fingerprint): (String, String) = sqlx::query_as(REMEMBER_START)
-            .bind(stored(&start.key))
-            .bind(stored(run_id))
-            .bind(stored(&start.fingerprint))
-            .bind(commit.summary.header.created_at.as_micros())
-            .fetch_one(&mut *transaction)
-            .await?;
-        let kept_run = restored(&kept_run);
-        if kept_run != run_id {
-            *result = Err(StoreError::StartedBefore {
-                run_id: RunId::new(kept_run),
-                same_request: restored(&fingerprint) == start.fingerprint,
-            });
-        }
+        prepared().map_err(unavailable)?;
+        Ok(Self(connection))
     }
+}
+
+impl LocalLedger for SqliteLedger {
+    fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+        write(&mut self.0, turns).map_err(unavailable)
+    }
+}
+
+fn write(connection: &mut Connection, turns: &[Commit]) -> rusqlite::Result<Vec<Verdict>> {
+    // Taking the lock at once: a reader that starts to write would be refused while another writes. Dropped without a
+    // commit it leaves nothing.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut verdicts = Vec::with_capacity(turns.len());
+    for turn in turns {
+        verdicts.push(write_turn(&transaction, turn)?);
+    }
+    transaction.commit()?;
+    Ok(verdicts)
+}
+
+/// The outer error is everybody's. The inner one is this turn's, of which nothing has been written then.
+fn write_turn(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<Verdict> {
+    if let Some(start) = &turn.start_key
+        && let Some(before) = started_before(transaction, turn, start)?
+    {
+        return Ok(Err(before));
+    }
+    let written = if turn.expected_seq == 0 {
+        insert_run(transaction, turn)?
+    } else {
+        move_run(transaction, turn)?
+    };
+    if !written {
+        return Ok(Err(StoreError::Conflict));
+    }
+    let run_id = &turn.summary.header.run_id;
+    if let Some(start) = &turn.start_key {
+        remember_start(transaction, turn, start)?;
+    }
+    for event in &turn.events {
+        insert_event(transaction, run_id, event)?;
+    }
+    for gate in &turn.gates {
+        upsert_gate(transaction, gate)?;
+    }
+    Ok(Ok(()))
+}
+
+/// A key that is taken turns the start away and names the run that it stands for.
+fn started_before(
+    transaction: &Transaction<'_>,
+    turn: &Commit,
+    start: &StartKey,
+) -> rusqlite::Result<Option<StoreError>> {
+    let known: Option<(String, String)> = transaction
+        .prepare_cached("SELECT run_id, fingerprint FROM start_keys WHERE key = ?1")?
+        .query_row([stored(&start.key)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((run_id, fingerprint)) = known else {
+        return Ok(None);
+    };
+    let run_id = RunId::new(restored(&run_id));
+    let another = run_id != turn.summary.header.run_id;
+    Ok(another.then(|| StoreError::StartedBefore {
+        run_id,
+        same_request: restored(&fingerprint) == start.fingerprint,
+    }))
+}
+
+fn remember_start(
+    transaction: &Transaction<'_>,
+    turn: &Commit,
+    start: &StartKey,
+) -> rusqlite::Result<()> {
+    let header = &turn.summary.header;
+    transaction
+        .prepare_cached(
+            "INSERT INTO start_keys (key, run_id, fingerprint, created_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute(params![
+            stored(&start.key),
+            stored(header.run_id.as_str()),
+            stored(&start.fingerprint),
+            header.created_at.as_micros(),
+        ])?;
     Ok(())
 }
 
-fn json_text(rows: Vec<Value>) -> String {
-    Value::Array(rows).to_string()
-}
-
-fn run_row(commit: &Commit) -> Value {
-    let summary = &commit.summary;
-    let header = &summary.header;
-    json!([
+/// False when there is a run of this id.
+fn insert_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<bool> {
+    let (summary, header) = (&turn.summary, &turn.summary.header);
+    let inserted = transaction.prepare_cached(INSERT_RUN)?.execute(params![
         stored(header.run_id.as_str()),
         stored(header.workflow_id.as_str()),
         stored(header.version_id.as_str()),
@@ -106,7 +131,7 @@ fn run_row(commit: &Commit) -> Value {
         header.version,
         header.created_at.as_micros(),
         summary.seq,
-        commit.expected_seq,
+        turn.expected_seq,
         summary.status.as_str(),
         summary.reason.as_deref().map(stored),
         summary.message.as_deref().map(stored),
@@ -119,66 +144,93 @@ fn run_row(commit: &Commit) -> Value {
         stored(&summary.started_by),
         summary.started_at.map(|at| at.as_micros()),
         summary.finished_at.map(|at| at.as_micros()),
-    ])
+    ])?;
+    Ok(inserted == 1)
 }
 
-fn event_row(run_id: &RunId, recorded: &Recorded) -> Value {
-    // The payload travels as text, so that it is stored byte for byte.
-    let payload = serde_json::to_string(&recorded.event).unwrap_or_default();
-    json!([
-        stored(run_id.as_str()),
-        recorded.seq,
-        recorded.at.as_micros(),
-        recorded.event.kind(),
-        payload
-    ])
-}
-
-fn gate_rows(commit: &Commit) -> impl Iterator<Item = Value> + '_ {
-    commit.gates.iter().map(|gate| {
-        json!([
-            stored(gate.id.as_str()),
-            stored(gate.run_id.as_str()),
-            stored(gate.step_id.as_str()),
-            gate.state.as_str(),
-            gate.opened_seq,
-            gate.opened_at.as_micros(),
-            gate.deadline.map(|at| at.as_micros()),
+/// False when the run is not where the turn expected it. Most turns change neither what the run is found by nor whether
+/// it has ended, and then no index has to be written.
+fn move_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<bool> {
+    let summary = &turn.summary;
+    let id = stored(summary.header.run_id.as_str());
+    let finished_at = summary.finished_at.map(|at| at.as_micros());
+    let update = |sql| {
+        transaction.prepare_cached(sql)?.execute(params![
+            id,
+            turn.expected_seq,
+            summary.status.as_str(),
+            finished_at,
+            summary.seq,
+            summary.reason.as_deref().map(stored),
+            summary.message.as_deref().map(stored),
+            summary.percent,
+            summary.steps_total,
+            summary.steps_done,
+            summary.steps_failed,
+            summary.waiting_for_people,
+            summary.current.as_deref().map(stored),
+            stored(&summary.started_by),
+            summary.started_at.map(|at| at.as_micros()),
         ])
-    })
+    };
+    Ok(update(MOVE_RUN)? == 1 || update(TURN_RUN)? == 1)
 }
 
-/// Answers the row that holds the key afterwards, whoever put it there.
-const REMEMBER_START: &str = "
-    INSERT INTO start_keys (key, run_id, fingerprint, created_at) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (key) DO UPDATE SET key = excluded.key
-    RETURNING run_id, fingerprint";
+fn insert_event(
+    transaction: &Transaction<'_>,
+    run_id: &RunId,
+    recorded: &Recorded,
+) -> rusqlite::Result<()> {
+    let payload = serde_json::to_string(&recorded.event)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO run_events (run_id, seq, at, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            stored(run_id.as_str()),
+            recorded.seq,
+            recorded.at.as_micros(),
+            recorded.event.kind(),
+            payload,
+        ])?;
+    Ok(())
+}
 
-/// Inserts new runs and moves known ones on, if they still stand where the turn expected them. Answers the ids of
-/// those that were written.
-const UPSERT_RUNS: &str = "
+fn upsert_gate(transaction: &Transaction<'_>, gate: &GateRow) -> rusqlite::Result<()> {
+    transaction.prepare_cached(UPSERT_GATE)?.execute(params![
+        stored(gate.id.as_str()),
+        stored(gate.run_id.as_str()),
+        stored(gate.step_id.as_str()),
+        gate.state.as_str(),
+        gate.opened_seq,
+        gate.opened_at.as_micros(),
+        gate.deadline.map(|at| at.as_micros()),
+    ])?;
+    Ok(())
+}
+
+const INSERT_RUN: &str = "
     INSERT INTO runs (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq, prior_seq,
         status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people, current,
         started_by, started_at, finished_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15,
-        value ->> 16, value ->> 17, value ->> 18, value ->> 19, value ->> 20
-    FROM json_each($1)
-    WHERE value ->> 8 = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = value ->> 0)
-    ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, prior_seq = excluded.prior_seq, status = excluded.status,
-        reason = excluded.reason, message = excluded.message, percent = excluded.percent,
-        steps_total = excluded.steps_total, steps_done = excluded.steps_done, steps_failed = excluded.steps_failed,
-        waiting_for_people = excluded.waiting_for_people, current = excluded.current,
-        started_by = excluded.started_by, started_at = excluded.started_at, finished_at = excluded.finished_at
-    WHERE runs.seq = excluded.prior_seq
-    RETURNING id";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+    ON CONFLICT (id) DO NOTHING";
 
-const INSERT_EVENTS: &str = "
-    INSERT INTO run_events (run_id, seq, at, kind, payload)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each($1)";
+const MOVE_RUN: &str = "
+    UPDATE runs SET seq = ?5, prior_seq = ?2, reason = ?6, message = ?7, percent = ?8, steps_total = ?9,
+        steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13, started_by = ?14,
+        started_at = ?15
+    WHERE id = ?1 AND seq = ?2 AND status = ?3 AND finished_at IS ?4";
 
-const UPSERT_GATES: &str = "
+/// As `MOVE_RUN`, also into another status.
+const TURN_RUN: &str = "
+    UPDATE runs SET status = ?3, finished_at = ?4, seq = ?5, prior_seq = ?2, reason = ?6, message = ?7, percent = ?8,
+        steps_total = ?9, steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13,
+        started_by = ?14, started_at = ?15
+    WHERE id = ?1 AND seq = ?2";
+
+const UPSERT_GATE: &str = "
     INSERT INTO gates (id, run_id, step_id, state, opened_seq, opened_at, deadline)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-    FROM json_each($1) WHERE true
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (id) DO UPDATE SET state = excluded.state";

@@ -2,7 +2,6 @@
 //! lets both write, so a lock of our own keeps the second one off. The system frees it when the process ends, however
 //! it ends.
 
-use sqlx::sqlite::SqliteConnectOptions;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -14,15 +13,9 @@ pub(in crate::store) struct FileLock {
 }
 
 impl FileLock {
-    /// Claims the file of the database at this URL; one in memory has none and needs no claim.
-    pub(super) fn of(
-        url: &str,
-        options: &SqliteConnectOptions,
-    ) -> Result<Option<Self>, StoreError> {
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            return Ok(None);
-        }
-        let path = beside(&real_path(options.get_filename()));
+    /// Claims the file of a database.
+    pub(super) fn of(database: &Path) -> Result<Self, StoreError> {
+        let path = beside(&real_path(database));
         let failed = |error: std::io::Error| {
             StoreError::Unavailable(format!("{} cannot be locked: {error}", path.display()))
         };
@@ -33,7 +26,7 @@ impl FileLock {
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable(
                 "another Signalbox is using it; stop that one first, or choose another file with --database"
                     .to_owned(),

@@ -33,7 +33,12 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
         .foreign_keys(true)
         .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
         .pragma("trusted_schema", "OFF");
-    let locked = FileLock::of(url, &options)?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        let why = "a database in memory would forget every run; name a file, such as sqlite:./data/signalbox.db";
+        return Err(StoreError::Unavailable(why.to_owned()));
+    }
+    let file = options.get_filename().to_path_buf();
+    let locked = FileLock::of(&file)?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .connect_with(options.clone())
@@ -48,7 +53,7 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(unavailable)?;
-    let log = Writer::start(SqliteLedger(writer.clone()));
+    let log = Writer::on_a_thread(SqliteLedger::open(&file)?).map_err(unavailable)?;
     let claim = Claim::File { _locked: locked };
     Ok(Database::new(Pools::Sqlite { readers, writer }, log, claim))
 }

@@ -1,0 +1,90 @@
+//! What is run.
+
+use serde_json::{Value, json};
+
+/// What one trivial step is.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mode {
+    /// A `transform`: computed by the engine, stored together with its neighbours.
+    Pure,
+    /// A tool that does nothing, of class `idempotent`: its call is on disk before it is made, and its result before
+    /// the next call.
+    Journaled,
+}
+
+impl Mode {
+    pub const BOTH: [Mode; 2] = [Mode::Pure, Mode::Journaled];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Pure => "pure",
+            Mode::Journaled => "journaled",
+        }
+    }
+
+    fn step(self, id: &str) -> Value {
+        match self {
+            Mode::Pure => json!({ "id": id, "kind": "transform", "set": { "n": 1 } }),
+            Mode::Journaled => json!({ "id": id, "kind": "tool_call", "tool": "util.noop" }),
+        }
+    }
+}
+
+/// One after the other.
+pub fn chain(mode: Mode, steps: usize) -> Value {
+    let ids = ids(steps);
+    let made = ids.iter().map(|id| mode.step(id)).collect();
+    document(
+        format!("{} chain of {steps}", mode.name()),
+        made,
+        chained(&ids),
+    )
+}
+
+/// One, then as many side by side, then one that waits for all.
+pub fn fan(mode: Mode, width: usize) -> Value {
+    let ids = ids(width);
+    let mut steps = vec![mode.step("begin")];
+    steps.extend(ids.iter().map(|id| mode.step(id)));
+    steps.push(json!({ "id": "join", "kind": "join" }));
+    let out = ids.iter().map(|id| json!({ "from": "begin", "to": id }));
+    let back = ids.iter().map(|id| json!({ "from": id, "to": "join" }));
+    document(
+        format!("{} fan of {width}", mode.name()),
+        steps,
+        out.chain(back).collect(),
+    )
+}
+
+/// One after the other, each a request to the service.
+pub fn requests(steps: usize, host: &str) -> Value {
+    let ids = ids(steps);
+    let made = ids.iter().map(|id| request(id, host)).collect();
+    document(format!("{steps} requests"), made, chained(&ids))
+}
+
+/// An approval, then a request to the service.
+pub fn gated(host: &str) -> Value {
+    let ask = json!({ "id": "ask", "kind": "human_gate", "message": "Go on?" });
+    let edges = vec![json!({ "from": "ask", "to": "go" })];
+    document("gated".to_owned(), vec![ask, request("go", host)], edges)
+}
+
+fn request(id: &str, host: &str) -> Value {
+    let url = format!("http://{host}/");
+    json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url } })
+}
+
+fn ids(count: usize) -> Vec<String> {
+    (1..=count).map(|at| format!("s{at}")).collect()
+}
+
+fn chained(ids: &[String]) -> Vec<Value> {
+    ids.windows(2)
+        .map(|pair| json!({ "from": pair[0], "to": pair[1] }))
+        .collect()
+}
+
+fn document(name: String, steps: Vec<Value>, edges: Vec<Value>) -> Value {
+    json!({ "name": name, "steps": steps, "edges": edges })
+}
