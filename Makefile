@@ -41,6 +41,7 @@ help:
 	  'make lint          formatting, clippy for the library, the server and the client, docs' \
 	  'make test-rust     unit, property and integration tests' \
 	  'make sim           random lives of many runs, checked at every step (docs/simulation.md)' \
+	  'make bench         how fast it is, beside the disk itself (docs/benchmarks.md)' \
 	  'make test-browser  the browser tests, in Chromium' \
 	  'make format        put the sources into shape' \
 	  'make clean         remove what was built here'
@@ -149,17 +150,19 @@ test:
 
 .PHONY: format
 format:
-	@cargo fmt
+	@cargo fmt --all
 
 # The two features exclude each other, so each is checked alone, and the library without any.
 .PHONY: lint
 lint: wasm-target
 	$(SAY) 'Checking the formatting'
-	@cargo fmt --check
+	@cargo fmt --all --check
 	$(SAY) 'Linting the library without features'
 	@cargo clippy $(QUIET) --lib -- -D warnings
 	$(SAY) 'Linting the server and its tests'
 	@cargo clippy $(QUIET) --features ssr --all-targets -- -D warnings
+	$(SAY) 'Linting the measuring'
+	@cargo clippy $(QUIET) -p signalbox-bench --all-targets -- -D warnings
 	$(SAY) 'Linting the client'
 	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) -- -D warnings
 	$(SAY) 'Checking the documentation'
@@ -170,6 +173,7 @@ test-rust: prerequisites
 	@scripts/postgres.sh --install
 	$(SAY) 'Testing the crate'
 	@cargo test --features ssr
+	@cargo test $(QUIET) -p signalbox-bench
 
 # `SIM_SEED=… make sim` replays one seed. `cargo test` alone runs a few hundred.
 SIM_SEEDS ?= 10000
@@ -180,6 +184,12 @@ sim: prerequisites
 	$(SAY) 'Simulating $(if $(SIM_SEED),seed $(SIM_SEED),$(SIM_SEEDS) lives)'
 	@SIM_SEEDS='$(SIM_SEEDS)' SIM_FROM='$(SIM_FROM)' \
 	  cargo test $(QUIET) --features ssr --lib every_seed_keeps_every_promise -- --nocapture
+
+# Takes about six minutes. `ONLY=W1,W3` measures some of it, `RECORD=1` writes the figures into the docs.
+.PHONY: bench
+bench: build
+	@cargo build $(QUIET) --release -p signalbox-bench
+	@'$(TARGET_DIR)/release/signalbox-bench' $(BINARY) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record docs/benchmarks.md)
 
 .PHONY: test-browser
 test-browser: build end2end/node_modules/.installed

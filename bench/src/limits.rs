@@ -33,6 +33,21 @@ pub fn measure() -> Vec<Row> {
     rows
 }
 
+/// As many commits one after the other, of one row each: what a journaled run of so many commits cannot go below.
+pub fn commits(count: usize) -> Samples {
+    let folder = tempfile::tempdir_in(".").expect("a folder on the disk that is measured");
+    let mut log = Log::create(&folder.path().join("commits"));
+    let mut samples = Samples::default();
+    for _ in 0..100 {
+        let began = Instant::now();
+        for _ in 0..count {
+            log.commit(1);
+        }
+        samples.add(began.elapsed());
+    }
+    samples
+}
+
 fn appends(folder: &Path) -> Samples {
     let mut file = File::create(folder.join("appended")).expect("it can be made");
     let block = [7_u8; 4_096];
@@ -46,32 +61,53 @@ fn appends(folder: &Path) -> Samples {
     samples
 }
 
-/// One writer, one prepared statement, rows such as those of the log.
 fn rows_per_second(path: &Path, batch: usize) -> f64 {
-    let mut database = Connection::open(path).expect("it can be made");
-    database
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE log (run TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL,
-                PRIMARY KEY (run, seq)) WITHOUT ROWID;",
-        )
-        .expect("it is SQLite");
-    let payload = "x".repeat(ROW_BYTES);
+    let mut log = Log::create(path);
     let commits = (50_000 / batch).clamp(50, 2_000);
     let began = Instant::now();
-    for commit in 0..commits {
-        let transaction = database.transaction().expect("nobody else writes");
+    for _ in 0..commits {
+        log.commit(batch);
+    }
+    (commits * batch) as f64 / began.elapsed().as_secs_f64()
+}
+
+/// One writer, one prepared statement, rows such as those of the server's log.
+struct Log {
+    database: Connection,
+    payload: String,
+    rows: usize,
+}
+
+impl Log {
+    fn create(path: &Path) -> Self {
+        let database = Connection::open(path).expect("it can be made");
+        database
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                 CREATE TABLE log (run TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, payload TEXT NOT NULL,
+                    PRIMARY KEY (run, seq)) WITHOUT ROWID;",
+            )
+            .expect("it is SQLite");
+        Self {
+            database,
+            payload: "x".repeat(ROW_BYTES),
+            rows: 0,
+        }
+    }
+
+    fn commit(&mut self, rows: usize) {
+        let transaction = self.database.transaction().expect("nobody else writes");
         let mut insert = transaction
             .prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4)")
             .expect("it is SQL");
-        for row in 0..batch {
-            let run = format!("run-{:08}", commit * batch + row);
+        for _ in 0..rows {
+            self.rows += 1;
+            let run = format!("run-{:08}", self.rows);
             insert
-                .execute(params![run, 1, 1_790_000_000_i64, payload])
+                .execute(params![run, 1, 1_790_000_000_i64, self.payload])
                 .expect("space");
         }
         drop(insert);
         transaction.commit().expect("a disk");
     }
-    (commits * batch) as f64 / began.elapsed().as_secs_f64()
 }

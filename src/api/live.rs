@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::ApiState;
-use crate::driver::Committed;
 use crate::driver::service::Service;
+use crate::driver::{Committed, RunNews};
 use crate::engine::event::{Event, Recorded};
 use crate::engine::ids::RunId;
 use crate::engine::stream::{Message, PING_MS, Request};
+use crate::engine::summary::RunSummary;
 
 /// Runs that one connection may follow.
 const TOPICS_MAX: usize = 64;
@@ -128,7 +129,7 @@ impl Connection {
         }
         if self.all_runs {
             self.send(&Message::Run {
-                summary: Box::new(turn.summary.clone()),
+                summary: Box::new(RunSummary::clone(&turn.summary)),
             })
             .await?;
         }
@@ -188,7 +189,7 @@ pub(super) struct Follow {
     service: Service,
     run_id: RunId,
     sent: u32,
-    commits: broadcast::Receiver<Arc<Committed>>,
+    news: RunNews,
     /// The log may hold more than was sent.
     behind: bool,
     ended: bool,
@@ -197,12 +198,12 @@ pub(super) struct Follow {
 impl Follow {
     pub(super) fn new(service: Service, run_id: RunId, after: u32) -> Self {
         // Subscribed before the log is read, so that nothing falls between.
-        let commits = service.subscribe();
+        let news = service.follow(&run_id);
         Self {
             service,
             run_id,
             sent: after,
-            commits,
+            news,
             behind: true,
             ended: false,
         }
@@ -257,8 +258,8 @@ impl Follow {
 
     /// What the bus brings of this run; nothing when the log has to be asked.
     async fn committed(&mut self) -> Option<Vec<Recorded>> {
-        match self.commits.recv().await {
-            Ok(turn) if turn.summary.header.run_id == self.run_id => {
+        match self.news.recv().await {
+            Ok(turn) => {
                 let news: Vec<Recorded> = turn
                     .events
                     .iter()
@@ -268,7 +269,6 @@ impl Follow {
                 self.behind = news.first().is_some_and(|first| first.seq != self.sent + 1);
                 Some(if self.behind { Vec::new() } else { news })
             }
-            Ok(_) => Some(Vec::new()),
             Err(RecvError::Lagged(_)) => {
                 self.behind = true;
                 Some(Vec::new())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::problem::Problem;
 use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items, page_items_of};
-use crate::driver::service::{NewRun, RunRecord, Service};
+use crate::driver::service::{NewRun, RunCard, Service};
 use crate::engine::event::{Origin, SkipReason};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{ArtifactId, GateId, RunId, StepPath};
@@ -109,18 +109,19 @@ pub(super) async fn start(
         actor: LOCAL_ACTOR.to_owned(),
         key: idempotency_key(&headers)?,
     };
-    let run_id = service.start(new).await?;
-    if let Some(wait) = wait {
-        service.wait(&run_id, wait).await?;
-    }
-    created(&service, &run_id).await
+    let card = service.start(new, wait).await?;
+    Ok(created_as(card))
 }
 
 /// The answer to whatever started a run.
 pub(super) async fn created(service: &Service, run_id: &RunId) -> Result<Response, Problem> {
-    let detail = detail(&service.run(run_id).await?);
+    Ok(created_as(RunCard::of(&service.run(run_id).await?)))
+}
+
+fn created_as(card: RunCard) -> Response {
+    let run_id = &card.summary.header.run_id;
     let location = [(header::LOCATION, format!("/api/v1/runs/{run_id}"))];
-    Ok((StatusCode::CREATED, location, Json(detail)).into_response())
+    (StatusCode::CREATED, location, Json(RunDetail::from(card))).into_response()
 }
 
 /// Newest first.
@@ -164,20 +165,18 @@ pub(super) async fn get(
     if let Some(wait) = query.wait.as_deref().map(wait_time).transpose()? {
         service.wait(&run_id, wait).await?;
     }
-    Ok(Json(detail(&service.run(&run_id).await?)))
+    let card = RunCard::of(&service.run(&run_id).await?);
+    Ok(Json(card.into()))
 }
 
-fn detail(record: &RunRecord) -> RunDetail {
-    let state = record.state();
-    RunDetail {
-        summary: RunSummary::of(&record.header, &state),
-        output: state
-            .end
-            .as_ref()
-            .map(|end| end.output.clone())
-            .unwrap_or_default(),
-        origin: state.origin,
-        input: state.input,
+impl From<RunCard> for RunDetail {
+    fn from(card: RunCard) -> Self {
+        Self {
+            summary: card.summary,
+            input: card.input,
+            output: card.output,
+            origin: card.origin,
+        }
     }
 }
 

@@ -1,17 +1,17 @@
 //! Starting runs: for people, for programs, and for steps of other runs.
 
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::run_task::{self, Envelope, Origin as Loading};
-use super::schemas::check_input;
 use super::{Driver, SubmitError};
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::Origin;
 use crate::engine::ids::{RunId, StepPath, content_hash};
-use crate::engine::input::{FieldError, on_server, with_defaults};
+use crate::engine::input::{FieldError, with_defaults};
 use crate::engine::summary::RunHeader;
 use crate::store::{StartKey, StoreError, VersionCard};
 
@@ -59,23 +59,27 @@ impl Driver {
         fingerprint: Option<String>,
     ) -> Result<RunId, LaunchError> {
         let Launch { version, actor, .. } = launch;
-        let definition = self.store.definition(&version.version_id).await?;
-        let schema = definition
-            .and_then(|definition| definition.inputs)
-            .map(|schema| on_server(&schema, &self.address));
-        let input = with_defaults(schema.as_ref(), launch.input);
-        let problems = match &schema {
-            Some(schema) => check_input(schema, &input),
-            None => Vec::new(),
+        let ready = self
+            .plans
+            .version(&*self.store, &version.version_id)
+            .await?;
+        let (input, problems) = match &ready.inputs {
+            Some(schema) => {
+                let input = schema.with_defaults(launch.input);
+                let problems = schema.problems(&input);
+                (input, problems)
+            }
+            None => (with_defaults(None, launch.input), Vec::new()),
         };
         if !problems.is_empty() {
             return Err(LaunchError::InvalidInput(problems));
         }
-        let request =
-            serde_json::json!({ "workflow": version.workflow_id, "input": input, "actor": actor });
         let start_key = launch.key.map(|key| StartKey {
             key,
-            fingerprint: fingerprint.unwrap_or_else(|| content_hash(&request)),
+            fingerprint: fingerprint.unwrap_or_else(|| {
+                let workflow = &version.workflow_id;
+                content_hash(&json!({ "workflow": workflow, "input": input, "actor": actor }))
+            }),
         });
         let run_id = launch
             .run_id

@@ -1,6 +1,7 @@
 //! Makes things happen: takes commands, has the engine decide, stores what was decided, and only then acts. `submit`
 //! is the only road from a command to a stored event.
 
+mod alarm;
 pub mod artifacts;
 mod bus;
 mod children;
@@ -22,7 +23,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-pub use bus::Committed;
+pub use bus::{Committed, RunNews};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,10 +89,11 @@ impl Driver {
         address: &str,
     ) -> Arc<Self> {
         let catalogue = toolbox.catalogue();
+        let address: Arc<str> = address.into();
         Arc::new(Self {
             store,
             schemas: Schemas::new(&catalogue),
-            plans: Plans::new(catalogue),
+            plans: Plans::new(catalogue, Arc::clone(&address)),
             toolbox,
             clock,
             bus: Bus::default(),
@@ -100,7 +102,7 @@ impl Driver {
             making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
             rooms: Mutex::default(),
-            address: address.into(),
+            address,
         })
     }
 
@@ -120,6 +122,11 @@ impl Driver {
     /// Everything committed from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Committed>> {
         self.bus.subscribe()
+    }
+
+    /// Everything committed of one run from now on. It need not exist yet.
+    pub fn follow(&self, run_id: &RunId) -> RunNews {
+        self.bus.follow(run_id)
     }
 
     pub async fn plan(&self, version_id: &VersionId) -> Result<Arc<Plan>, StoreError> {
@@ -197,6 +204,11 @@ impl Driver {
             self.submit_quietly(run_id, Command::Wake).await;
         }
         Ok(open.len())
+    }
+
+    /// Whether the run is in memory.
+    pub fn owns(&self, run_id: &RunId) -> bool {
+        self.runs().contains_key(run_id)
     }
 
     pub fn address(&self) -> &str {

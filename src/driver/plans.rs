@@ -1,10 +1,12 @@
-//! Compiled versions, kept: a version never changes, so compiling it once is enough.
+//! Versions made ready, and kept: a version never changes, so compiling it and its input schema once is enough.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::schemas::InputSchema;
 use crate::engine::compile::compile;
 use crate::engine::ids::VersionId;
+use crate::engine::input::on_server;
 use crate::engine::plan::{Outline, Plan};
 use crate::engine::tool::Catalogue;
 use crate::store::{Store, StoreError};
@@ -14,13 +16,24 @@ const PLANS_MAX: usize = 1_000;
 
 pub(super) struct Plans {
     catalogue: Catalogue,
-    compiled: Mutex<BTreeMap<VersionId, Arc<Plan>>>,
+    /// Where this server is, as defaults of inputs may name it.
+    address: Arc<str>,
+    compiled: Mutex<BTreeMap<VersionId, Version>>,
+}
+
+/// What starting a run of a version takes.
+#[derive(Clone)]
+pub(super) struct Version {
+    pub plan: Arc<Plan>,
+    /// What its input has to be, if it says so.
+    pub inputs: Option<Arc<InputSchema>>,
 }
 
 impl Plans {
-    pub(super) fn new(catalogue: Catalogue) -> Self {
+    pub(super) fn new(catalogue: Catalogue, address: Arc<str>) -> Self {
         Self {
             catalogue,
+            address,
             compiled: Mutex::default(),
         }
     }
@@ -30,8 +43,16 @@ impl Plans {
         store: &dyn Store,
         version_id: &VersionId,
     ) -> Result<Arc<Plan>, StoreError> {
-        if let Some(plan) = self.lock().get(version_id) {
-            return Ok(Arc::clone(plan));
+        Ok(self.version(store, version_id).await?.plan)
+    }
+
+    pub(super) async fn version(
+        &self,
+        store: &dyn Store,
+        version_id: &VersionId,
+    ) -> Result<Version, StoreError> {
+        if let Some(version) = self.lock().get(version_id) {
+            return Ok(version.clone());
         }
         let definition = store
             .definition(version_id)
@@ -52,13 +73,19 @@ impl Plans {
                 "version {version_id} compiles to other steps or edges than when it was saved"
             )));
         }
-        let plan = Arc::new(plan);
+        let inputs = definition
+            .inputs
+            .map(|schema| Arc::new(InputSchema::new(on_server(&schema, &self.address))));
+        let version = Version {
+            plan: Arc::new(plan),
+            inputs,
+        };
         let mut compiled = self.lock();
         if compiled.len() >= PLANS_MAX {
             compiled.pop_first();
         }
-        compiled.insert(version_id.clone(), Arc::clone(&plan));
-        Ok(plan)
+        compiled.insert(version_id.clone(), version.clone());
+        Ok(version)
     }
 
     /// The steps and edges of the version as they were when it was saved. Also there for a version that this release
@@ -77,7 +104,7 @@ impl Plans {
         kept.map(Arc::new).ok_or(uncompiled)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<VersionId, Arc<Plan>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<VersionId, Version>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -197,8 +197,8 @@ mod tests {
         };
         Commit {
             expected_seq: 0,
-            events,
-            summary,
+            events: events.into(),
+            summary: Arc::new(summary),
             gates: Vec::new(),
             start_key: None,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::Alarm;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::perform::Assignment;
@@ -198,7 +199,7 @@ struct RunTask {
 /// A decided batch, not yet stored.
 #[derive(Default)]
 struct Draft {
-    events: Vec<Recorded>,
+    events: Arc<[Recorded]>,
     effects: Vec<Effect>,
     verdicts: Vec<Result<(), Rejection>>,
 }
@@ -216,6 +217,7 @@ impl RunTask {
         if !first.is_empty() && !self.handle(first).await {
             return self.driver.forget(&self.run_id, &mut self.inbox);
         }
+        let mut alarm = Alarm::default();
         loop {
             if self.loaded.state.end.is_some()
                 && self.driver.forget_if_idle(&self.run_id, &self.inbox)
@@ -224,17 +226,12 @@ impl RunTask {
             }
             let mut batch = Vec::new();
             let wake_at = self.loaded.state.wake_at();
-            let due = async {
-                match wake_at {
-                    Some(moment) => self.driver.clock.sleep_until(moment).await,
-                    None => std::future::pending().await,
-                }
-            };
+            alarm.set(&self.driver, wake_at);
             // In a fixed order, so that a simulated run repeats; what has been said counts before what is due.
             tokio::select! {
                 biased;
                 received = self.inbox.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
-                () = due => {}
+                () = alarm.rings() => {}
             }
             // Asked also after commands, so that a full inbox does not hold up the timers.
             if wake_at.is_some_and(|due| due <= self.driver.clock.now()) {
@@ -243,7 +240,7 @@ impl RunTask {
                     reply: None,
                 });
             }
-            if !self.handle(batch).await {
+            if !batch.is_empty() && !self.handle(batch).await {
                 return self.driver.forget(&self.run_id, &mut self.inbox);
             }
         }
@@ -294,8 +291,9 @@ impl RunTask {
                 return true;
             }
             let commit = self.commit(expected_seq, &draft);
+            let summary = Arc::clone(&commit.summary);
             let Err(error) = self.driver.store.commit(commit).await else {
-                self.conclude(batch, draft);
+                self.conclude(batch, draft, summary);
                 return true;
             };
             tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
@@ -311,15 +309,14 @@ impl RunTask {
         Commit {
             expected_seq,
             gates: projection::gates(&self.run_id, &self.loaded.state, &draft.events),
-            events: draft.events.clone(),
-            summary: RunSummary::of(&self.loaded.header, &self.loaded.state),
+            events: Arc::clone(&draft.events),
+            summary: Arc::new(RunSummary::of(&self.loaded.header, &self.loaded.state)),
             start_key: self.loaded.start_key.take(),
         }
     }
 
     /// The draft is on disk: listeners hear of it, effects start, callers get their answers.
-    fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft) {
-        let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
+    fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft, summary: Arc<RunSummary>) {
         self.driver.bus.publish(Committed {
             events: draft.events,
             summary,
@@ -401,10 +398,10 @@ impl RunTask {
 
     /// Moves the state in memory along; it is only valid once the draft is stored.
     fn draft(&mut self, batch: &[Envelope]) -> Draft {
-        let mut draft = Draft::default();
+        let (mut events, mut effects, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
         for envelope in batch {
             if self.is_stale(&envelope.command) {
-                draft.verdicts.push(Ok(()));
+                verdicts.push(Ok(()));
                 continue;
             }
             let moment = self.driver.clock.moment();
@@ -412,30 +409,28 @@ impl RunTask {
             let before = state.seq;
             match advance(plan, state, envelope.command.clone(), moment) {
                 Ok(turn) => {
-                    draft
-                        .events
-                        .extend(
-                            turn.events
-                                .into_iter()
-                                .zip(before + 1..)
-                                .map(|(event, seq)| Recorded {
-                                    seq,
-                                    at: moment.now,
-                                    event,
-                                }),
-                        );
-                    draft.effects.extend(turn.effects);
-                    draft.verdicts.push(Ok(()));
+                    let numbered = turn.events.into_iter().zip(before + 1..);
+                    events.extend(numbered.map(|(event, seq)| Recorded {
+                        seq,
+                        at: moment.now,
+                        event,
+                    }));
+                    effects.extend(turn.effects);
+                    verdicts.push(Ok(()));
                 }
                 Err(rejection) => {
                     if envelope.reply.is_none() {
                         tracing::info!(run.id = %self.run_id, %rejection, "refused for run {}", self.run_id);
                     }
-                    draft.verdicts.push(Err(rejection));
+                    verdicts.push(Err(rejection));
                 }
             }
         }
-        draft
+        Draft {
+            events: events.into(),
+            effects,
+            verdicts,
+        }
     }
 
     /// The store did not say that the draft is stored. The log tells whether it is; until it can be read, nobody
@@ -473,7 +468,8 @@ impl RunTask {
         };
         if stored.events.ends_with(&draft.events) {
             // It was stored after all, and only the answer was lost: the state in memory is right.
-            self.conclude(batch, draft);
+            let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
+            self.conclude(batch, draft, Arc::new(summary));
             return Aftermath::Concluded;
         }
         self.loaded.state = RunState::replay(Arc::clone(&self.loaded.plan.outline), &stored.events);

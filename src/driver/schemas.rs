@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use crate::engine::failure::StepError;
-use crate::engine::input::FieldError;
+use crate::engine::input::{FieldError, with_defaults};
 use crate::engine::tool::Catalogue;
 
 /// Problems told about at once.
@@ -57,17 +57,39 @@ impl Schemas {
     }
 }
 
+/// What the input of a run has to be, read once.
+pub(super) struct InputSchema {
+    schema: Value,
+    validator: Result<Validator, String>,
+}
+
+impl InputSchema {
+    pub(super) fn new(schema: Value) -> Self {
+        // What a form asks for by format (an address, a date) must be one, whoever sends it.
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(&schema).map_err(|error| error.to_string());
+        Self { schema, validator }
+    }
+
+    pub(super) fn with_defaults(&self, input: Value) -> Value {
+        with_defaults(Some(&self.schema), input)
+    }
+
+    /// As `check_input`.
+    pub(super) fn problems(&self, input: &Value) -> Vec<FieldError> {
+        match &self.validator {
+            Ok(validator) => problems(validator, input),
+            Err(error) => vec![FieldError {
+                field: String::new(),
+                message: format!("the input schema cannot be read: {error}"),
+            }],
+        }
+    }
+}
+
 /// Everything in which the value differs from the schema, by field. An unreadable schema is a problem of its own.
 pub fn check_input(schema: &Value, input: &Value) -> Vec<FieldError> {
-    // What a form asks for by format (an address, a date) must be one, whoever sends it.
-    let options = jsonschema::options().should_validate_formats(true);
-    match options.build(schema) {
-        Ok(validator) => problems(&validator, input),
-        Err(error) => vec![FieldError {
-            field: String::new(),
-            message: format!("the input schema cannot be read: {error}"),
-        }],
-    }
+    InputSchema::new(schema.clone()).problems(input)
 }
 
 fn problems(validator: &Validator, value: &Value) -> Vec<FieldError> {

@@ -1,10 +1,12 @@
 //! What can be asked of Signalbox from outside: the one service that the API and the pages call. It knows workflows
 //! and runs by their names, checks inputs, and passes commands to the driver.
 
+mod card;
 mod messages;
 mod runs;
 mod triggers;
 
+pub use card::RunCard;
 pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
 pub use triggers::{NewTrigger, TriggerChange};
@@ -17,7 +19,7 @@ use tokio::sync::broadcast;
 use super::launch::LaunchError;
 use super::retention::{Retention, keep_sweeping};
 use super::triggers::Triggers;
-use super::{Committed, Driver, SubmitError};
+use super::{Committed, Driver, RunNews, SubmitError};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::Recorded;
@@ -117,6 +119,10 @@ impl Service {
 
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Committed>> {
         self.driver.subscribe()
+    }
+
+    pub fn follow(&self, run_id: &RunId) -> RunNews {
+        self.driver.follow(run_id)
     }
 
     // ---- workflows
@@ -321,15 +327,15 @@ impl Service {
         run_id: &RunId,
         at_most: Duration,
     ) -> Result<RunSummary, ServiceError> {
-        let mut commits = self.subscribe();
+        // Listen first, read second: what ends in between is heard.
+        let mut news = self.driver.follow(run_id);
         let summary = self.run_summary(run_id).await?;
         if summary.status.is_terminal() {
             return Ok(summary);
         }
         let ended = async {
             loop {
-                match commits.recv().await {
-                    Ok(turn) if turn.summary.header.run_id != *run_id => {}
+                match news.recv().await {
                     Ok(turn) if turn.summary.status.is_terminal() => return,
                     Ok(_) => {}
                     Err(broadcast::error::RecvError::Lagged(_)) => {

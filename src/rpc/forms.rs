@@ -52,8 +52,8 @@ pub async fn start(
         actor: LOCAL_ACTOR.to_owned(),
         key: None,
     };
-    match service.start(new).await {
-        Ok(run_id) => Ok(run_id),
+    match service.start(new, None).await {
+        Ok(card) => Ok(card.summary.header.run_id),
         Err(ServiceError::InvalidInput(errors)) => {
             Err(FormError::Refused(refused(typed, errors, &fields)))
         }

@@ -5,6 +5,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{PgPool, Postgres, Sqlite, Transaction};
 use std::time::Duration;
 
+use super::cards::Cards;
 use super::sql::{
     Row, Sql, SqlError, changed_on_postgres, changed_on_sqlite, rows_on_postgres, rows_on_sqlite,
 };
@@ -15,6 +16,7 @@ use super::{StoreError, postgres, sqlite, unavailable};
 pub struct Database {
     pools: Pools,
     pub(super) log: Writer,
+    pub(super) cards: Cards,
     /// What keeps other processes off, for as long as the database is used.
     claim: Claim,
 }
@@ -56,7 +58,12 @@ impl Database {
     }
 
     pub(super) fn new(pools: Pools, log: Writer, claim: Claim) -> Self {
-        Self { pools, log, claim }
+        Self {
+            pools,
+            log,
+            cards: Cards::default(),
+            claim,
+        }
     }
 
     /// Waits for what is being written, then lets go of the database.

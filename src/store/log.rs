@@ -67,6 +67,10 @@ impl Store for Database {
         slug_or_id: &str,
         number: Option<u32>,
     ) -> Result<Option<VersionCard>, StoreError> {
+        let asked = match self.cards.get(slug_or_id, number) {
+            Ok(card) => return Ok(Some(card)),
+            Err(asked) => asked,
+        };
         let mut sql = Sql::of(
             "SELECT w.id AS workflow_id, v.id AS version_id, w.slug, w.name, v.number
              FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id
@@ -77,17 +81,18 @@ impl Store for Database {
             Some(number) => sql.push_bind(number),
             None => sql.push("w.version"),
         };
-        let row = self.first(sql).await?;
-        row.map(|row| {
-            Ok(VersionCard {
-                workflow_id: row.text("workflow_id")?.as_str().into(),
-                version_id: row.text("version_id")?.as_str().into(),
-                slug: row.text("slug")?,
-                name: row.text("name")?,
-                number: row.number("number")?,
-            })
-        })
-        .transpose()
+        let Some(row) = self.first(sql).await? else {
+            return Ok(None);
+        };
+        let card = VersionCard {
+            workflow_id: row.text("workflow_id")?.as_str().into(),
+            version_id: row.text("version_id")?.as_str().into(),
+            slug: row.text("slug")?,
+            name: row.text("name")?,
+            number: row.number("number")?,
+        };
+        self.cards.keep(asked, slug_or_id, number, &card);
+        Ok(Some(card))
     }
 
     async fn gate(&self, gate_id: &GateId) -> Result<Option<GateRow>, StoreError> {

@@ -105,9 +105,9 @@ impl Store for MemoryStore {
         let (summary, events) = shelves
             .runs
             .entry(run_id)
-            .or_insert_with(|| (commit.summary.clone(), Vec::new()));
-        *summary = commit.summary;
-        events.extend(commit.events);
+            .or_insert_with(|| (RunSummary::clone(&commit.summary), Vec::new()));
+        *summary = RunSummary::clone(&commit.summary);
+        events.extend(commit.events.iter().cloned());
         Ok(())
     }
 

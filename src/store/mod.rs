@@ -3,6 +3,7 @@
 //! happen to a run is decided elsewhere, a store only stores.
 
 mod artifacts;
+mod cards;
 mod database;
 mod log;
 pub mod memory;
@@ -18,7 +19,7 @@ mod workflows;
 mod writer;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod postgres_server;
@@ -32,6 +33,7 @@ pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey
 pub use workflows::{NewVersion, WorkflowRow};
 
 use async_trait::async_trait;
+use std::sync::Arc;
 use thiserror::Error;
 
 use crate::engine::event::Recorded;
@@ -47,9 +49,9 @@ pub struct Commit {
     /// The run's last event before this turn; 0 for a run that does not exist yet.
     pub expected_seq: u32,
     /// Numbered from `expected_seq + 1`, without gaps; at least one.
-    pub events: Vec<Recorded>,
+    pub events: Arc<[Recorded]>,
     /// The run as it stands after them.
-    pub summary: RunSummary,
+    pub summary: Arc<RunSummary>,
     /// Gates that these events opened or closed. Of a gate that is known already only the state changes.
     pub gates: Vec<GateRow>,
     /// With a first commit: the key under which the start is remembered.

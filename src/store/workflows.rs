@@ -88,7 +88,10 @@ impl Database {
         .bind(&new.created_by)
         .bind(new.created_at);
         change.run(version).await?;
-        change.commit().await?;
+        let stored = change.commit().await;
+        // Also when it is not known whether it is stored.
+        self.cards.forget();
+        stored?;
         Ok(number)
     }
 

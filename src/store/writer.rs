@@ -3,7 +3,10 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::{Commit, StoreError};
 use crate::engine::ids::RunId;
@@ -12,6 +15,10 @@ use crate::engine::ids::RunId;
 const BATCH_TURNS_MAX: usize = 512;
 /// Turns that may wait for the writer before callers have to.
 const QUEUE_TURNS_MAX: usize = 4_096;
+
+/// How long a writing thread looks for the next turn before it goes to sleep. Of a run whose steps are quick the next
+/// turn comes within this time, and waking a thread up takes about as long.
+const LOOK_AROUND: Duration = Duration::from_micros(60);
 
 type Answer = oneshot::Sender<Verdict>;
 
@@ -67,7 +74,7 @@ impl Writer {
         let work = move || {
             let mut jobs = Vec::new();
             let mut closing = None;
-            while closing.is_none() && waiting.blocking_recv_many(&mut jobs, BATCH_TURNS_MAX) > 0 {
+            while closing.is_none() && next(&mut waiting, &mut jobs) > 0 {
                 let mut batch = turns_of(&mut jobs, &mut closing);
                 while !batch.is_empty() {
                     let (turns, answers) = one_turn_per_run(&mut batch);
@@ -101,6 +108,27 @@ impl Writer {
             let _ = answer.await;
         }
     }
+}
+
+/// As `blocking_recv_many`, but looks around for a moment before it lies down.
+fn next(waiting: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) -> usize {
+    let began = Instant::now();
+    while began.elapsed() < LOOK_AROUND {
+        match waiting.try_recv() {
+            Ok(job) => {
+                jobs.push(job);
+                while jobs.len() < BATCH_TURNS_MAX
+                    && let Ok(job) = waiting.try_recv()
+                {
+                    jobs.push(job);
+                }
+                return jobs.len();
+            }
+            Err(TryRecvError::Empty) => std::thread::yield_now(),
+            Err(TryRecvError::Disconnected) => return 0,
+        }
+    }
+    waiting.blocking_recv_many(jobs, BATCH_TURNS_MAX)
 }
 
 fn turns_of(

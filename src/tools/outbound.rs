@@ -5,7 +5,7 @@ mod address;
 mod connection;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url};
+use reqwest::{Client, ClientBuilder, Url};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -20,6 +20,10 @@ pub use connection::failure_of;
 
 /// How long one connection may take to be made. Longer waits help nobody: the system's own limit is minutes.
 const CONNECT_MS_MAX: u64 = 10_000;
+/// Connections to one server that wait for the next request, and how long: shorter than servers usually keep theirs, so
+/// that a request seldom meets one that is just being closed.
+const IDLE_PER_HOST_MAX: usize = 8;
+const IDLE_MS_MAX: u64 = 4_000;
 
 /// Which addresses may be called. This machine and its networks are open, because probing them is what a control
 /// room is for; an operator's allow list becomes a field of this struct, and every check below then asks it.
@@ -73,6 +77,7 @@ pub struct Outbound {
     policy: Policy,
     /// Read at the first use: loading the machine's certificates takes longer than the rest of the start.
     tls: OnceLock<ClientConfig>,
+    shared: OnceLock<Client>,
 }
 
 impl Outbound {
@@ -80,6 +85,7 @@ impl Outbound {
         Self {
             policy,
             tls: OnceLock::new(),
+            shared: OnceLock::new(),
         }
     }
 
@@ -140,23 +146,48 @@ impl Outbound {
         resolve(&self.policy, host, port).await
     }
 
-    /// A client for one request: no proxy from the environment, no redirects, no repeated tries, no connection
-    /// shared with another request. `connected` becomes true once bytes may have left.
+    /// A client for one request: no connection shared with another request. `connected` becomes true once bytes may
+    /// have left.
     pub fn client(&self, connected: &Arc<AtomicBool>) -> Result<Client, StepError> {
+        let builder = self
+            .builder()
+            .pool_max_idle_per_host(0)
+            .connector_layer(connection::MarkConnected::new(connected));
+        built(builder)
+    }
+
+    /// The client for requests that may be made twice. Its connections are kept and used again, so it cannot tell
+    /// whether a request has left.
+    pub fn shared_client(&self) -> Result<Client, StepError> {
+        if let Some(client) = self.shared.get() {
+            return Ok(client.clone());
+        }
+        let builder = self
+            .builder()
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .pool_idle_timeout(Duration::from_millis(IDLE_MS_MAX));
+        let client = built(builder)?;
+        Ok(self.shared.get_or_init(|| client).clone())
+    }
+
+    /// No proxy from the environment, no redirects, no repeated tries.
+    fn builder(&self) -> ClientBuilder {
         Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .pool_max_idle_per_host(0)
             .connect_timeout(Duration::from_millis(CONNECT_MS_MAX))
             .user_agent(concat!("signalbox/", env!("CARGO_PKG_VERSION")))
             .tls_backend_preconfigured(self.tls.get_or_init(tls_config).clone())
             .dns_resolver(connection::GuardedResolver::new(self.policy.clone()))
-            .connector_layer(connection::MarkConnected::new(connected))
-            .build()
-            .map_err(|error| StepError::new("connect_failed", format!("{error}.")))
     }
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, StepError> {
+    builder
+        .build()
+        .map_err(|error| StepError::new("connect_failed", format!("{error}.")))
 }
 
 /// An address as messages show it: without the query, which often carries a token, and without credentials.

@@ -1,10 +1,11 @@
 //! What can be done with runs: start, answer, hold, skip, retry, and begin again.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{Service, ServiceError};
-use crate::driver::SubmitError;
+use super::{RunCard, Service, ServiceError};
 use crate::driver::launch::Launch;
+use crate::driver::{RunNews, SubmitError};
 use crate::engine::command::{Command, Report};
 use crate::engine::event::{Decision, Origin, Resolution};
 use crate::engine::fork;
@@ -24,10 +25,17 @@ pub struct NewRun {
 }
 
 impl Service {
-    /// Starts a run. When it answers, the run is on disk. With a key that was used before for the same request,
-    /// it answers the run of then.
-    pub async fn start(&self, new: NewRun) -> Result<RunId, ServiceError> {
+    /// Starts a run. When it answers, the run is on disk; with `wait` it answers when the run has ended, or after that
+    /// time. With a key that was used before for the same request, it tells of the run of then.
+    pub async fn start(
+        &self,
+        new: NewRun,
+        wait: Option<Duration>,
+    ) -> Result<RunCard, ServiceError> {
         let version = self.version_of(&new.workflow, new.version).await?;
+        let run_id = RunId::new(self.driver.clock().new_id());
+        // Listened to before it is there, so that its log need not be read.
+        let news = self.driver.follow(&run_id);
         let launch = Launch {
             version,
             input: new.input,
@@ -35,9 +43,21 @@ impl Service {
             key: new.key,
             origin: None,
             kept: BTreeMap::new(),
-            run_id: None,
+            run_id: Some(run_id.clone()),
         };
-        Ok(self.driver.launch(launch).await?)
+        let started = self.driver.launch(launch).await?;
+        let heard = if started == run_id {
+            heard_until(news, wait).await
+        } else {
+            None
+        };
+        if let Some(card) = heard {
+            return Ok(card);
+        }
+        if let Some(wait) = wait {
+            self.wait(&started, wait).await?;
+        }
+        Ok(RunCard::of(&self.run(&started).await?))
     }
 
     async fn version_of(
@@ -244,11 +264,33 @@ impl Service {
         what: &'static str,
     ) -> Result<(), ServiceError> {
         // Asked first, so that a wrong id costs a look and not an owner.
-        self.run_summary(run_id).await?;
+        if !self.driver.owns(run_id) {
+            self.run_summary(run_id).await?;
+        }
         match self.driver.submit(run_id, command).await {
             Ok(()) => Ok(()),
             Err(SubmitError::NoSuchRun) => Err(ServiceError::NotFound(what)),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What the news tell of a run from its first turn to its end, or for so long, or of its first turn. `None` when they
+/// do not tell everything.
+async fn heard_until(mut news: RunNews, wait: Option<Duration>) -> Option<RunCard> {
+    let mut card = RunCard::beginning(&*news.try_recv()?);
+    let Some(wait) = wait else {
+        return Some(card);
+    };
+    let to_the_end = async {
+        while !card.summary.status.is_terminal() {
+            card.follow(&*news.recv().await.ok()?);
+        }
+        Some(())
+    };
+    match tokio::time::timeout(wait, to_the_end).await {
+        Ok(None) => None,
+        // Running out of time is an answer too: the run as it stands.
+        Ok(Some(())) | Err(_) => Some(card),
     }
 }

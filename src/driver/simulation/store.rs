@@ -113,8 +113,8 @@ impl Store for Line {
         let stored = Entry::Stored {
             epoch: fate.epoch,
             expected_seq: commit.expected_seq,
-            summary: Box::new(commit.summary.clone()),
-            events: commit.events.clone(),
+            summary: Box::new(RunSummary::clone(&commit.summary)),
+            events: commit.events.to_vec(),
         };
         self.store.commit(commit).await?;
         fate.outside.write(stored);

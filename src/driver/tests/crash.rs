@@ -189,8 +189,8 @@ async fn image_of(store: &MemoryStore, run: &RunId) -> Commit {
     let stored = store.load(run).await.expect("it answers").expect("a run");
     Commit {
         expected_seq: 0,
-        events: stored.events,
-        summary: store.summary(run).expect("a run"),
+        events: stored.events.into(),
+        summary: Arc::new(store.summary(run).expect("a run")),
         gates: Vec::new(),
         start_key: None,
     }

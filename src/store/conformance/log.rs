@@ -68,7 +68,7 @@ async fn a_commit_on_a_stale_state_conflicts_and_leaves_nothing(store: Arc<dyn S
         .await
         .expect("it answers")
         .expect("the run is there");
-    assert_eq!(stored.events, first.events);
+    assert_eq!(*stored.events, *first.events);
     assert_eq!(store.gate(&"g1".into()).await, Ok(None));
 }
 
@@ -160,9 +160,9 @@ async fn open_runs_are_those_that_have_not_ended(store: Arc<dyn Store>) {
         store.commit(start(id)).await.expect("it is stored");
     }
     let mut end = progress(&start("r2"), 1);
-    end.summary.status = RunStatus::Completed;
-    end.summary.finished_at = Some(Timestamp::from_micros(99));
-    end.events[0].event = Event::RunFinished {
+    Arc::make_mut(&mut end.summary).status = RunStatus::Completed;
+    Arc::make_mut(&mut end.summary).finished_at = Some(Timestamp::from_micros(99));
+    Arc::make_mut(&mut end.events)[0].event = Event::RunFinished {
         state: EndState::Completed,
         reason: None,
         message: None,
@@ -225,13 +225,13 @@ async fn odd_texts_come_back_byte_for_byte(store: Arc<dyn Store>) {
         let id = format!("r{at}");
         let mut first = start(&id);
         let input = serde_json::json!({ "text": odd, *odd: 0.1, "big": 9007199254740993i64 });
-        first.events[0].event = Event::started(input, odd);
-        first.summary.header.workflow_name = (*odd).to_owned();
-        first.summary.header.workflow_slug = (*odd).to_owned();
-        first.summary.reason = Some((*odd).to_owned());
-        first.summary.message = Some((*odd).to_owned());
-        first.summary.current = Some((*odd).to_owned());
-        first.summary.started_by = (*odd).to_owned();
+        Arc::make_mut(&mut first.events)[0].event = Event::started(input, odd);
+        Arc::make_mut(&mut first.summary).header.workflow_name = (*odd).to_owned();
+        Arc::make_mut(&mut first.summary).header.workflow_slug = (*odd).to_owned();
+        Arc::make_mut(&mut first.summary).reason = Some((*odd).to_owned());
+        Arc::make_mut(&mut first.summary).message = Some((*odd).to_owned());
+        Arc::make_mut(&mut first.summary).current = Some((*odd).to_owned());
+        Arc::make_mut(&mut first.summary).started_by = (*odd).to_owned();
         first.start_key = Some(StartKey {
             key: format!("{at}{odd}"),
             fingerprint: (*odd).to_owned(),
@@ -247,7 +247,7 @@ async fn odd_texts_come_back_byte_for_byte(store: Arc<dyn Store>) {
             .await
             .expect("it answers")
             .expect("the run is there");
-        assert_eq!(stored.events, first.events, "{odd:?}");
+        assert_eq!(*stored.events, *first.events, "{odd:?}");
         assert_eq!(stored.header, first.summary.header, "{odd:?}");
         let gate = store.gate(&first.gates[0].id).await;
         assert_eq!(gate, Ok(Some(first.gates[0].clone())), "{odd:?}");
@@ -325,5 +325,5 @@ async fn a_long_turn_is_stored_whole(store: Arc<dyn Store>) {
     let stored = store.load(&"r1".into()).await.expect("it answers");
     let events = stored.expect("the run is there").events;
     assert_eq!(events.len(), 20_001);
-    assert_eq!(events[1..], long.events);
+    assert_eq!(events[1..], *long.events);
 }

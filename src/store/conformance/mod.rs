@@ -96,7 +96,7 @@ impl Place {
     }
 }
 
-fn start(run: &str) -> Commit {
+pub(crate) fn start(run: &str) -> Commit {
     let header = RunHeader {
         run_id: RunId::new(run),
         workflow_id: "w".into(),
@@ -130,8 +130,8 @@ fn start(run: &str) -> Commit {
     }];
     Commit {
         expected_seq: 0,
-        events,
-        summary,
+        events: events.into(),
+        summary: Arc::new(summary),
         gates: Vec::new(),
         start_key: None,
     }
@@ -149,12 +149,12 @@ fn progress(first: &Commit, count: u32) -> Commit {
     });
     let summary = RunSummary {
         seq: 1 + count,
-        ..first.summary.clone()
+        ..RunSummary::clone(&first.summary)
     };
     Commit {
         expected_seq: 1,
         events: events.collect(),
-        summary,
+        summary: Arc::new(summary),
         gates: Vec::new(),
         start_key: None,
     }

@@ -7,6 +7,7 @@ use crate::engine::event::{Event, Question};
 use crate::engine::ids::{ArtifactId, GateId, RunId, StepPath, VersionId, WorkflowId};
 use crate::engine::plan::Outline;
 use crate::engine::state::RunStatus;
+use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::sql::Sql;
@@ -173,11 +174,11 @@ async fn six_runs(database: &Database) {
     for number in 1..=6 {
         let mut run = start(&format!("r{number}"));
         if number % 2 == 0 {
-            run.summary.status = RunStatus::Completed;
-            run.summary.finished_at = Some(Timestamp::from_micros(9));
+            Arc::make_mut(&mut run.summary).status = RunStatus::Completed;
+            Arc::make_mut(&mut run.summary).finished_at = Some(Timestamp::from_micros(9));
         }
         if number % 3 == 0 {
-            run.summary.header.workflow_id = WorkflowId::new("w3");
+            Arc::make_mut(&mut run.summary).header.workflow_id = WorkflowId::new("w3");
         }
         database.commit(run).await.expect("it is stored");
     }
@@ -230,7 +231,7 @@ async fn runs_are_filtered_and_paged_newest_first(place: Place) {
         assert_eq!(ids, expected, "{filter:?}");
     }
     let stored = database.run_summary(&"r3".into()).await;
-    let mut expected = start("r3").summary;
+    let mut expected = RunSummary::clone(&start("r3").summary);
     expected.header.workflow_id = WorkflowId::new("w3");
     assert_eq!(stored, Ok(Some(expected)), "every column comes back");
     assert_eq!(database.run_summary(&"r7".into()).await, Ok(None));
@@ -240,7 +241,7 @@ async fn a_run_in_doubt_waits_for_more_than_its_gates(place: Place) {
     let database = place.open().await;
     for (run, waiting, gates) in [("r1", 1, 1), ("r2", 1, 0), ("r3", 2, 1), ("r4", 0, 0)] {
         let mut commit = start(run);
-        commit.summary.waiting_for_people = waiting;
+        Arc::make_mut(&mut commit.summary).waiting_for_people = waiting;
         commit.gates = (0..gates).map(|_| gate_of(run, run)).collect();
         database.commit(commit).await.expect("it is stored");
     }
@@ -275,7 +276,7 @@ async fn runs_are_counted_by_state_and_by_who_waits(place: Place) {
 /// A first turn that opens a gate, asked at that moment.
 fn asking(run: &str, gate_id: &str, at: i64) -> Commit {
     let mut opening = start(run);
-    opening.events[0].event = Event::GateOpened {
+    Arc::make_mut(&mut opening.events)[0].event = Event::GateOpened {
         step: StepPath::new("publish"),
         gate: GateId::new(gate_id),
         question: Question {

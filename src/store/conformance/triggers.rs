@@ -251,8 +251,8 @@ async fn keys_are_kept_apart(store: Arc<dyn Both>) {
 
 fn ended(commit: Commit) -> Commit {
     let mut commit = commit;
-    commit.summary.status = RunStatus::Completed;
-    commit.summary.finished_at = Some(Timestamp::from_micros(9));
+    Arc::make_mut(&mut commit.summary).status = RunStatus::Completed;
+    Arc::make_mut(&mut commit.summary).finished_at = Some(Timestamp::from_micros(9));
     commit
 }
 
@@ -279,7 +279,7 @@ async fn an_end_is_noted_with_the_turn_that_brings_it(store: Arc<dyn Both>) {
         .await
         .expect("it is stored");
     let mut elsewhere = ended(start("r3"));
-    elsewhere.summary.header.workflow_id = WorkflowId::new("w2");
+    Arc::make_mut(&mut elsewhere.summary).header.workflow_id = WorkflowId::new("w2");
     store.commit(elsewhere).await.expect("it is stored");
     let both = vec![end("t1", "r1", 3), end("t1", "r2", 1)];
     assert_eq!(store.run_ends(10).await, Ok(both.clone()));
@@ -288,8 +288,8 @@ async fn an_end_is_noted_with_the_turn_that_brings_it(store: Arc<dyn Both>) {
     let turn = |seq: u32, is_end: bool| {
         let mut turn = progress(&start("r1"), 1);
         turn.expected_seq = seq - 1;
-        turn.events[0].seq = seq;
-        turn.summary.seq = seq;
+        Arc::make_mut(&mut turn.events)[0].seq = seq;
+        Arc::make_mut(&mut turn.summary).seq = seq;
         if is_end { ended(turn) } else { turn }
     };
     store.commit(turn(4, true)).await.expect("it is stored");

@@ -69,7 +69,7 @@ fn write_turn(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<
     if let Some(start) = &turn.start_key {
         remember_start(transaction, turn, start)?;
     }
-    for event in &turn.events {
+    for event in turn.events.iter() {
         insert_event(transaction, run_id, event)?;
     }
     for gate in &turn.gates {

@@ -151,7 +151,12 @@ async fn send(
     outbound
         .admit(&request.url)
         .map_err(|refusal| Stop::Answered(refusal.into_error()))?;
-    let client = outbound.client(may_have_arrived).map_err(Stop::Answered)?;
+    let client = if request.effect.repeatable() {
+        outbound.shared_client()
+    } else {
+        outbound.client(may_have_arrived)
+    };
+    let client = client.map_err(Stop::Answered)?;
     let mut headers = request.headers.clone();
     outbound.mark(&mut headers);
     let mut builder = client
