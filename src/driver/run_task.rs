@@ -298,7 +298,19 @@ impl RunTask {
                 self.conclude(batch, draft);
                 return true;
             };
-            tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
+            match &error {
+                // Somebody has tried again who did not hear of the first time: nothing is wrong.
+                StoreError::StartedBefore { .. } => {
+                    tracing::debug!(run.id = %self.run_id, %error, "a start was made again");
+                }
+                StoreError::Conflict
+                | StoreError::SlugTaken(_)
+                | StoreError::Unavailable(_)
+                | StoreError::LeaseLost
+                | StoreError::Corrupt(_) => {
+                    tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
+                }
+            }
             match self.after_failure(error, batch, draft).await {
                 Aftermath::Concluded => return true,
                 Aftermath::Again(left) => batch = left,
