@@ -41,7 +41,8 @@ help:
 	  'make lint          formatting, clippy for the library, the server and the client, docs' \
 	  'make test-rust     unit, property and integration tests' \
 	  'make sim           random lives of many runs, checked at every step (docs/simulation.md)' \
-	  'make test-browser  the browser tests, in Chromium' \
+	  'make crash         kill -9 of the server, a hundred times under load (docs/crashes.md)' \
+  'make test-browser  the browser tests, in Chromium' \
 	  'make format        put the sources into shape' \
 	  'make clean         remove what was built here'
 
@@ -180,6 +181,16 @@ sim: prerequisites
 	$(SAY) 'Simulating $(if $(SIM_SEED),seed $(SIM_SEED),$(SIM_SEEDS) lives)'
 	@SIM_SEEDS='$(SIM_SEEDS)' SIM_FROM='$(SIM_FROM)' \
 	  cargo test $(QUIET) --features ssr --lib every_seed_keeps_every_promise -- --nocapture
+
+# `CRASH_SEED=… make crash` throws the same dice. `cargo test` alone kills ten times, and is more patient.
+CRASH_CYCLES ?= 100
+CRASH_READY_MS ?= 3000
+
+.PHONY: crash
+crash: prerequisites
+	$(SAY) 'Killing the server $(CRASH_CYCLES) times'
+	@CRASH_CYCLES='$(CRASH_CYCLES)' CRASH_READY_MS='$(CRASH_READY_MS)' CRASH_SEED='$(CRASH_SEED)' \
+	  cargo test $(QUIET) --features ssr --test integration cycles:: -- --nocapture --test-threads=1
 
 .PHONY: test-browser
 test-browser: build end2end/node_modules/.installed

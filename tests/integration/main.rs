@@ -5,6 +5,7 @@ mod api;
 mod backup;
 mod crash;
 mod crash_kinds;
+mod cycles;
 mod hostile;
 mod house;
 mod kinds;

@@ -98,8 +98,18 @@ impl Server {
 
     /// `kill -9`, then a new process on the same database and port.
     pub async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart().await;
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it has ended");
+    }
+
+    /// A new process on the same database and port, after the last one has ended.
+    pub async fn restart(&mut self) {
         let listen = self.address.trim_start_matches("http://").to_owned();
         let (process, address) = ready(launch(&self.database, &listen, self.lease_ms)).await;
         self.process = process;
