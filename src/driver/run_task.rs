@@ -303,9 +303,12 @@ impl RunTask {
                 StoreError::StartedBefore { .. } => {
                     tracing::debug!(run.id = %self.run_id, %error, "a start was made again");
                 }
+                // The store says so itself, once for all runs.
+                StoreError::Unavailable(_) | StoreError::Full(_) => {
+                    tracing::debug!(run.id = %self.run_id, %error, "a turn could not be stored");
+                }
                 StoreError::Conflict
                 | StoreError::SlugTaken(_)
-                | StoreError::Unavailable(_)
                 | StoreError::LeaseLost
                 | StoreError::Corrupt(_) => {
                     tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
@@ -473,7 +476,7 @@ impl RunTask {
                     refuse(batch, &error);
                     return Aftermath::Over;
                 }
-                Err(StoreError::Unavailable(_)) => {
+                Err(error) if error.may_pass() => {
                     tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
                 }
                 Err(unreadable) => {

@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Commit, StoreError};
@@ -28,21 +30,55 @@ pub(super) trait Ledger: Send + 'static {
 
 pub(super) struct Writer {
     queue: mpsc::Sender<(Commit, Answer)>,
+    standing: Arc<Standing>,
+}
+
+/// Whether what was tried last could be stored. Said in the log when it changes, and not each time: while the disk is
+/// full every run tries again and again.
+#[derive(Default)]
+struct Standing {
+    fails: AtomicBool,
+}
+
+impl Standing {
+    fn note(&self, tried: Result<(), &StoreError>) {
+        let failed_before = self.fails.swap(tried.is_err(), Ordering::Relaxed);
+        match tried {
+            Err(error) if !failed_before => tracing::error!(
+                %error,
+                "nothing can be stored: {error}. Runs wait, and go on when it is possible again"
+            ),
+            Ok(()) if failed_before => tracing::info!("turns can be stored again"),
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 impl Writer {
     pub(super) fn start(mut ledger: impl Ledger) -> Self {
         let (queue, mut waiting) = mpsc::channel::<(Commit, Answer)>(QUEUE_TURNS_MAX);
+        let standing = Arc::new(Standing::default());
+        let noted = Arc::clone(&standing);
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while waiting.recv_many(&mut batch, BATCH_TURNS_MAX).await > 0 {
                 while !batch.is_empty() {
                     let round = one_turn_per_run(&mut batch);
-                    store(&mut ledger, round).await;
+                    store(&mut ledger, round, &noted).await;
                 }
             }
         });
-        Self { queue }
+        Self { queue, standing }
+    }
+
+    /// The last turns could not be stored.
+    pub(super) fn fails(&self) -> bool {
+        self.standing.fails.load(Ordering::Relaxed)
+    }
+
+    /// Something was stored by another way.
+    pub(super) fn note_success(&self) {
+        self.standing.note(Ok(()));
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Verdict {
@@ -66,14 +102,13 @@ fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> Vec<(Commit, Answer)> 
     round
 }
 
-async fn store(ledger: &mut impl Ledger, round: Vec<(Commit, Answer)>) {
+async fn store(ledger: &mut impl Ledger, round: Vec<(Commit, Answer)>, standing: &Standing) {
     let (turns, answers): (Vec<Commit>, Vec<Answer>) = round.into_iter().unzip();
-    let verdicts = match ledger.store(&turns).await {
+    let stored = ledger.store(&turns).await;
+    standing.note(stored.as_ref().map(|_| ()));
+    let verdicts = match stored {
         Ok(verdicts) => verdicts,
-        Err(error) => {
-            tracing::error!(%error, turns = turns.len(), "a batch could not be stored");
-            vec![Err(error); turns.len()]
-        }
+        Err(error) => vec![Err(error); turns.len()],
     };
     for (answer, verdict) in answers.into_iter().zip(verdicts) {
         // A caller who has gone away does not change what is stored.

@@ -6,6 +6,7 @@ mod backup;
 mod crash;
 mod crash_kinds;
 mod cycles;
+mod disk_full;
 mod hostile;
 mod house;
 mod kinds;

@@ -61,13 +61,20 @@ impl Server {
 
     pub async fn on(database: &str, lease_ms: u64) -> Self {
         let process = launch(database, "127.0.0.1:0", lease_ms);
+        let mut server = Self::of(process, database).await;
+        server.lease_ms = lease_ms;
+        server
+    }
+
+    /// A server that somebody else has launched on that database, with its output piped.
+    pub async fn of(process: Child, database: &str) -> Self {
         let (process, address) = ready(process).await;
         Self {
             process,
             address,
             client: client(),
             database: database.to_owned(),
-            lease_ms,
+            lease_ms: LEASE_MS,
             _folder: None,
         }
     }

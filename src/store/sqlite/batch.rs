@@ -10,7 +10,7 @@ use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
 use crate::store::text::{restored, stored};
 use crate::store::writer::{Ledger, Verdict, accepted};
-use crate::store::{Commit, StoreError, unavailable};
+use crate::store::{Commit, StoreError};
 
 /// The one connection that writes.
 pub(super) struct SqliteLedger(pub(super) SqlitePool);
@@ -18,7 +18,7 @@ pub(super) struct SqliteLedger(pub(super) SqlitePool);
 #[async_trait]
 impl Ledger for SqliteLedger {
     async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
-        transaction(&self.0, turns).await.map_err(unavailable)
+        Ok(transaction(&self.0, turns).await?)
     }
 }
 
