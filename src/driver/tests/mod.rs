@@ -3,6 +3,7 @@
 
 mod bounds;
 mod crash;
+mod every_call;
 mod faults;
 mod replaced;
 mod runs;
