@@ -292,7 +292,7 @@ impl Life {
         }
     }
 
-    async fn to_its_end(&mut self, run: &RunId) -> RunState {
+    async fn live_on(&mut self, run: &RunId) -> RunState {
         // Ten minutes, of which none passes.
         for _ in 0..6_000 {
             if self.line.dead.load(Ordering::SeqCst) {
@@ -386,7 +386,7 @@ fn process(store: &Arc<MemoryStore>, chosen: &Arc<Chosen>, script: &Script) -> (
 async fn live(fault: Fault, at: usize) -> Option<&'static str> {
     let mut life = Life::new(fault, at);
     let run = life.start().await;
-    let state = life.to_its_end(&run).await;
+    let state = life.live_on(&run).await;
     life.assert_whole(&run, &state).await;
     *life.chosen.met.lock().expect("no panic")
 }
