@@ -42,8 +42,10 @@ struct Standing {
 
 impl Standing {
     fn note(&self, tried: Result<(), &StoreError>) {
-        let failed_before = self.fails.swap(tried.is_err(), Ordering::Relaxed);
+        let passing = tried.is_err_and(StoreError::may_pass);
+        let failed_before = self.fails.swap(passing, Ordering::Relaxed);
         match tried {
+            Err(error) if !passing => tracing::error!(%error, "turns could not be stored"),
             Err(error) if !failed_before => tracing::error!(
                 %error,
                 "nothing can be stored: {error}. Runs wait, and go on when it is possible again"

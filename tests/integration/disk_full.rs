@@ -18,7 +18,7 @@ const DISK: &str = "4m";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer than the calls take that are under way when the disk is full.
-const ANSWERED: Duration = Duration::from_millis(900);
+const ANSWERED: Duration = Duration::from_millis(2_800);
 /// Left free on the small disk, where events have room and the file does not.
 const LITTLE_BYTES: u64 = 150_000;
 
@@ -264,10 +264,10 @@ async fn make_workflows(server: &Server, stub: &Stub) -> String {
     let report = json!({ "id": "write", "kind": "tool_call", "tool": "report.write",
                          "with": { "template_text": "# Done", "data": {} } });
     let mut asks = named("Asks");
-    asks["steps"] = json!([call("slow/600/asked", "PUT"), report]);
+    asks["steps"] = json!([call("slow/2500/asked", "PUT"), report]);
     asks["edges"] = json!([{ "from": "call", "to": "write" }]);
     let mut pays = named("Pays");
-    pays["steps"] = json!([call("slow/600/paid", "POST")]);
+    pays["steps"] = json!([call("slow/2500/paid", "POST")]);
     let mut gated = named("Gated");
     gated["steps"] = json!([{ "id": "ask", "kind": "human_gate" }]);
     for workflow in [asks, pays, gated, named("Quick")] {
