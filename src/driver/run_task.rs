@@ -16,7 +16,7 @@ use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
-use crate::engine::state::{RunState, StepStatus};
+use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::store::{Commit, StartKey, StoreError};
 
@@ -524,10 +524,12 @@ impl RunTask {
                     deadline: _,
                 } => {
                     let cancel = self.cancellation(&step, attempt);
+                    let was_interrupted = self.was_interrupted(&step);
                     self.driver.perform(Assignment {
                         run_id: self.run_id.clone(),
                         step,
                         attempt,
+                        was_interrupted,
                         tool,
                         input,
                         cancel,
@@ -564,6 +566,14 @@ impl RunTask {
                 }
             }
         }
+    }
+
+    fn was_interrupted(&self, step: &StepPath) -> bool {
+        let step = self.loaded.state.step(step);
+        step.is_some_and(|step| {
+            let mut made = step.attempts.iter();
+            made.any(|attempt| attempt.outcome == AttemptOutcome::Interrupted)
+        })
     }
 
     fn cancellation(&mut self, step: &StepPath, attempt: u32) -> CancellationToken {

@@ -51,9 +51,9 @@ fn input_schema() -> Value {
             },
             "method": {
                 "title": "Method",
-                "description": "GET, HEAD and OPTIONS only read; PUT and DELETE may be repeated, after a crash \
-                                too (a DELETE may then find nothing: expect 404 as well); POST and PATCH \
-                                count as done once.",
+                "description": "GET, HEAD and OPTIONS only read; PUT and DELETE may be repeated (a DELETE that \
+                                is made again after a crash may find nothing); POST and PATCH count as done \
+                                once.",
                 "type": "string",
                 "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
                 "default": "GET",
