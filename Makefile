@@ -42,6 +42,7 @@ help:
 	  'make test-rust     unit, property and integration tests' \
 	  'make sim           random lives of many runs, checked at every step (docs/simulation.md)' \
 	  'make bench         how fast it is, beside the disk itself (docs/benchmarks.md)' \
+	  'make crash         kill -9 of the server, a hundred times under load (docs/crashes.md)' \
 	  'make test-browser  the browser tests, in Chromium' \
 	  'make format        put the sources into shape' \
 	  'make clean         remove what was built here'
@@ -190,6 +191,16 @@ sim: prerequisites
 bench: build
 	@cargo build $(QUIET) --release -p signalbox-bench
 	@'$(TARGET_DIR)/release/signalbox-bench' $(BINARY) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record docs/benchmarks.md)
+
+# `CRASH_SEED=… make crash` throws the same dice. `cargo test` alone kills ten times, and is more patient.
+CRASH_CYCLES ?= 100
+CRASH_READY_MS ?= 3000
+
+.PHONY: crash
+crash: prerequisites
+	$(SAY) 'Killing the server $(CRASH_CYCLES) times'
+	@CRASH_CYCLES='$(CRASH_CYCLES)' CRASH_READY_MS='$(CRASH_READY_MS)' CRASH_SEED='$(CRASH_SEED)' \
+	  cargo test $(QUIET) --features ssr --test integration cycles:: -- --nocapture --test-threads=1
 
 .PHONY: test-browser
 test-browser: build end2end/node_modules/.installed

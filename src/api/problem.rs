@@ -182,6 +182,11 @@ impl From<StoreError> for Problem {
                     detail,
                 )
             }
+            StoreError::Full(_) => Problem::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage_full",
+                "The disk that holds the database is full. Nothing was changed; make room and try again.",
+            ),
             StoreError::LeaseLost => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "lease_lost",

@@ -4,8 +4,10 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::Clock;
+use super::run_task::STORE_RETRY_MS;
 use super::tool::{Artifact, ArtifactSink};
 use crate::engine::ids::ArtifactId;
 use crate::store::{Database, NewArtifact};
@@ -50,9 +52,19 @@ impl ArtifactSink for StoredArtifacts {
             content: artifact.content,
             created_at: self.clock.now(),
         };
-        self.store.keep_artifact(new).await.map_err(|error| {
-            tracing::error!(%error, "an artifact could not be kept");
-            "the file could not be stored".to_owned()
-        })
+        loop {
+            match self.store.keep_artifact(&new).await {
+                Ok(id) => return Ok(id),
+                // The step's time limit says how long.
+                Err(error) if error.may_pass() => {
+                    tracing::debug!(%error, "an artifact cannot be kept now");
+                    tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "an artifact could not be kept");
+                    return Err("the file could not be stored".to_owned());
+                }
+            }
+        }
     }
 }

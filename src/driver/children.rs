@@ -38,7 +38,7 @@ impl Driver {
             loop {
                 match driver.try_child(&child).await {
                     Ok(()) => break,
-                    Err(LaunchError::Submit(SubmitError::Store(StoreError::Unavailable(_)))) => {
+                    Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
                     Err(LaunchError::Submit(SubmitError::Stopping)) => return,
@@ -158,7 +158,7 @@ impl Driver {
             let wanted = loop {
                 match driver.wants(&parent, &step, &run_id).await {
                     Ok(wanted) => break wanted,
-                    Err(StoreError::Unavailable(_)) => {
+                    Err(error) if error.may_pass() => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
                     // Who cannot be asked cannot say that it is not wanted.

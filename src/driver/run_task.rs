@@ -17,7 +17,7 @@ use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
-use crate::engine::state::{RunState, StepStatus};
+use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::store::{Commit, StartKey, StoreError};
 
@@ -296,7 +296,22 @@ impl RunTask {
                 self.conclude(batch, draft, summary);
                 return true;
             };
-            tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
+            match &error {
+                // Somebody has tried again who did not hear of the first time: nothing is wrong.
+                StoreError::StartedBefore { .. } => {
+                    tracing::debug!(run.id = %self.run_id, %error, "a start was made again");
+                }
+                // The store says so itself, once for all runs.
+                StoreError::Unavailable(_) | StoreError::Full(_) => {
+                    tracing::debug!(run.id = %self.run_id, %error, "a turn could not be stored");
+                }
+                StoreError::Conflict
+                | StoreError::SlugTaken(_)
+                | StoreError::LeaseLost
+                | StoreError::Corrupt(_) => {
+                    tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
+                }
+            }
             match self.after_failure(error, batch, draft).await {
                 Aftermath::Concluded => return true,
                 Aftermath::Again(left) => batch = left,
@@ -456,7 +471,7 @@ impl RunTask {
                     refuse(batch, &error);
                     return Aftermath::Over;
                 }
-                Err(StoreError::Unavailable(_)) => {
+                Err(error) if error.may_pass() => {
                     tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
                 }
                 Err(unreadable) => {
@@ -505,10 +520,12 @@ impl RunTask {
                     deadline: _,
                 } => {
                     let cancel = self.cancellation(&step, attempt);
+                    let was_interrupted = self.was_interrupted(&step);
                     self.driver.perform(Assignment {
                         run_id: self.run_id.clone(),
                         step,
                         attempt,
+                        was_interrupted,
                         tool,
                         input,
                         cancel,
@@ -545,6 +562,14 @@ impl RunTask {
                 }
             }
         }
+    }
+
+    fn was_interrupted(&self, step: &StepPath) -> bool {
+        let step = self.loaded.state.step(step);
+        step.is_some_and(|step| {
+            let mut made = step.attempts.iter();
+            made.any(|attempt| attempt.outcome == AttemptOutcome::Interrupted)
+        })
     }
 
     fn cancellation(&mut self, step: &StepPath, attempt: u32) -> CancellationToken {

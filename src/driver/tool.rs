@@ -17,6 +17,8 @@ pub struct ToolCall {
     pub run_id: RunId,
     pub step_id: StepPath,
     pub attempt: u32,
+    /// A crash cut an earlier attempt of the step off: what is to be done may have been done already.
+    pub was_interrupted: bool,
     /// Already checked against the tool's input schema, defaults filled in.
     pub input: Value,
     /// The same for every attempt of the step: a receiver that honours it makes a repeated call harmless.

@@ -96,6 +96,13 @@ mod server {
     impl From<StoreError> for PageError {
         fn from(error: StoreError) -> Self {
             tracing::error!(%error, "a page could not be served");
+            if matches!(error, StoreError::Full(_)) {
+                return PageError::new(
+                    507,
+                    "storage_full",
+                    "The disk that holds the database is full. Nothing was changed; make room and try again.",
+                );
+            }
             PageError::new(
                 503,
                 "database_unavailable",

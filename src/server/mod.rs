@@ -162,6 +162,7 @@ fn api_routes(state: &AppState) -> Router<AppState> {
     };
     api::routes(api)
         .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
         .fallback(problem::no_such_endpoint)
 }
 

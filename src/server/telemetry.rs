@@ -13,6 +13,9 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), ParseError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // Said on standard error too, which panics when that cannot be written: a log on a full disk must not end
+        // whatever had something to say.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     // A second call, as in tests, keeps the first log.
     let _ = match format {

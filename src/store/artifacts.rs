@@ -24,7 +24,7 @@ pub struct ArtifactContent {
 
 impl Database {
     /// Keeps the file, in place of one of the same run, step and name. Answers the id under which it is kept.
-    pub async fn keep_artifact(&self, artifact: NewArtifact) -> Result<ArtifactId, StoreError> {
+    pub async fn keep_artifact(&self, artifact: &NewArtifact) -> Result<ArtifactId, StoreError> {
         let sql = Sql::of(
             "INSERT INTO artifacts (id, run_id, step_id, name, media_type, bytes, sha256, content, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)

@@ -118,6 +118,31 @@ impl Database {
         self.all(Sql::of("SELECT 1 AS one")).await.map(|_| ())
     }
 
+    /// Whether starts and decisions can be taken: the database answers, and what is written to it is stored. After a
+    /// failure that is found out by writing, because somebody may have made room and nobody written since.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        if self.is_lost() {
+            return Err(StoreError::LeaseLost);
+        }
+        self.ping().await?;
+        if self.log.fails() {
+            self.try_to_write().await?;
+            self.log.note_success();
+        }
+        Ok(())
+    }
+
+    async fn try_to_write(&self) -> Result<(), StoreError> {
+        let mut change = self.change().await?;
+        match &self.claim {
+            // Sets what is set already; SQLite writes and syncs the page all the same.
+            Claim::File { .. } => change.run(Sql::of("PRAGMA user_version = 0")).await?,
+            // The lease is renewed all the time, which is proof enough.
+            Claim::Lease(_) => 0,
+        };
+        change.commit().await
+    }
+
     /// All rows that the statement answers. It must not change anything.
     pub(super) async fn all(&self, sql: Sql<'_>) -> Result<Vec<Row>, StoreError> {
         let rows = match &self.pools {

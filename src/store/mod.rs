@@ -150,6 +150,9 @@ pub enum StoreError {
     /// Trying again later may help.
     #[error("the database does not answer as it should: {0}")]
     Unavailable(String),
+    /// Trying again helps when somebody has made room.
+    #[error("there is no room left for the database: {0}")]
+    Full(String),
     /// Another process has taken over the database; this one may not write to it any more, and must stop.
     #[error("another process has taken over the database")]
     LeaseLost,
@@ -205,9 +208,30 @@ pub trait Store: Send + Sync {
     }
 }
 
+impl StoreError {
+    /// Whether the same call may succeed later, without anything having changed in what was asked.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            StoreError::Unavailable(_) | StoreError::Full(_) => true,
+            StoreError::Conflict
+            | StoreError::StartedBefore { .. }
+            | StoreError::SlugTaken(_)
+            | StoreError::LeaseLost
+            | StoreError::Corrupt(_) => false,
+        }
+    }
+}
+
+/// What the databases call a disk without room: SQLite's `SQLITE_FULL`, PostgreSQL's `disk_full`.
+const FULL_CODES: [&str; 2] = ["13", "53100"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        unavailable(error)
+        let code = error.as_database_error().and_then(|error| error.code());
+        match code {
+            Some(code) if FULL_CODES.contains(&&*code) => StoreError::Full(error.to_string()),
+            Some(_) | None => unavailable(error),
+        }
     }
 }
 

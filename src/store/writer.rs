@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +43,30 @@ pub(super) trait LocalLedger: Send + 'static {
 
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
+    standing: Arc<Standing>,
+}
+
+/// Whether what was tried last could be stored. Said in the log when it changes, and not each time: while the disk is
+/// full every run tries again and again.
+#[derive(Default)]
+struct Standing {
+    fails: AtomicBool,
+}
+
+impl Standing {
+    fn note(&self, tried: Result<(), &StoreError>) {
+        let passing = tried.is_err_and(StoreError::may_pass);
+        let failed_before = self.fails.swap(passing, Ordering::Relaxed);
+        match tried {
+            Err(error) if !passing => tracing::error!(%error, "turns could not be stored"),
+            Err(error) if !failed_before => tracing::error!(
+                %error,
+                "nothing can be stored: {error}. Runs wait, and go on when it is possible again"
+            ),
+            Ok(()) if failed_before => tracing::info!("turns can be stored again"),
+            Ok(()) | Err(_) => {}
+        }
+    }
 }
 
 enum Job {
@@ -52,6 +78,8 @@ enum Job {
 impl Writer {
     pub(super) fn start(mut ledger: impl Ledger) -> Self {
         let (queue, mut waiting) = mpsc::channel(QUEUE_TURNS_MAX);
+        let standing = Arc::new(Standing::default());
+        let noted = Arc::clone(&standing);
         tokio::spawn(async move {
             let mut jobs = Vec::new();
             let mut closing = None;
@@ -60,17 +88,19 @@ impl Writer {
                 while !batch.is_empty() {
                     let (turns, answers) = one_turn_per_run(&mut batch);
                     let verdicts = ledger.store(&turns).await;
-                    answer(answers, verdicts);
+                    answer(answers, verdicts, &noted);
                 }
             }
             close(waiting, ledger, closing);
         });
-        Self { queue }
+        Self { queue, standing }
     }
 
     /// With a thread of its own, so that nobody else waits for the disk.
     pub(super) fn on_a_thread(mut ledger: impl LocalLedger) -> std::io::Result<Self> {
         let (queue, mut waiting) = mpsc::channel(QUEUE_TURNS_MAX);
+        let standing = Arc::new(Standing::default());
+        let noted = Arc::clone(&standing);
         let work = move || {
             let mut jobs = Vec::new();
             let mut closing = None;
@@ -79,7 +109,7 @@ impl Writer {
                 while !batch.is_empty() {
                     let (turns, answers) = one_turn_per_run(&mut batch);
                     let verdicts = ledger.store(&turns);
-                    answer(answers, verdicts);
+                    answer(answers, verdicts, &noted);
                 }
             }
             close(waiting, ledger, closing);
@@ -87,7 +117,17 @@ impl Writer {
         std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(work)?;
-        Ok(Self { queue })
+        Ok(Self { queue, standing })
+    }
+
+    /// The last turns could not be stored.
+    pub(super) fn fails(&self) -> bool {
+        self.standing.fails.load(Ordering::Relaxed)
+    }
+
+    /// Something was stored by another way.
+    pub(super) fn note_success(&self) {
+        self.standing.note(Ok(()));
     }
 
     pub(super) async fn commit(&self, commit: Commit) -> Verdict {
@@ -165,11 +205,9 @@ fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> (Vec<Commit>, Vec<Answ
     round.into_iter().unzip()
 }
 
-fn answer(answers: Vec<Answer>, verdicts: Result<Vec<Verdict>, StoreError>) {
-    let verdicts = verdicts.unwrap_or_else(|error| {
-        tracing::error!(%error, turns = answers.len(), "a batch could not be stored");
-        vec![Err(error); answers.len()]
-    });
+fn answer(answers: Vec<Answer>, stored: Result<Vec<Verdict>, StoreError>, standing: &Standing) {
+    standing.note(stored.as_ref().map(|_| ()));
+    let verdicts = stored.unwrap_or_else(|error| vec![Err(error); answers.len()]);
     for (answer, verdict) in answers.into_iter().zip(verdicts) {
         // A caller who has gone away does not change what is stored.
         let _ = answer.send(verdict);

@@ -52,6 +52,20 @@ struct Input {
     timeout_ms: Option<u64>,
 }
 
+/// Not found, and gone.
+const ABSENT: [u16; 2] = [404, 410];
+
+impl Input {
+    /// Where an interrupted DELETE had done its work, the next one finds nothing. That is no failure.
+    fn after(mut self, interrupted: bool) -> Self {
+        if interrupted && matches!(self.method, Verb::Delete) {
+            let absent = ABSENT.map(|status| StatusRange::new(status, status));
+            self.expect_status.extend(absent);
+        }
+        self
+    }
+}
+
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 enum Verb {
@@ -112,6 +126,7 @@ impl Tool for HttpRequest {
     async fn call(&self, call: ToolCall) -> ToolOutcome {
         let effect = self.spec.effect_of(&call.input);
         let request = parse_input::<Input>(&call.input)
+            .map(|input| input.after(call.was_interrupted))
             .and_then(|input| Request::new(input, effect, &call.idempotency_key, &self.outbound));
         let request = match request {
             Ok(request) => request,

@@ -12,6 +12,8 @@ mod report;
 mod status;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod twice;
 mod util;
 
 use serde::de::DeserializeOwned;

@@ -18,6 +18,7 @@ pub fn call(input: Value) -> ToolCall {
         run_id: RunId::new("run-1"),
         step_id: StepPath::new("step"),
         attempt: 1,
+        was_interrupted: false,
         input,
         idempotency_key: "key-of-the-step".to_owned(),
         cancel: CancellationToken::new(),

@@ -10,6 +10,7 @@ use crate::stub::Stub;
 
 crate::server::also_on_postgres!(
     killed_while_undoing_it_undoes_everything_once_more_or_once,
+    a_delete_that_the_crash_cut_off_may_find_nothing_the_second_time,
     killed_in_a_map_of_a_thousand_it_does_every_item,
     killed_while_a_subworkflow_runs_both_runs_end,
 );
@@ -65,6 +66,27 @@ async fn killed_while_undoing_it_undoes_everything_once_more_or_once() {
         let keys = stub.keys(&format!("undo_{id}"));
         assert!(!keys.is_empty() && keys.windows(2).all(|pair| pair[0] == pair[1]));
     }
+}
+
+#[tokio::test]
+async fn a_delete_that_the_crash_cut_off_may_find_nothing_the_second_time() {
+    let (mut server, stub) = (Server::start().await, Stub::start().await);
+    let url = format!("{}/once/60000/thing", stub.address);
+    let step = json!({ "id": "remove", "kind": "tool_call", "tool": "http.request", "with": { "url": url, "method": "DELETE" } });
+    let slug = server
+        .create(json!({ "name": "Remove", "steps": [step] }))
+        .await;
+    let run = server.start_run(&slug, json!({})).await;
+    while stub.calls("thing") == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.kill_and_restart().await;
+    server.until_run(&run, "completed").await;
+    assert_eq!(stub.calls("thing"), 2);
+    assert_eq!(server.step(&run, "remove").await["output"]["status"], 404);
+    // Without a crash it is a failure.
+    let run = server.start_run(&slug, json!({})).await;
+    server.until_run(&run, "failed").await;
 }
 
 #[tokio::test]

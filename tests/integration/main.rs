@@ -5,6 +5,8 @@ mod api;
 mod backup;
 mod crash;
 mod crash_kinds;
+mod cycles;
+mod disk_full;
 mod hostile;
 mod house;
 mod kinds;

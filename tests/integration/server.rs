@@ -61,13 +61,20 @@ impl Server {
 
     pub async fn on(database: &str, lease_ms: u64) -> Self {
         let process = launch(database, "127.0.0.1:0", lease_ms);
+        let mut server = Self::of(process, database).await;
+        server.lease_ms = lease_ms;
+        server
+    }
+
+    /// A server that somebody else has launched on that database, with its output piped.
+    pub async fn of(process: Child, database: &str) -> Self {
         let (process, address) = ready(process).await;
         Self {
             process,
             address,
             client: client(),
             database: database.to_owned(),
-            lease_ms,
+            lease_ms: LEASE_MS,
             _folder: None,
         }
     }
@@ -98,8 +105,18 @@ impl Server {
 
     /// `kill -9`, then a new process on the same database and port.
     pub async fn kill_and_restart(&mut self) {
+        self.kill();
+        self.restart().await;
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
         self.process.kill().expect("it runs");
         self.process.wait().expect("it has ended");
+    }
+
+    /// A new process on the same database and port, after the last one has ended.
+    pub async fn restart(&mut self) {
         let listen = self.address.trim_start_matches("http://").to_owned();
         let (process, address) = ready(launch(&self.database, &listen, self.lease_ms)).await;
         self.process = process;

@@ -17,13 +17,15 @@ pub struct Stub {
 }
 
 impl Stub {
-    /// `/ok/NAME` answers; `/flaky/N/NAME` fails N times first; `/slow/MS/NAME` takes its time.
+    /// `/ok/NAME` answers; `/flaky/N/NAME` fails N times first; `/slow/MS/NAME` takes its time; so does `/once/MS/NAME`,
+    /// and is not found after the first time.
     pub async fn start() -> Self {
         let counters = Counters::default();
         let routes = Router::new()
             .route("/ok/{name}", any(ok))
             .route("/flaky/{times}/{name}", any(flaky))
             .route("/slow/{ms}/{name}", any(slow))
+            .route("/once/{ms}/{name}", any(once))
             .with_state(counters.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
@@ -90,4 +92,16 @@ async fn slow(
     count(&counters, &name, &headers);
     tokio::time::sleep(Duration::from_millis(ms)).await;
     "done"
+}
+
+async fn once(
+    State(counters): State<Counters>,
+    Path((ms, name)): Path<(u64, String)>,
+    headers: HeaderMap,
+) -> StatusCode {
+    if count(&counters, &name, &headers) > 1 {
+        return StatusCode::NOT_FOUND;
+    }
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    StatusCode::OK
 }

@@ -3,7 +3,9 @@
 
 mod bounds;
 mod crash;
+mod every_call;
 mod faults;
+mod line;
 mod replaced;
 mod runs;
 mod stage;

@@ -120,7 +120,7 @@ async fn a_process_that_was_replaced_stores_nothing_any_more_and_knows_it() {
         content: Vec::new(),
         created_at: Timestamp::from_micros(3),
     };
-    let kept = first.keep_artifact(file).await;
+    let kept = first.keep_artifact(&file).await;
     assert_eq!(kept, Err(StoreError::LeaseLost));
     first.lost().await;
     assert!(first.is_lost() && !first.may_act().await);

@@ -380,10 +380,10 @@ async fn a_file_is_replaced_by_the_next_of_its_name(place: Place) {
     };
     let bytes: Vec<u8> = (0..=255).collect();
     let a1 = Ok(ArtifactId::new("a1"));
-    assert_eq!(database.keep_artifact(file("a1", "r1", b"old")).await, a1);
-    assert_eq!(database.keep_artifact(file("a2", "r1", &bytes)).await, a1);
+    assert_eq!(database.keep_artifact(&file("a1", "r1", b"old")).await, a1);
+    assert_eq!(database.keep_artifact(&file("a2", "r1", &bytes)).await, a1);
     let a3 = Ok(ArtifactId::new("a3"));
-    assert_eq!(database.keep_artifact(file("a3", "r2", b"")).await, a3);
+    assert_eq!(database.keep_artifact(&file("a3", "r2", b"")).await, a3);
     let cards = database
         .artifacts_of(&"r1".into())
         .await

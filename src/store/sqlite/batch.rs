@@ -2,7 +2,9 @@
 //! statements; through an asynchronous driver each of them would cost two changes of thread, which is more than SQLite
 //! itself takes for it.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,7 +36,10 @@ impl SqliteLedger {
 
 impl LocalLedger for SqliteLedger {
     fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
-        write(&mut self.0, turns).map_err(unavailable)
+        write(&mut self.0, turns).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+            Some(_) | None => unavailable(error),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod claim;
 
 pub(super) use claim::FileLock;
 
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::str::FromStr;
 use std::time::Duration;
@@ -41,6 +42,9 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
     let locked = FileLock::of(&file)?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
+        // When a commit fails for want of room SQLite undoes the transaction by itself. The connection still believes
+        // to be in it and would refuse every other one, for ever: it is replaced.
+        .before_acquire(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(options.clone())
         .await
         .map_err(unavailable)?;

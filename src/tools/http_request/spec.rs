@@ -51,8 +51,9 @@ fn input_schema() -> Value {
             },
             "method": {
                 "title": "Method",
-                "description": "GET, HEAD and OPTIONS only read; PUT and DELETE may be repeated; POST and \
-                                PATCH count as done once.",
+                "description": "GET, HEAD and OPTIONS only read; PUT and DELETE may be repeated (a DELETE that \
+                                is made again after a crash may find nothing); POST and PATCH count as done \
+                                once.",
                 "type": "string",
                 "enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
                 "default": "GET",
