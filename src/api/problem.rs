@@ -117,6 +117,12 @@ impl From<ServiceError> for Problem {
             ServiceError::Submit(SubmitError::NoSuchRun) => Problem::not_found("run"),
             ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
             ServiceError::Submit(SubmitError::Store(error)) => error.into(),
+            ServiceError::Submit(SubmitError::InDoubt) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database_in_doubt",
+                "The database does not answer, so it is not known yet whether this was done. Look again when it is \
+                 back. A start with an Idempotency-Key may be sent again at any time.",
+            ),
             ServiceError::Submit(SubmitError::Stopping) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",

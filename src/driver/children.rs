@@ -41,6 +41,9 @@ impl Driver {
                     Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
+                    Err(LaunchError::Submit(SubmitError::InDoubt)) => {
+                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                    }
                     Err(LaunchError::Submit(SubmitError::Stopping)) => return,
                     Err(error) => return driver.child_refused(&child, &error).await,
                 }

@@ -76,6 +76,9 @@ pub enum SubmitError {
     Rejected(#[from] Rejection),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database stopped answering while it was being stored. The run goes on from what the log says.
+    #[error("it is not known yet whether this has been stored")]
+    InDoubt,
     #[error("the server is stopping")]
     Stopping,
 }

@@ -25,6 +25,8 @@ use crate::store::{Commit, StartKey, StoreError};
 const INBOX_MAX: usize = 1_024;
 /// Commands decided together.
 const BATCH_MAX: usize = 256;
+/// How often the log is asked for what became of a turn before those who wait for it are told that nobody knows.
+const TRIES_BEFORE_DOUBT: u32 = 6;
 /// Pause before the database is tried again.
 pub(super) const STORE_RETRY_MS: u64 = 500;
 
@@ -449,11 +451,11 @@ impl RunTask {
     }
 
     /// The store did not say that the draft is stored. The log tells whether it is; until it can be read, nobody
-    /// gets an answer that might be wrong.
+    /// gets an answer that might be wrong, and after a while those who wait are told so.
     async fn after_failure(
         &mut self,
         error: StoreError,
-        batch: Vec<Envelope>,
+        mut batch: Vec<Envelope>,
         draft: Draft,
     ) -> Aftermath {
         if matches!(
@@ -464,6 +466,7 @@ impl RunTask {
             refuse(batch, &error);
             return Aftermath::Over;
         }
+        let mut tries = 0;
         let stored = loop {
             match self.driver.store.load(&self.run_id).await {
                 Ok(Some(stored)) => break stored,
@@ -472,6 +475,10 @@ impl RunTask {
                     return Aftermath::Over;
                 }
                 Err(error) if error.may_pass() => {
+                    tries += 1;
+                    if tries == TRIES_BEFORE_DOUBT {
+                        leave_in_doubt(&mut batch);
+                    }
                     tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
                 }
                 Err(unreadable) => {
@@ -590,6 +597,18 @@ impl RunTask {
         }
         if let Some(cancel) = self.calls.remove(&(step, attempt)) {
             cancel.cancel();
+        }
+    }
+}
+
+/// Tells those who wait that it is not known what came of what they asked for. They are still callers: what they asked
+/// for is not done again for them.
+fn leave_in_doubt(batch: &mut [Envelope]) {
+    for envelope in batch {
+        if let Some(reply) = envelope.reply.take() {
+            let _ = reply.send(Err(SubmitError::InDoubt));
+            let (nobody, _) = oneshot::channel();
+            envelope.reply = Some(nobody);
         }
     }
 }

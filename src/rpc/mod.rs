@@ -87,6 +87,11 @@ mod server {
                     "stopping",
                     "The server is stopping. Try again in a moment.",
                 ),
+                ServiceError::Submit(SubmitError::InDoubt) => PageError::new(
+                    503,
+                    "database_in_doubt",
+                    "The database does not answer, so nobody knows yet whether this was done. Look again before you repeat it.",
+                ),
                 ServiceError::Submit(SubmitError::Store(error)) => error.into(),
                 ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
             }

@@ -164,7 +164,13 @@ async fn is_unavailable(response: Response) {
     assert_eq!(kind, "application/problem+json");
     let code = problem["code"].as_str().expect("a code");
     assert!(
-        ["database_unavailable", "lease_lost", "stopping"].contains(&code),
+        [
+            "database_unavailable",
+            "database_in_doubt",
+            "lease_lost",
+            "stopping"
+        ]
+        .contains(&code),
         "{problem}"
     );
     assert!(problem["request_id"].is_string(), "{problem}");

@@ -132,7 +132,9 @@ fn refused(error: SubmitError) -> Verdict {
     match error {
         SubmitError::Rejected(rejection) => Verdict::Refused(rejection.to_string()),
         SubmitError::NoSuchRun => Verdict::Refused(error.to_string()),
-        SubmitError::Store(_) | SubmitError::Stopping => Verdict::Unknown(error.to_string()),
+        SubmitError::Store(_) | SubmitError::InDoubt | SubmitError::Stopping => {
+            Verdict::Unknown(error.to_string())
+        }
     }
 }
 

@@ -213,6 +213,9 @@ fn why(error: LaunchError) -> Result<String, StoreError> {
         LaunchError::Submit(SubmitError::Stopping) => {
             Err(StoreError::Unavailable("the server is stopping".to_owned()))
         }
+        LaunchError::Submit(error @ SubmitError::InDoubt) => {
+            Err(StoreError::Unavailable(error.to_string()))
+        }
         LaunchError::Submit(error @ (SubmitError::NoSuchRun | SubmitError::Rejected(_))) => {
             Ok(error.to_string())
         }
