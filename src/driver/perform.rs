@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Driver;
@@ -15,6 +16,8 @@ use crate::engine::ids::{RunId, StepPath};
 use crate::engine::input::with_defaults;
 use crate::engine::limits::CANCEL_GRACE_MS;
 
+/// The first progress report of an attempt that is stored.
+const PROGRESS_AFTER_MS: u64 = 200;
 /// Progress reports of one attempt are at least this far apart.
 const PROGRESS_EVERY_MS: u64 = 1_000;
 
@@ -149,7 +152,10 @@ impl Driver {
             tokio::time::sleep(Duration::from_millis(CANCEL_GRACE_MS)).await;
         };
         tokio::pin!(work, abandoned);
-        let mut beat = tokio::time::interval(Duration::from_millis(PROGRESS_EVERY_MS));
+        // Not at once: most calls are over before anybody could read what they are doing, and a turn of its own for that
+        // would hold up the result.
+        let first = Instant::now() + Duration::from_millis(PROGRESS_AFTER_MS);
+        let mut beat = tokio::time::interval_at(first, Duration::from_millis(PROGRESS_EVERY_MS));
         beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {

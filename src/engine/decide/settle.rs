@@ -84,6 +84,10 @@ impl Deciding<'_> {
     fn readiness(&self, step: usize) -> Readiness {
         let (shape, frame) = (self.shape(step), self.state.steps[step].frame);
         let rule = self.plan.steps[shape].work.join_rule();
+        // Before all its edges are looked at: ten thousand predecessors each ask once.
+        if rule != JoinRule::OneSuccess && self.state.to_come[step] > 0 {
+            return Readiness::NotYet;
+        }
         let (mut open, mut successes, mut arrivals) = (0usize, 0usize, 0usize);
         let mut failed = None;
         let mut closed = None;

@@ -330,6 +330,14 @@ fn invariant_steps_start_after_their_predecessors_and_gates(
         }
     }
     for (at, step) in state.steps.iter().enumerate() {
+        let incoming = plan.outline.incoming(step.shape);
+        let to_come = incoming
+            .iter()
+            .filter(|&&edge| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Open);
+        let counted = to_come.count();
+        assert_eq!(state.to_come[at], counted, "edges to {at} are miscounted");
+    }
+    for (at, step) in state.steps.iter().enumerate() {
         let Work::Join {
             rule: JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess | JoinRule::AllSuccess,
         } = plan.steps[step.shape].work

@@ -1,5 +1,6 @@
 //! The fold: what each event changes. Total, because what is in the log has happened.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Cancelling, Compensating, EdgeState, End, FrameEnd, Paused, RunState, StepStatus};
@@ -161,13 +162,15 @@ impl RunState {
         }
         if let Some(taken) = taken {
             let outline = Arc::clone(&self.outline);
+            // In a set: one step may lead to ten thousand.
+            let taken: BTreeSet<usize> = taken.into_iter().collect();
             for &edge in outline.outgoing(shape) {
-                let at = self.edge_in(frame, edge);
-                self.edges[at] = if taken.contains(&edge) {
+                let state = if taken.contains(&edge) {
                     EdgeState::Taken
                 } else {
                     EdgeState::NotTaken
                 };
+                self.set_edge(frame, edge, state);
             }
         }
     }
@@ -193,8 +196,7 @@ impl RunState {
             let (shape, frame) = (self.steps[step].shape, self.steps[step].frame);
             let outline = Arc::clone(&self.outline);
             for &edge in outline.outgoing(shape) {
-                let at = self.edge_in(frame, edge);
-                self.edges[at] = EdgeState::Open;
+                self.set_edge(frame, edge, EdgeState::Open);
             }
             self.reopen_iteration(frame);
         }

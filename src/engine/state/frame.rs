@@ -58,6 +58,7 @@ impl RunState {
         for &step in &shape.steps {
             let at = self.steps.len();
             self.steps.push(StepRun::pending(step, frame));
+            self.to_come.push(outline.incoming(step).len());
             self.tally.add(&self.outline, at, &self.steps[at]);
         }
         self.edges
@@ -88,6 +89,20 @@ impl RunState {
     /// Where the state of the outline's edge stands for a step in `frame`.
     pub fn edge_in(&self, frame: usize, edge: usize) -> usize {
         self.frames[frame].first_edge + self.outline.edge_slot(edge)
+    }
+
+    /// Keeps count for the step to which the edge leads.
+    pub(super) fn set_edge(&mut self, frame: usize, edge: usize, becomes: EdgeState) {
+        let at = self.edge_in(frame, edge);
+        let was = std::mem::replace(&mut self.edges[at], becomes);
+        let Some(to) = self.in_frame(frame, self.outline.edges[edge].to) else {
+            return;
+        };
+        match (was == EdgeState::Open, becomes == EdgeState::Open) {
+            (true, false) => self.to_come[to] -= 1,
+            (false, true) => self.to_come[to] += 1,
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// The steps of a frame.

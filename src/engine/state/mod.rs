@@ -47,6 +47,9 @@ pub struct RunState {
     pub steps: Vec<StepRun>,
     /// In the same order; by frame, the edges of its body.
     pub edges: Vec<EdgeState>,
+    /// By step: how many edges lead to it of which it is not known yet whether they are taken.
+    #[serde(skip)]
+    pub to_come: Vec<usize>,
     /// The bodies in execution: the run itself, then iterations in the order in which they began.
     #[serde(skip_serializing_if = "frame::only_the_run")]
     pub frames: Vec<Frame>,
@@ -129,6 +132,7 @@ impl RunState {
             kept: BTreeMap::new(),
             queued: false,
             steps: Vec::new(),
+            to_come: Vec::new(),
             edges: Vec::new(),
             frames: Vec::new(),
             paused: None,
