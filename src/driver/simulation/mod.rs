@@ -201,6 +201,12 @@ impl Simulation {
     /// The old process has been cut off from the store, or has only been slow: it goes on as if nothing had happened.
     fn another_process_takes_over(&mut self) {
         self.ledger.meet("takeover");
+        if self.chance.percent(40) {
+            // In the middle of something: calls have been decided and not made yet.
+            self.somebody_starts();
+            let ms = self.chance.below(4) as u64;
+            self.time_passes(ms);
+        }
         let starts_at = self.process.now();
         if self.chance.percent(50) {
             self.process.fate.trouble().cut_off = true;
