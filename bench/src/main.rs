@@ -70,5 +70,8 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             (_, _) => return Err(format!("`{argument}` is not understood")),
         }
     }
+    if asked.record.is_some() && !asked.only.is_empty() {
+        return Err("a table of some of the work is not recorded in place of the whole".to_owned());
+    }
     Ok(asked)
 }

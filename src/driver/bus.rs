@@ -43,27 +43,32 @@ impl Listened {
 /// The turns of one run from some moment on.
 pub struct RunNews {
     run_id: RunId,
-    receiver: broadcast::Receiver<Arc<Committed>>,
+    /// There until it is dropped.
+    receiver: Option<broadcast::Receiver<Arc<Committed>>>,
     runs: Arc<Listened>,
 }
 
 impl RunNews {
     pub async fn recv(&mut self) -> Result<Arc<Committed>, broadcast::error::RecvError> {
-        self.receiver.recv().await
+        match &mut self.receiver {
+            Some(receiver) => receiver.recv().await,
+            None => Err(broadcast::error::RecvError::Closed),
+        }
     }
 
     /// What is there already.
     pub fn try_recv(&mut self) -> Option<Arc<Committed>> {
-        self.receiver.try_recv().ok()
+        self.receiver.as_mut()?.try_recv().ok()
     }
 }
 
 impl Drop for RunNews {
     fn drop(&mut self) {
         let mut runs = self.runs.lock();
-        // This one still counts.
+        // Under the lock, so that of two that go at once the second sees that it is the last.
+        self.receiver = None;
         if let Some(sender) = runs.get(&self.run_id)
-            && sender.receiver_count() <= 1
+            && sender.receiver_count() == 0
         {
             runs.remove(&self.run_id);
         }
@@ -103,7 +108,7 @@ impl Bus {
             .or_insert_with(|| broadcast::Sender::new(BACKLOG_OF_RUN_MAX));
         RunNews {
             run_id: run_id.clone(),
-            receiver: sender.subscribe(),
+            receiver: Some(sender.subscribe()),
             runs: Arc::clone(&self.runs),
         }
     }

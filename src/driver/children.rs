@@ -41,10 +41,13 @@ impl Driver {
                     Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
-                    Err(LaunchError::Submit(SubmitError::InDoubt)) => {
+                    Err(LaunchError::Submit(SubmitError::Stopping)) if driver.calls.is_closed() => {
+                        return;
+                    }
+                    // Its owner has ended without having stored it, or may have stored it.
+                    Err(LaunchError::Submit(SubmitError::InDoubt | SubmitError::Stopping)) => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
-                    Err(LaunchError::Submit(SubmitError::Stopping)) => return,
                     Err(error) => return driver.child_refused(&child, &error).await,
                 }
             }

@@ -132,8 +132,12 @@ impl Driver {
             plan,
             start_key,
         };
-        let owner = run_task::spawn(self, run_id.clone(), loading);
-        self.runs().insert(run_id, owner.clone());
+        // A start that is made again, after a doubt, finds the owner of the first one still asking the log.
+        let owner = self
+            .runs()
+            .entry(run_id.clone())
+            .or_insert_with(|| run_task::spawn(self, run_id, loading))
+            .clone();
         let (reply, answer) = oneshot::channel();
         let envelope = Envelope {
             command,

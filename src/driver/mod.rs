@@ -279,8 +279,12 @@ impl Driver {
     }
 
     /// The owner ends: senders get a new one. Whoever still waits is told to try again.
-    fn forget(&self, run_id: &RunId, inbox: &mut mpsc::Receiver<Envelope>) {
-        self.runs().remove(run_id);
+    fn forget(&self, run_id: &RunId, own: &Own, inbox: &mut mpsc::Receiver<Envelope>) {
+        let mut runs = self.runs();
+        if is_of(&runs, run_id, own) {
+            runs.remove(run_id);
+        }
+        drop(runs);
         inbox.close();
         while let Ok(envelope) = inbox.try_recv() {
             if let Some(reply) = envelope.reply {
@@ -290,12 +294,23 @@ impl Driver {
     }
 
     /// The owner of an ended run ends, unless something has arrived meanwhile.
-    fn forget_if_idle(&self, run_id: &RunId, inbox: &mpsc::Receiver<Envelope>) -> bool {
+    fn forget_if_idle(&self, run_id: &RunId, own: &Own, inbox: &mpsc::Receiver<Envelope>) -> bool {
         let mut runs = self.runs();
         let idle = inbox.is_empty();
-        if idle {
+        if idle && is_of(&runs, run_id, own) {
             runs.remove(run_id);
         }
         idle
+    }
+}
+
+/// By what an owner knows itself.
+type Own = mpsc::WeakSender<Envelope>;
+
+/// Whether it is this owner whom the run has now.
+fn is_of(runs: &BTreeMap<RunId, mpsc::Sender<Envelope>>, run_id: &RunId, own: &Own) -> bool {
+    match (runs.get(run_id), own.upgrade()) {
+        (Some(known), Some(own)) => known.same_channel(&own),
+        (Some(_), None) | (None, _) => false,
     }
 }

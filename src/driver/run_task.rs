@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::perform::Assignment;
-use super::{Driver, SubmitError, projection};
+use super::{Driver, Own, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Performer, Recorded};
@@ -25,8 +26,8 @@ use crate::store::{Commit, StartKey, StoreError};
 const INBOX_MAX: usize = 1_024;
 /// Commands decided together.
 const BATCH_MAX: usize = 256;
-/// How often the log is asked for what became of a turn before those who wait for it are told that nobody knows.
-const TRIES_BEFORE_DOUBT: u32 = 6;
+/// How long the log is asked for what became of a turn before those who wait for it are told that nobody knows.
+const DOUBT_AFTER_MS: u64 = 3_000;
 /// Pause before the database is tried again.
 pub(super) const STORE_RETRY_MS: u64 = 500;
 
@@ -49,6 +50,7 @@ pub(super) enum Origin {
 pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc::Sender<Envelope> {
     let (sender, inbox) = mpsc::channel(INBOX_MAX);
     let driver = Arc::clone(driver);
+    let own = sender.downgrade();
     tokio::spawn(async move {
         let mut inbox = inbox;
         match load(&driver, &run_id, origin, &mut inbox).await {
@@ -56,6 +58,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
                 RunTask {
                     driver,
                     run_id,
+                    own,
                     inbox,
                     calls: BTreeMap::new(),
                     loaded,
@@ -66,7 +69,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
             None => {
                 let served = driver.rooms().heard_of(&run_id);
                 driver.admit(served);
-                driver.forget(&run_id, &mut inbox);
+                driver.forget(&run_id, &own, &mut inbox);
             }
         }
     });
@@ -192,6 +195,7 @@ fn refuse_callers(inbox: &mut mpsc::Receiver<Envelope>, error: &SubmitError) -> 
 struct RunTask {
     driver: Arc<Driver>,
     run_id: RunId,
+    own: Own,
     inbox: mpsc::Receiver<Envelope>,
     /// Attempts under way, to tell them to stop.
     calls: BTreeMap<(StepPath, u32), CancellationToken>,
@@ -217,12 +221,14 @@ impl RunTask {
     async fn run(mut self, first: Vec<Envelope>) {
         self.take_up();
         if !first.is_empty() && !self.handle(first).await {
-            return self.driver.forget(&self.run_id, &mut self.inbox);
+            return self.driver.forget(&self.run_id, &self.own, &mut self.inbox);
         }
         let mut alarm = Alarm::default();
         loop {
             if self.loaded.state.end.is_some()
-                && self.driver.forget_if_idle(&self.run_id, &self.inbox)
+                && self
+                    .driver
+                    .forget_if_idle(&self.run_id, &self.own, &self.inbox)
             {
                 return self.say_farewell().await;
             }
@@ -243,7 +249,7 @@ impl RunTask {
                 });
             }
             if !batch.is_empty() && !self.handle(batch).await {
-                return self.driver.forget(&self.run_id, &mut self.inbox);
+                return self.driver.forget(&self.run_id, &self.own, &mut self.inbox);
             }
         }
     }
@@ -466,7 +472,7 @@ impl RunTask {
             refuse(batch, &error);
             return Aftermath::Over;
         }
-        let mut tries = 0;
+        let doubt_at = Instant::now() + Duration::from_millis(DOUBT_AFTER_MS);
         let stored = loop {
             match self.driver.store.load(&self.run_id).await {
                 Ok(Some(stored)) => break stored,
@@ -475,8 +481,7 @@ impl RunTask {
                     return Aftermath::Over;
                 }
                 Err(error) if error.may_pass() => {
-                    tries += 1;
-                    if tries == TRIES_BEFORE_DOUBT {
+                    if Instant::now() >= doubt_at {
                         leave_in_doubt(&mut batch);
                     }
                     tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await

@@ -18,6 +18,8 @@ struct Known {
     cards: BTreeMap<(String, Option<u32>), VersionCard>,
     /// How often everything has been forgotten.
     forgotten: u64,
+    /// The last save may still take effect.
+    doubtful: bool,
 }
 
 /// When a question was put to the database: its answer counts if nothing has been forgotten since.
@@ -39,7 +41,7 @@ impl Cards {
         card: &VersionCard,
     ) {
         let mut known = self.lock();
-        if known.forgotten != asked.0 {
+        if known.forgotten != asked.0 || known.doubtful {
             return;
         }
         if known.cards.len() >= CARDS_MAX {
@@ -50,11 +52,13 @@ impl Cards {
             .insert((slug_or_id.to_owned(), number), card.clone());
     }
 
-    /// Called after a version has been stored, and before anybody is told so.
-    pub(super) fn forget(&self) {
+    /// Called after a version has been stored, and before anybody is told so. When it is not certain whether it is
+    /// stored, it may still come to be: then nothing is kept before the next one that is.
+    pub(super) fn forget(&self, certain: bool) {
         let mut known = self.lock();
         known.cards.clear();
         known.forgotten += 1;
+        known.doubtful = !certain;
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -82,9 +86,23 @@ mod tests {
         let asked = cards.get("w", None).expect_err("nothing is known yet");
         cards.keep(asked, "w", None, &card(1));
         assert_eq!(cards.get("w", None).ok(), Some(card(1)));
-        cards.forget();
+        cards.forget(true);
         cards.keep(asked, "w", None, &card(1));
         let asked = cards.get("w", None).expect_err("forgotten");
+        cards.keep(asked, "w", None, &card(2));
+        assert_eq!(cards.get("w", None).ok(), Some(card(2)));
+    }
+
+    #[test]
+    fn nothing_is_kept_while_a_save_may_still_take_effect() {
+        let cards = Cards::default();
+        cards.forget(false);
+        let asked = cards.get("w", None).expect_err("nothing is known");
+        cards.keep(asked, "w", None, &card(1));
+        let asked = cards.get("w", None).expect_err("nothing is kept");
+        cards.forget(true);
+        cards.keep(asked, "w", None, &card(1));
+        let asked = cards.get("w", None).expect_err("asked before");
         cards.keep(asked, "w", None, &card(2));
         assert_eq!(cards.get("w", None).ok(), Some(card(2)));
     }

@@ -3,7 +3,9 @@
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{PgPool, Postgres, Sqlite, Transaction};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedMutexGuard;
 
 use super::cards::Cards;
 use super::sql::{
@@ -16,7 +18,7 @@ use super::{StoreError, postgres, sqlite, unavailable};
 pub struct Database {
     pools: Pools,
     pub(super) log: Writer,
-    pub(super) cards: Cards,
+    pub(super) cards: Arc<Cards>,
     /// What keeps other processes off, for as long as the database is used.
     claim: Claim,
 }
@@ -26,9 +28,15 @@ pub(super) enum Pools {
     Sqlite {
         readers: SqlitePool,
         writer: SqlitePool,
+        turn: WriteTurn,
     },
     Postgres(PgPool),
 }
+
+/// Whose turn it is to write to an SQLite file: the log's, over a connection of its own, or a change's. SQLite itself
+/// lets whoever looks at the right moment go first, and the log, which always has more to write, would keep everybody
+/// else out; this queue is fair.
+pub(super) type WriteTurn = Arc<tokio::sync::Mutex<()>>;
 
 pub(super) enum Claim {
     /// SQLite: a locked file.
@@ -61,7 +69,7 @@ impl Database {
         Self {
             pools,
             log,
-            cards: Cards::default(),
+            cards: Arc::default(),
             claim,
         }
     }
@@ -74,7 +82,9 @@ impl Database {
             Claim::Lease(keeper) => keeper.give_back().await,
         }
         match &self.pools {
-            Pools::Sqlite { readers, writer } => {
+            Pools::Sqlite {
+                readers, writer, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -125,6 +135,11 @@ impl Database {
             return Err(StoreError::LeaseLost);
         }
         self.ping().await?;
+        if self.log.is_closed() {
+            return Err(unavailable(
+                "the writer of the log has stopped; start the server again",
+            ));
+        }
         if self.log.fails() {
             self.try_to_write().await?;
             self.log.note_success();
@@ -160,9 +175,11 @@ impl Database {
     /// Begins a change. Nothing of it is stored before its `commit`, and nothing at all when it is dropped.
     pub(super) async fn change(&self) -> Result<Change, StoreError> {
         match &self.pools {
-            Pools::Sqlite { writer, .. } => {
+            Pools::Sqlite { writer, turn, .. } => {
+                let turn = Arc::clone(turn).lock_owned().await;
                 // Taking the lock at once: a reader that starts to write would be refused while another writes.
-                Ok(Change::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
+                let transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                Ok(Change::Sqlite(transaction, turn))
             }
             Pools::Postgres(pool) => {
                 let mut change = Change::Postgres(pool.begin().await?);
@@ -177,7 +194,7 @@ impl Database {
 
 /// Statements that are stored together.
 pub(super) enum Change {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Transaction<'static, Sqlite>, OwnedMutexGuard<()>),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -185,7 +202,7 @@ impl Change {
     /// All rows that the statement answers.
     pub(super) async fn all(&mut self, sql: Sql<'_>) -> Result<Vec<Row>, SqlError> {
         match self {
-            Change::Sqlite(transaction) => rows_on_sqlite(&sql, &mut **transaction).await,
+            Change::Sqlite(transaction, _) => rows_on_sqlite(&sql, &mut **transaction).await,
             Change::Postgres(transaction) => rows_on_postgres(&sql, &mut **transaction).await,
         }
     }
@@ -199,14 +216,14 @@ impl Change {
     /// How many rows the statement changed.
     pub(super) async fn run(&mut self, sql: Sql<'_>) -> Result<u64, SqlError> {
         match self {
-            Change::Sqlite(transaction) => changed_on_sqlite(&sql, &mut **transaction).await,
+            Change::Sqlite(transaction, _) => changed_on_sqlite(&sql, &mut **transaction).await,
             Change::Postgres(transaction) => changed_on_postgres(&sql, &mut **transaction).await,
         }
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
-            Change::Sqlite(transaction) => transaction.commit().await?,
+            Change::Sqlite(transaction, _turn) => transaction.commit().await?,
             Change::Postgres(transaction) => transaction.commit().await?,
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sql::{Row, Sql, SqlError};
-use super::{Database, StoreError, corrupt};
+use super::{Database, StoreError, corrupt, unavailable};
 use crate::engine::ids::{VersionId, WorkflowId};
 use crate::engine::plan::Outline;
 use crate::engine::time::Timestamp;
@@ -88,10 +88,14 @@ impl Database {
         .bind(&new.created_by)
         .bind(new.created_at);
         change.run(version).await?;
-        let stored = change.commit().await;
-        // Also when it is not known whether it is stored.
-        self.cards.forget();
-        stored?;
+        let cards = Arc::clone(&self.cards);
+        // In a task of its own: the request may be dropped while the database commits, and commits it nevertheless.
+        let storing = tokio::spawn(async move {
+            let stored = change.commit().await;
+            cards.forget(stored.is_ok());
+            stored
+        });
+        storing.await.map_err(unavailable)??;
         Ok(number)
     }
 

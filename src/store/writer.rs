@@ -120,6 +120,11 @@ impl Writer {
         Ok(Self { queue, standing })
     }
 
+    /// Nothing can be stored any more, until the next start.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
     /// The last turns could not be stored.
     pub(super) fn fails(&self) -> bool {
         self.standing.fails.load(Ordering::Relaxed)

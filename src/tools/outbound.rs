@@ -2,7 +2,7 @@
 //! checked by what they resolve to at the moment of connecting, so that a name cannot change its mind in between.
 
 mod address;
-mod connection;
+pub mod connection;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Url};

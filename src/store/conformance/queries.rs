@@ -22,6 +22,8 @@ on_both_databases!(
     a_slug_wanted_by_many_at_once_is_given_to_one,
     workflows_are_listed_by_name_and_found_by_slug_or_id,
     runs_are_filtered_and_paged_newest_first,
+    a_run_is_listed_as_its_last_turn_left_it,
+    files_are_kept_while_the_log_is_never_idle,
     a_run_in_doubt_waits_for_more_than_its_gates,
     runs_are_counted_by_state_and_by_who_waits,
     open_gates_come_oldest_first_with_their_questions,
@@ -235,6 +237,72 @@ async fn runs_are_filtered_and_paged_newest_first(place: Place) {
     expected.header.workflow_id = WorkflowId::new("w3");
     assert_eq!(stored, Ok(Some(expected)), "every column comes back");
     assert_eq!(database.run_summary(&"r7".into()).await, Ok(None));
+}
+
+async fn a_run_is_listed_as_its_last_turn_left_it(place: Place) {
+    let database = place.open().await;
+    database.commit(start("r1")).await.expect("it is stored");
+    let mut turn = progress(&start("r1"), 3);
+    let summary = Arc::make_mut(&mut turn.summary);
+    summary.percent = 40;
+    summary.steps_total = 12;
+    summary.steps_done = 5;
+    summary.steps_failed = 1;
+    summary.waiting_for_people = 2;
+    summary.current = Some("Publish".to_owned());
+    summary.reason = Some("step_failed".to_owned());
+    summary.message = Some("It broke.".to_owned());
+    let mut expected = RunSummary::clone(&turn.summary);
+    database.commit(turn).await.expect("it is stored");
+    let stored = database.run_summary(&"r1".into()).await;
+    assert_eq!(stored, Ok(Some(expected.clone())));
+    // Into another status, which is written in another way.
+    let mut last = progress(&start("r1"), 1);
+    last.expected_seq = 4;
+    Arc::make_mut(&mut last.events)[0].seq = 5;
+    expected.seq = 5;
+    expected.status = RunStatus::Failed;
+    expected.finished_at = Some(Timestamp::from_micros(9));
+    last.summary = Arc::new(expected.clone());
+    database.commit(last).await.expect("it is stored");
+    let stored = database.run_summary(&"r1".into()).await;
+    assert_eq!(stored, Ok(Some(expected)));
+}
+
+async fn files_are_kept_while_the_log_is_never_idle(place: Place) {
+    let database = place.open().await;
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writing = (0..8).map(|writer| {
+        let (database, stop) = (Arc::clone(&database), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let mut runs = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                runs += 1;
+                let commit = start(&format!("r{writer}-{runs}"));
+                database.commit(commit).await.expect("it is stored");
+            }
+            runs
+        })
+    });
+    let writing: Vec<_> = writing.collect();
+    for at in 0..100 {
+        let file = NewArtifact {
+            id: ArtifactId::new(format!("a{at}")),
+            run_id: "r0-1".into(),
+            step_id: "s".into(),
+            name: format!("{at}.txt"),
+            media_type: "text/plain".to_owned(),
+            sha256: "0".repeat(64),
+            content: b"text".to_vec(),
+            created_at: Timestamp::from_micros(3),
+        };
+        let kept = database.keep_artifact(&file).await;
+        assert!(kept.is_ok(), "file {at}: {kept:?}");
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for writer in writing {
+        assert!(writer.await.expect("no panic") > 0);
+    }
 }
 
 async fn a_run_in_doubt_waits_for_more_than_its_gates(place: Place) {

@@ -296,10 +296,15 @@ async fn an_end_is_noted_with_the_turn_that_brings_it(store: Arc<dyn Both>) {
     assert_eq!(store.run_ends(10).await, Ok(both.clone()));
     store.commit(turn(5, false)).await.expect("it is stored");
     store.commit(turn(6, true)).await.expect("it is stored");
+    // Retried, and ended again, in one turn.
+    let mut again = turn(7, true);
+    Arc::make_mut(&mut again.summary).finished_at = Some(Timestamp::from_micros(10));
+    store.commit(again).await.expect("it is stored");
     for known in &both {
         assert_eq!(store.forget_run_end(known).await, Ok(()));
     }
-    assert_eq!(store.run_ends(10).await, Ok(vec![end("t1", "r1", 6)]));
+    let later = vec![end("t1", "r1", 6), end("t1", "r1", 7)];
+    assert_eq!(store.run_ends(10).await, Ok(later));
 }
 
 async fn ends_are_forgotten_with_their_trigger_and_when_it_is_off(store: Arc<dyn Both>) {

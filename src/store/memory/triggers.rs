@@ -18,8 +18,9 @@ impl Shelves {
     /// With the turn in which the run ends, for every trigger that waits for it.
     pub(super) fn note_run_end(&mut self, summary: &RunSummary) {
         let before = self.runs.get(&summary.header.run_id);
-        let ended_before = before.is_some_and(|(before, _)| before.finished_at.is_some());
-        if summary.finished_at.is_none() || ended_before {
+        let ended_then = before.and_then(|(before, _)| before.finished_at);
+        // A run that is retried may end again in the same turn.
+        if summary.finished_at.is_none() || summary.finished_at == ended_then {
             return;
         }
         let waiting = self.triggers.values().filter(|kept| {

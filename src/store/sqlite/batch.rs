@@ -11,35 +11,82 @@ use std::time::Duration;
 use super::BUSY_TIMEOUT_MS;
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
+use crate::store::database::WriteTurn;
 use crate::store::text::{restored, stored};
 use crate::store::writer::{LocalLedger, Verdict};
 use crate::store::{Commit, GateRow, StartKey, StoreError, unavailable};
 
+/// As `PRAGMA synchronous` answers it.
+const SYNCHRONOUS_FULL: i64 = 2;
+
 /// The connection that writes the log.
-pub(super) struct SqliteLedger(Connection);
+pub(super) struct SqliteLedger {
+    connection: Connection,
+    turn: WriteTurn,
+}
 
 impl SqliteLedger {
     /// On a database whose tables are up to date.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, turn: WriteTurn) -> Result<Self, StoreError> {
         let connection = Connection::open(path).map_err(unavailable)?;
         let prepared = || {
             connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
             // A run that is acknowledged is a run on disk.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            connection.pragma_update(None, "trusted_schema", false)
+            connection.pragma_update(None, "trusted_schema", false)?;
+            let synchronous: i64 =
+                connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            let journal: String =
+                connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            Ok((synchronous, journal))
         };
-        prepared().map_err(unavailable)?;
-        Ok(Self(connection))
+        // Everything that is promised rests on it, and nothing else would show that it is missing.
+        match prepared().map_err(|error: rusqlite::Error| unavailable(error))? {
+            (SYNCHRONOUS_FULL, journal) if journal == "wal" => Ok(Self { connection, turn }),
+            (synchronous, journal) => Err(unavailable(format!(
+                "its journal is `{journal}` with synchronous={synchronous}, and has to be `wal` with {SYNCHRONOUS_FULL}"
+            ))),
+        }
     }
 }
 
 impl LocalLedger for SqliteLedger {
     fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
-        write(&mut self.0, turns).map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
-            Some(_) | None => unavailable(error),
-        })
+        let _turn = self.turn.blocking_lock();
+        match write(&mut self.connection, turns) {
+            Ok(verdicts) => Ok(verdicts),
+            Err(error) if is_of_one_turn(&error) => Ok(turns
+                .iter()
+                .map(|turn| alone(&mut self.connection, turn))
+                .collect()),
+            Err(error) => Err(said(error)),
+        }
+    }
+}
+
+/// Something about one of the turns, for which the others are not to suffer.
+fn is_of_one_turn(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        None | Some(
+            ErrorCode::ConstraintViolation
+                | ErrorCode::TooBig
+                | ErrorCode::TypeMismatch
+                | ErrorCode::ParameterOutOfRange
+        )
+    )
+}
+
+fn alone(connection: &mut Connection, turn: &Commit) -> Verdict {
+    let verdicts = write(connection, std::slice::from_ref(turn)).map_err(said)?;
+    verdicts.into_iter().next().unwrap_or(Ok(()))
+}
+
+fn said(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full(error.to_string()),
+        Some(_) | None => unavailable(error),
     }
 }
 

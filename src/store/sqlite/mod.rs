@@ -1,4 +1,5 @@
-//! SQLite, inside the process: one writer that gathers what all runs have ready, and a few readers beside it.
+//! SQLite, inside the process: a thread that writes what all runs have ready, a connection for other changes, and a few
+//! readers beside them.
 
 pub mod backup;
 mod batch;
@@ -9,9 +10,10 @@ pub(super) use claim::FileLock;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::database::{Claim, Database, Pools};
+use super::database::{Claim, Database, Pools, WriteTurn};
 use super::writer::Writer;
 use super::{StoreError, not_migrated, unavailable};
 use batch::SqliteLedger;
@@ -57,7 +59,14 @@ pub(super) async fn open(url: &str) -> Result<Database, StoreError> {
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(unavailable)?;
-    let log = Writer::on_a_thread(SqliteLedger::open(&file)?).map_err(unavailable)?;
+    let turn = WriteTurn::default();
+    let ledger = SqliteLedger::open(&file, Arc::clone(&turn))?;
+    let log = Writer::on_a_thread(ledger).map_err(unavailable)?;
     let claim = Claim::File { _locked: locked };
-    Ok(Database::new(Pools::Sqlite { readers, writer }, log, claim))
+    let pools = Pools::Sqlite {
+        readers,
+        writer,
+        turn,
+    };
+    Ok(Database::new(pools, log, claim))
 }

@@ -1,7 +1,7 @@
 //! One request on its way: what is sent, over which hops, and whether a failure is certain or an answer was lost.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
-use reqwest::{Method, Response, Url};
+use reqwest::{Client, Method, Response, Url};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Input, ReadAs, response};
 use crate::engine::failure::StepError;
 use crate::engine::tool::EffectClass;
 use crate::tools::invalid_input;
-use crate::tools::outbound::{Outbound, Refusal, failure_of, shown};
+use crate::tools::outbound::{Outbound, Refusal, connection, failure_of, shown};
 use crate::tools::status::StatusRange;
 
 /// Hops after the first request. An honest server needs one or two.
@@ -124,7 +124,7 @@ pub async fn run(
     started: Instant,
 ) -> Result<Value, Stop> {
     for _ in 0..=REDIRECTS_MAX {
-        let answer = send(outbound, &request, may_have_arrived).await?;
+        let answer = send_over_any(outbound, &request, may_have_arrived).await?;
         if !(request.follow_redirects && answer.status().is_redirection()) {
             return response::read(answer, &request, started).await;
         }
@@ -143,20 +143,10 @@ pub async fn run(
     )))
 }
 
-async fn send(
-    outbound: &Outbound,
-    request: &Request,
-    may_have_arrived: &Arc<AtomicBool>,
-) -> Result<Response, Stop> {
+async fn send(outbound: &Outbound, client: Client, request: &Request) -> Result<Response, Stop> {
     outbound
         .admit(&request.url)
         .map_err(|refusal| Stop::Answered(refusal.into_error()))?;
-    let client = if request.effect.repeatable() {
-        outbound.shared_client()
-    } else {
-        outbound.client(may_have_arrived)
-    };
-    let client = client.map_err(Stop::Answered)?;
     let mut headers = request.headers.clone();
     outbound.mark(&mut headers);
     let mut builder = client
@@ -169,6 +159,29 @@ async fn send(
         .send()
         .await
         .map_err(|error| Stop::Lost(failure_of(&error, &request.url)))
+}
+
+/// As `send`. A connection that had been kept may just have been closed by the receiver: what may be sent twice is sent
+/// again, over a new one.
+async fn send_over_any(
+    outbound: &Outbound,
+    request: &Request,
+    may_have_arrived: &Arc<AtomicBool>,
+) -> Result<Response, Stop> {
+    if !request.effect.repeatable() {
+        let client = outbound.client(may_have_arrived).map_err(Stop::Answered)?;
+        return send(outbound, client, request).await;
+    }
+    let kept = outbound.shared_client().map_err(Stop::Answered)?;
+    match send(outbound, kept, request).await {
+        Err(Stop::Lost(error)) if error.code == connection::LOST => {
+            let fresh = outbound.client(may_have_arrived).map_err(Stop::Answered)?;
+            let sent = send(outbound, fresh, request).await;
+            // If that fails too, the first failure says what the matter is.
+            sent.map_err(|_| Stop::Lost(error))
+        }
+        sent => sent,
+    }
 }
 
 fn target_of(answer: &Response, from: &Url) -> Option<Url> {

@@ -6,7 +6,8 @@ use crate::tools::testing::{call, run, serve, serve_raw};
 use axum::Router;
 use axum::routing::any;
 use serde_json::json;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 #[tokio::test]
@@ -84,4 +85,29 @@ async fn a_cancel_stops_a_waiting_request_at_once() {
             other => panic!("{method}: {other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_read_over_a_connection_that_is_just_being_closed_is_sent_again() {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let heard = |stream: &mut TcpStream| stream.read(&mut [0; 4_096]).expect("a request") > 0;
+    let server = std::thread::spawn(move || {
+        let (mut kept, _) = listener.accept().expect("a caller");
+        assert!(heard(&mut kept));
+        kept.write_all(ANSWER).expect("it listens");
+        // The second request comes over the same connection, and meets its end.
+        assert!(heard(&mut kept));
+        drop(kept);
+        let (mut fresh, _) = listener.accept().expect("it comes again");
+        assert!(heard(&mut fresh));
+        fresh.write_all(ANSWER).expect("it listens");
+    });
+    let tool = tool();
+    for _ in 0..2 {
+        let outcome = run(&tool, json!({ "url": url })).await;
+        assert!(matches!(outcome, ToolOutcome::Succeeded(_)), "{outcome:?}");
+    }
+    server.join().expect("three requests, over two connections");
 }

@@ -14,6 +14,9 @@ use tower::{Layer, Service};
 use super::{Policy, Refusal, resolve, shown};
 use crate::engine::failure::StepError;
 
+/// The code of a connection that ended before the answer had come.
+pub const LOST: &str = "connection_lost";
+
 /// Resolves names through the system and keeps back what the policy does not admit.
 pub struct GuardedResolver {
     policy: Policy,
@@ -128,7 +131,7 @@ pub fn failure_of(error: &reqwest::Error, url: &Url) -> StepError {
         );
     }
     StepError::new(
-        "connection_lost",
+        LOST,
         format!("The connection to {at} broke before the answer was complete ({cause})."),
     )
 }
