@@ -46,6 +46,11 @@ impl StepError {
         }
     }
 
+    /// Bytes of it that count among the values of a run.
+    pub(in crate::engine) fn value_bytes(&self) -> usize {
+        self.message.len() + self.data.as_ref().map_or(0, bounds::json_bytes)
+    }
+
     /// What later steps see of a failed step: the fields of `data`, and `error`.
     pub fn as_value(&self) -> Value {
         let mut value = match &self.data {

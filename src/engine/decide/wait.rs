@@ -181,13 +181,14 @@ impl Deciding<'_> {
             let message = format!("`{source}` did not hold in {asked} tries{why}");
             return self.fail(step, StepError::new("asked_too_often", message));
         }
+        let error = error.map(|error| self.fitting(error));
         let next = now.plus_ms(*every_ms);
         let path = self.path(step);
         self.emit(Event::PollMissed {
             step: path,
             attempt,
             ask_again_at: deadline.map_or(next, |deadline| next.min(deadline)),
-            error: error.map(StepError::within_bounds),
+            error,
         });
     }
 }

@@ -203,6 +203,11 @@ impl RunState {
         self.tally.running.len() + self.tally.asking.len()
     }
 
+    /// Bytes of values that its log holds, as JSON text.
+    pub(in crate::engine) fn value_bytes(&self) -> u64 {
+        self.tally.value_bytes
+    }
+
     /// How many runs are above this one, or before it in a chain of triggers.
     pub fn depth(&self) -> u32 {
         match &self.origin {
