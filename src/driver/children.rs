@@ -33,6 +33,8 @@ pub(super) struct Child {
 impl Driver {
     /// Sees to it that the child exists, and that its parent hears of its end.
     pub(super) fn begin_child(self: &Arc<Self>, child: Child) {
+        // Before it can ask for a room that its parent holds.
+        self.rooms().link(&child.run_id, &child.parent, &child.step);
         let driver = Arc::clone(self);
         self.calls.spawn(async move {
             loop {

@@ -14,7 +14,7 @@ use super::perform::Assignment;
 use super::{Driver, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
-use crate::engine::event::{Performer, Recorded};
+use crate::engine::event::{Origin as RunOrigin, Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
 use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
@@ -256,6 +256,9 @@ impl RunTask {
         } = &self.loaded;
         let held = rooms_held(plan, state);
         let mut rooms = self.driver.rooms();
+        if let Some(RunOrigin::Parent { run_id, step, .. }) = &state.origin {
+            rooms.link(&self.run_id, run_id, step);
+        }
         let served = rooms.take_up(&header.workflow_id, &self.run_id, &held);
         drop(rooms);
         self.driver.admit(served);
