@@ -165,7 +165,9 @@ impl Deciding<'_> {
             return;
         };
         let now = self.now();
-        let began = self.state.steps[step].started_at.unwrap_or(now);
+        let run = &self.state.steps[step];
+        // Whoever has the run retried gives the question its whole time again.
+        let began = run.began_again.or(run.started_at).unwrap_or(now);
         let deadline = timeout_ms.map(|ms| began.plus_ms(ms));
         let (source, waited_ms) = (until.source(), now.ms_since(began));
         let why = match &error {
