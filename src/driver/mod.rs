@@ -11,6 +11,7 @@ mod perform;
 mod plans;
 mod projection;
 pub mod retention;
+mod reports;
 mod rooms;
 mod run_task;
 pub mod schemas;
@@ -40,6 +41,7 @@ use crate::store::{Store, StoreError};
 use bus::Bus;
 use clock::Clock;
 use plans::Plans;
+use reports::Reports;
 use rooms::{Asker, Rooms};
 use run_task::{Envelope, Origin};
 use schemas::Schemas;
@@ -64,6 +66,7 @@ pub struct Driver {
     making: Mutex<BTreeSet<(RunId, StepPath, u32)>>,
     slots: Semaphore,
     rooms: Mutex<Rooms>,
+    reports: Mutex<Reports>,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
 }
@@ -102,6 +105,7 @@ impl Driver {
             making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
             rooms: Mutex::default(),
+            reports: Mutex::default(),
             address,
         })
     }

@@ -371,3 +371,20 @@ fn a_run_that_was_cancelled_before_the_process_died_tells_its_own_runs_to_stop_o
         "{effects:?}"
     );
 }
+
+#[test]
+fn a_report_from_outside_says_nothing_in_the_servers_name() {
+    let job = json!({ "id": "job", "kind": "external" });
+    let mut stage = Stage::start(workflow([job], []));
+    for code in ["outcome_unknown", "Not A Word"] {
+        let error = StepError::new(code, "they say");
+        let refused = report(&mut stage, Report::Failed { error });
+        assert!(
+            matches!(refused, Err(Rejection::InvalidErrorCode { .. })),
+            "{refused:?}"
+        );
+    }
+    let error = StepError::new("disk_full", "they say");
+    report(&mut stage, Report::Failed { error }).expect("a word of their own");
+    assert_eq!(stage.error("job").code, "disk_full");
+}
