@@ -6,12 +6,13 @@ pub mod artifacts;
 mod bus;
 mod children;
 pub mod clock;
+mod families;
 pub mod launch;
 mod perform;
 mod plans;
 mod projection;
-pub mod retention;
 mod reports;
+pub mod retention;
 mod rooms;
 mod run_task;
 pub mod schemas;
@@ -40,6 +41,7 @@ use crate::engine::tool::Catalogue;
 use crate::store::{Store, StoreError};
 use bus::Bus;
 use clock::Clock;
+use families::Families;
 use plans::Plans;
 use reports::Reports;
 use rooms::{Asker, Rooms};
@@ -66,6 +68,7 @@ pub struct Driver {
     making: Mutex<BTreeSet<(RunId, StepPath, u32)>>,
     slots: Semaphore,
     rooms: Mutex<Rooms>,
+    families: Mutex<Families>,
     reports: Mutex<Reports>,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
@@ -105,6 +108,7 @@ impl Driver {
             making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
             rooms: Mutex::default(),
+            families: Mutex::default(),
             reports: Mutex::default(),
             address,
         })
@@ -221,6 +225,10 @@ impl Driver {
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn families(&self) -> MutexGuard<'_, Families> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those whose turn has come.

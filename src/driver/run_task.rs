@@ -342,6 +342,7 @@ impl RunTask {
         self.act(draft.effects);
         self.give_back_rooms();
         if self.loaded.state.end.is_some() {
+            self.driver.families().forget(&self.run_id);
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
@@ -544,7 +545,9 @@ impl RunTask {
                     depth,
                 } => {
                     let cancel = self.cancellation(&step, attempt);
+                    let root = self.loaded.state.root().unwrap_or(&self.run_id);
                     self.driver.begin_child(Child {
+                        root: root.clone(),
                         parent: self.run_id.clone(),
                         step,
                         attempt,

@@ -56,6 +56,8 @@ pub const POLL_EVERY_MS_DEFAULT: u64 = 10_000;
 pub const POLL_EVERY_MS_MIN: u64 = 100;
 /// How deep runs may start runs. A workflow that calls itself ends here.
 pub const RUN_DEPTH_MAX: u32 = 16;
+/// Runs that one run may start in all: its steps, the steps of those, and so on.
+pub const RUN_DESCENDANTS_MAX: u32 = 10_000;
 /// The code of a failure that somebody outside reports: a word that programs branch on.
 pub const ERROR_CODE_CHARS_MAX: usize = 64;
 /// Outputs that a fork takes over, as JSON text in all.

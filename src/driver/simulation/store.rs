@@ -153,6 +153,11 @@ impl Store for Line {
         self.store.run_summary(run_id).await
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        self.fate.reach().await?;
+        self.store.started_under(prefix).await
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,

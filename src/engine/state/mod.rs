@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{EndReason, EndState, Origin, Recorded};
-use super::ids::{GateId, StepPath};
+use super::ids::{GateId, RunId, StepPath};
 use super::plan::Outline;
 use super::time::Timestamp;
 
@@ -213,6 +213,16 @@ impl RunState {
         match &self.origin {
             Some(Origin::Parent { depth, .. } | Origin::Trigger { depth, .. }) => *depth,
             Some(Origin::Again { .. } | Origin::Fork { .. }) | None => 0,
+        }
+    }
+
+    /// The uppermost of the runs above this one.
+    pub fn root(&self) -> Option<&RunId> {
+        match &self.origin {
+            Some(Origin::Parent { run_id, root, .. }) => Some(root.as_ref().unwrap_or(run_id)),
+            Some(Origin::Trigger { .. } | Origin::Again { .. } | Origin::Fork { .. }) | None => {
+                None
+            }
         }
     }
 
