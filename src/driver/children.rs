@@ -49,11 +49,14 @@ impl Driver {
                     Err(LaunchError::Submit(SubmitError::Stopping)) => return,
                     Err(error) => {
                         if counted {
-                            driver.families().count_out(&child.root);
+                            driver.families().settle(&child.root, false);
                         }
                         return driver.child_refused(&child, &error).await;
                     }
                 }
+            }
+            if counted {
+                driver.families().settle(&child.root, true);
             }
             // Told to stop while it was being started.
             if child.cancel.is_cancelled() {

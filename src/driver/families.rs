@@ -10,15 +10,22 @@ use crate::engine::limits::RUN_DESCENDANTS_MAX;
 use crate::store::StoreError;
 
 pub(super) struct Families {
-    /// By root: its runs, and those that are being started.
-    sizes: BTreeMap<RunId, u32>,
+    by_root: BTreeMap<RunId, Family>,
     pub descendants_max: u32,
+}
+
+struct Family {
+    /// Its runs, and those that are being started.
+    size: u32,
+    /// Those that are being started: the store may not have them yet.
+    starting: u32,
+    root_has_ended: bool,
 }
 
 impl Default for Families {
     fn default() -> Self {
         Self {
-            sizes: BTreeMap::new(),
+            by_root: BTreeMap::new(),
             descendants_max: RUN_DESCENDANTS_MAX,
         }
     }
@@ -27,29 +34,46 @@ impl Default for Families {
 impl Families {
     /// Counts one more, if there may be one more.
     fn count_in(&mut self, root: &RunId, stored: u32) -> bool {
-        let size = self.sizes.entry(root.clone()).or_insert(stored);
-        let fits = *size < self.descendants_max;
-        *size += u32::from(fits);
+        let family = self.by_root.entry(root.clone()).or_insert(Family {
+            size: stored,
+            starting: 0,
+            root_has_ended: false,
+        });
+        let fits = family.size < self.descendants_max;
+        family.size += u32::from(fits);
+        family.starting += u32::from(fits);
         fits
     }
 
-    /// It did not come into being after all.
-    pub(super) fn count_out(&mut self, root: &RunId) {
-        if let Some(size) = self.sizes.get_mut(root) {
-            *size = size.saturating_sub(1);
+    /// One that was counted has been started, or cannot be.
+    pub(super) fn settle(&mut self, root: &RunId, started: bool) {
+        if let Some(family) = self.by_root.get_mut(root) {
+            family.size -= u32::from(!started);
+            family.starting -= 1;
+            self.forget_if_idle(root);
         }
     }
 
-    /// The root has ended. Should a late descendant start one more, they are counted anew.
-    pub(super) fn forget(&mut self, root: &RunId) {
-        self.sizes.remove(root);
+    /// Should a late descendant start one more, they are counted anew.
+    pub(super) fn root_ended(&mut self, root: &RunId) {
+        if let Some(family) = self.by_root.get_mut(root) {
+            family.root_has_ended = true;
+            self.forget_if_idle(root);
+        }
+    }
+
+    fn forget_if_idle(&mut self, root: &RunId) {
+        let family = self.by_root.get(root);
+        if family.is_some_and(|family| family.root_has_ended && family.starting == 0) {
+            self.by_root.remove(root);
+        }
     }
 }
 
 impl Driver {
     /// Whether the family may have one more run, which is counted then.
     pub(super) async fn joins_family(&self, root: &RunId) -> Result<bool, StoreError> {
-        let known = self.families().sizes.contains_key(root);
+        let known = self.families().by_root.contains_key(root);
         let stored = if known {
             0
         } else {

@@ -342,7 +342,7 @@ impl RunTask {
         self.act(draft.effects);
         self.give_back_rooms();
         if self.loaded.state.end.is_some() {
-            self.driver.families().forget(&self.run_id);
+            self.driver.families().root_ended(&self.run_id);
             self.tell_parent();
         }
         answer(batch, draft.verdicts);

@@ -184,7 +184,7 @@ impl Store for Line {
 
     async fn may_act(&self) -> bool {
         self.fate.pass().await;
-        if self.fate.outside.percent(15) {
+        if self.fate.outside.percent(30) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         while self.fate.trouble().cut_off && !self.fate.is_lost() {
