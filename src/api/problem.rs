@@ -157,6 +157,9 @@ impl From<Rejection> for Problem {
             Rejection::NotAnApprover { .. } => (StatusCode::FORBIDDEN, "not_an_approver"),
             Rejection::LateResult { .. } => (StatusCode::CONFLICT, "late_result"),
             Rejection::OutcomeKnown(_) => (StatusCode::CONFLICT, "outcome_known"),
+            Rejection::InvalidErrorCode { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid_error_code")
+            }
             Rejection::CommentTooLong { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "comment_too_long")
             }

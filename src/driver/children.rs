@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::launch::{Launch, LaunchError};
 use super::run_task::STORE_RETRY_MS;
-use super::{Driver, SubmitError};
+use super::{Driver, SubmitError, families};
 use crate::engine::command::{Command, Rejection};
 use crate::engine::event::{Origin, Performer};
 use crate::engine::failure::StepError;
@@ -26,6 +26,8 @@ pub(super) struct Child {
     pub version: Option<u32>,
     pub input: serde_json::Value,
     pub depth: u32,
+    /// The uppermost run above it.
+    pub root: RunId,
     /// Triggered when the step is to stop.
     pub cancel: CancellationToken,
 }
@@ -33,10 +35,13 @@ pub(super) struct Child {
 impl Driver {
     /// Sees to it that the child exists, and that its parent hears of its end.
     pub(super) fn begin_child(self: &Arc<Self>, child: Child) {
+        // Before it can ask for a room that its parent holds.
+        self.rooms().link(&child.run_id, &child.parent, &child.step);
         let driver = Arc::clone(self);
         self.calls.spawn(async move {
+            let mut counted = false;
             loop {
-                match driver.try_child(&child).await {
+                match driver.try_child(&child, &mut counted).await {
                     Ok(()) => break,
                     Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
@@ -48,8 +53,16 @@ impl Driver {
                     Err(LaunchError::Submit(SubmitError::InDoubt | SubmitError::Stopping)) => {
                         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                     }
-                    Err(error) => return driver.child_refused(&child, &error).await,
+                    Err(error) => {
+                        if counted {
+                            driver.families().settle(&child.root, false);
+                        }
+                        return driver.child_refused(&child, &error).await;
+                    }
                 }
+            }
+            if counted {
+                driver.families().settle(&child.root, true);
             }
             // Told to stop while it was being started.
             if child.cancel.is_cancelled() {
@@ -58,7 +71,12 @@ impl Driver {
         });
     }
 
-    async fn try_child(self: &Arc<Self>, child: &Child) -> Result<(), LaunchError> {
+    /// `counted`: whether the run counts in its family, from one try to the next.
+    async fn try_child(
+        self: &Arc<Self>,
+        child: &Child,
+        counted: &mut bool,
+    ) -> Result<(), LaunchError> {
         if let Some(known) = self.store.run_summary(&child.run_id).await? {
             if known.status.is_terminal() {
                 self.report_end(&child.run_id).await?;
@@ -86,20 +104,34 @@ impl Driver {
             self.fail_step_of(child, error).await;
             return Ok(());
         };
+        if !*counted {
+            *counted = self.joins_family(&child.root).await?;
+        }
+        if !*counted {
+            let max = self.families().descendants_max;
+            let message = format!(
+                "run {} and the runs below it have started {max} runs, which is the bound: does a workflow start itself? Otherwise split the work over several runs",
+                child.root
+            );
+            self.fail_step_of(child, StepError::new("too_many_runs", message))
+                .await;
+            return Ok(());
+        }
         let launch = Launch {
             version,
             input: child.input.clone(),
             actor: format!("run {}", child.parent),
-            key: None,
+            key: Some(families::start_key(&child.root, &child.run_id)),
             origin: Some(Origin::Parent {
                 run_id: child.parent.clone(),
                 step: child.step.clone(),
                 depth: child.depth,
+                root: (child.root != child.parent).then(|| child.root.clone()),
             }),
             kept: Default::default(),
             run_id: Some(child.run_id.clone()),
         };
-        match self.launch(launch).await {
+        match self.launch_as(launch, Some(child.run_id.to_string())).await {
             Ok(_) => Ok(()),
             // It had been started, and only the answer was lost.
             Err(LaunchError::Submit(SubmitError::Rejected(Rejection::AlreadyStarted))) => Ok(()),

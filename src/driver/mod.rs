@@ -6,10 +6,12 @@ pub mod artifacts;
 mod bus;
 mod children;
 pub mod clock;
+mod families;
 pub mod launch;
 mod perform;
 mod plans;
 mod projection;
+mod reports;
 pub mod retention;
 mod rooms;
 mod run_task;
@@ -39,7 +41,9 @@ use crate::engine::tool::Catalogue;
 use crate::store::{Store, StoreError};
 use bus::Bus;
 use clock::Clock;
+use families::Families;
 use plans::Plans;
+use reports::Reports;
 use rooms::{Asker, Rooms};
 use run_task::{Envelope, Origin};
 use schemas::Schemas;
@@ -64,6 +68,8 @@ pub struct Driver {
     making: Mutex<BTreeSet<(RunId, StepPath, u32)>>,
     slots: Semaphore,
     rooms: Mutex<Rooms>,
+    families: Mutex<Families>,
+    reports: Mutex<Reports>,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
 }
@@ -105,6 +111,8 @@ impl Driver {
             making: Mutex::default(),
             slots: Semaphore::new(CALLS_MAX),
             rooms: Mutex::default(),
+            families: Mutex::default(),
+            reports: Mutex::default(),
             address,
         })
     }
@@ -220,6 +228,10 @@ impl Driver {
 
     fn rooms(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn families(&self) -> MutexGuard<'_, Families> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those whose turn has come.

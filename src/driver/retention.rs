@@ -17,6 +17,8 @@ use crate::store::{Database, Expired, Store, StoreError};
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Runs looked up at once; between two batches others get at the database.
 const BATCH_RUNS: u32 = 100;
+/// Of a file's own name when it is written down.
+const FILE_NAME_CHARS_MAX: usize = 120;
 const DAY_US: i64 = 86_400_000_000;
 
 /// What is kept. The default keeps everything.
@@ -82,49 +84,90 @@ pub async fn sweep(
     retention: &Retention,
 ) -> Result<u32, SweepError> {
     let expired = retention.expired(now);
-    let mut forgotten = 0;
+    let (mut forgotten, mut last) = (0, None);
     loop {
-        let batch = store.expired_runs(&expired, BATCH_RUNS).await?;
-        let mut went = 0;
+        let batch = store
+            .expired_runs(&expired, last.as_ref(), BATCH_RUNS)
+            .await?;
         for run_id in &batch {
             if let Some(folder) = &retention.export_to {
-                export(store, run_id, folder).await?;
+                match export(store, run_id, folder).await {
+                    // It stays where it is, for somebody to look at; the others need not wait for that.
+                    Err(SweepError::Store(error @ StoreError::Corrupt(_))) => {
+                        tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be read, and so is kept");
+                        continue;
+                    }
+                    exported => exported?,
+                }
             }
-            went += u32::from(store.forget_run(run_id).await?);
+            forgotten += u32::from(store.forget_run(run_id).await?);
         }
-        forgotten += went;
-        if went == 0 {
+        last = batch.into_iter().next_back();
+        if last.is_none() {
             return Ok(forgotten);
         }
     }
 }
 
-/// Writes `RUN.jsonl`: a line that says what the run was, then its events, one a line.
+/// Writes the files that the run left into the folder `RUN`, then `RUN.jsonl`: a line that says what the run was and
+/// which file is which, then its events, one a line.
 async fn export(store: &Database, run_id: &RunId, folder: &Path) -> Result<(), SweepError> {
     let Some(stored) = store.load(run_id).await? else {
         return Ok(());
     };
     let outline = store.outline(&stored.header.version_id).await?;
-    let path = folder.join(format!("{run_id}.jsonl"));
-    let not_written = |source| SweepError::NotWritten {
-        path: path.clone(),
-        source,
-    };
-    let mut lines = vec![json!({ "run": stored.header, "outline": outline }).to_string()];
+    let mut files = Vec::new();
+    for (card, number) in store.artifacts_of(run_id).await?.into_iter().zip(1..) {
+        let Some(artifact) = store.artifact(run_id, &card.id).await? else {
+            continue;
+        };
+        let file = file_name(number, &card.name);
+        let inside = folder.join(run_id.as_str());
+        write(&inside, &file, &artifact.content)?;
+        files.push(json!({ "file": format!("{run_id}/{file}"), "artifact": card }));
+    }
+    let header = json!({ "run": stored.header, "outline": outline, "files": files });
     let events = stored.events.iter();
-    lines.extend(events.map(|event| serde_json::to_string(event).unwrap_or_default()));
-    let part = path.with_extension("part");
-    let write = || {
+    let lines: Vec<String> = std::iter::once(header.to_string())
+        .chain(events.map(|event| serde_json::to_string(event).unwrap_or_default()))
+        .collect();
+    let text = lines.join("\n") + "\n";
+    write(folder, &format!("{run_id}.jsonl"), text.as_bytes())
+}
+
+/// A name that is safe everywhere and no other file of the run has, whatever the workflow called it.
+fn file_name(number: usize, name: &str) -> String {
+    let safe = |c: char| match c {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,
+        _ => '_',
+    };
+    let name: String = name.chars().map(safe).collect();
+    // Of a long name the end, which says what kind of file it is.
+    let end = &name[name.len().saturating_sub(FILE_NAME_CHARS_MAX)..];
+    format!("{number:03}-{end}")
+}
+
+/// Puts the file into the folder, whole and on disk.
+fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), SweepError> {
+    let path = folder.join(name);
+    let part = folder.join(format!("{name}.part"));
+    let written = || {
         std::fs::create_dir_all(folder)?;
         let mut file = std::fs::File::create(&part)?;
-        file.write_all(lines.join("\n").as_bytes())?;
-        file.write_all(b"\n")?;
+        file.write_all(content)?;
         file.sync_all()?;
         std::fs::rename(&part, &path)?;
         // A name is on disk only when its folder is.
-        std::fs::File::open(folder)?.sync_all()
+        std::fs::File::open(folder)?.sync_all()?;
+        match folder.parent() {
+            Some(around) => std::fs::File::open(around)?.sync_all(),
+            None => Ok(()),
+        }
     };
-    write().map_err(not_written)
+    written().map_err(|source| SweepError::NotWritten {
+        path: path.clone(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -133,7 +176,7 @@ mod tests {
     use crate::engine::event::{EndState, Event, Recorded};
     use crate::engine::state::RunStatus;
     use crate::engine::summary::{RunHeader, RunSummary};
-    use crate::store::{Commit, LeaseTerms};
+    use crate::store::{Commit, LeaseTerms, NewArtifact};
 
     async fn database(folder: &Path) -> Database {
         let url = format!("sqlite:{}", folder.join("runs.db").display());
@@ -237,6 +280,72 @@ mod tests {
         assert_eq!(lines[0]["run"]["run_id"], "r1");
         assert_eq!(lines[2]["output"], 7);
         assert_eq!(lines.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_files_of_a_run_are_written_down_under_safe_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        let ended = run("r1", Some(2));
+        store.commit(ended).await.expect("it is stored");
+        let names = ["report.md", "../../etc/passwd", "größe 1:2.txt", ".."];
+        for name in names {
+            let artifact = NewArtifact {
+                id: format!("id of {name}").as_str().into(),
+                run_id: RunId::new("r1"),
+                step_id: "report".into(),
+                name: name.to_owned(),
+                media_type: "text/markdown".to_owned(),
+                sha256: String::new(),
+                content: format!("this is {name}").into_bytes(),
+                created_at: day(1),
+            };
+            store.keep_artifact(&artifact).await.expect("it is kept");
+        }
+        let export_to = folder.path().join("gone");
+        let retention = Retention {
+            days: Some(1),
+            export_to: Some(export_to.clone()),
+            ..Retention::default()
+        };
+        let gone = sweep(&store, day(40), &retention).await.expect("it sweeps");
+        assert_eq!(gone, 1);
+        let written = std::fs::read_to_string(export_to.join("r1.jsonl")).expect("it is there");
+        let first = written.lines().next().expect("a line");
+        let first: serde_json::Value = serde_json::from_str(first).expect("JSON");
+        let files = first["files"].as_array().expect("a list");
+        assert_eq!(files.len(), names.len());
+        for file in files {
+            let path = file["file"].as_str().expect("a path");
+            assert!(path.starts_with("r1/00") && !path.contains("/.."), "{path}");
+            let name = file["artifact"]["name"].as_str().expect("a name");
+            let content = std::fs::read_to_string(export_to.join(path)).expect("it is there");
+            assert_eq!(content, format!("this is {name}"));
+        }
+        let inside = std::fs::read_dir(export_to.join("r1")).expect("a folder");
+        assert_eq!(inside.count(), names.len(), "nothing half written is left");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_cannot_be_read_stays_and_holds_up_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        for number in 1..=150 {
+            let id = format!("r{number:03}");
+            store.commit(run(&id, Some(2))).await.expect("it is stored");
+        }
+        // More of them than are looked up at once.
+        let spoilt = store.spoil_logs(&RunId::new("r120")).await;
+        spoilt.expect("it changes");
+        let retention = Retention {
+            days: Some(1),
+            export_to: Some(folder.path().join("gone")),
+            ..Retention::default()
+        };
+        let gone = sweep(&store, day(40), &retention).await.expect("it sweeps");
+        assert_eq!((gone, left(&store).await.len()), (30, 100));
+        let again = sweep(&store, day(40), &retention).await;
+        assert_eq!(again.expect("it sweeps"), 0);
     }
 
     #[tokio::test]

@@ -2,6 +2,10 @@
 //! once. What is full makes its askers wait, and they are served in turn, run by run: a run that asks for a thousand
 //! calls does not keep out one that asks for a single one.
 //!
+//! A run that is a step of another would wait for ever for a room that the other holds until that step has ended. So a
+//! holder lends its room to what it waits for, to one at a time: the two count as one, and the bound holds for what is
+//! done side by side.
+//!
 //! Kept in memory: whoever takes a run up says what it holds, and asks again for what it still waits for. After a
 //! start nobody is served before every open run has said so.
 
@@ -17,6 +21,10 @@ pub(super) type Asker = (RunId, Option<StepPath>);
 pub(super) struct Rooms {
     rooms: BTreeMap<String, BTreeSet<Asker>>,
     held: BTreeMap<Asker, Vec<String>>,
+    /// The step that a run is, of the run that waits for it.
+    parents: BTreeMap<RunId, Asker>,
+    /// By key and lender: who has borrowed the room.
+    lent: BTreeMap<(String, Asker), Asker>,
     waiting: BTreeMap<RunId, VecDeque<Question>>,
     /// Runs with questions; the first is asked first.
     turns: VecDeque<RunId>,
@@ -72,6 +80,12 @@ impl Rooms {
             self.recovery = Recovery::Awaits(not_yet.cloned().collect());
         }
         self.serve()
+    }
+
+    /// The run is done for this step of another one.
+    pub(super) fn link(&mut self, run_id: &RunId, parent: &RunId, step: &StepPath) {
+        let parent = (parent.clone(), Some(step.clone()));
+        self.parents.insert(run_id.clone(), parent);
     }
 
     /// The run has been taken up and holds these rooms, or cannot be. Answers who may go on now.
@@ -139,6 +153,8 @@ impl Rooms {
                 }
             }
         }
+        self.lent
+            .retain(|(_, lender), borrower| lender != asker && borrower != asker);
         if let Some(questions) = self.waiting.get_mut(&asker.0) {
             questions.retain(|question| question.step != asker.1);
         }
@@ -148,6 +164,7 @@ impl Rooms {
     /// Everything of the run: it has ended, or is not owned here any more.
     pub(super) fn release_run(&mut self, run_id: &RunId) -> Vec<Asker> {
         self.waiting.remove(run_id);
+        self.parents.remove(run_id);
         let of_run: Vec<Asker> = self
             .held
             .range((run_id.clone(), None)..)
@@ -165,7 +182,7 @@ impl Rooms {
     #[cfg(test)]
     pub(super) fn in_use(&self) -> bool {
         let idle = self.rooms.is_empty() && self.held.is_empty() && self.waiting.is_empty();
-        !idle || !self.turns.is_empty()
+        !idle || !self.turns.is_empty() || !self.lent.is_empty()
     }
 
     /// Those of the run that hold rooms or wait for them: itself, its steps.
@@ -191,7 +208,10 @@ impl Rooms {
         let mut served = Vec::new();
         match &self.recovery {
             Recovery::NotBegun | Recovery::Over => {}
-            Recovery::Awaits(open) if open.is_empty() => self.recovery = Recovery::Over,
+            Recovery::Awaits(open) if open.is_empty() => {
+                self.recovery = Recovery::Over;
+                self.lend_again();
+            }
             Recovery::Begun { .. } | Recovery::Awaits(_) => return served,
         }
         loop {
@@ -221,21 +241,70 @@ impl Rooms {
     }
 
     fn serve_one_of(&mut self, run_id: &RunId) -> Option<Asker> {
-        let questions = self.waiting.get_mut(run_id)?;
-        let rooms = &self.rooms;
-        let free = |(key, max): &(String, usize)| rooms.get(key).map_or(0, BTreeSet::len) < *max;
-        let at = questions
+        let may_have = |(key, max): &(String, usize)| {
+            self.lender(run_id, key).is_some() || self.free(key, *max)
+        };
+        let at = self
+            .waiting
+            .get(run_id)?
             .iter()
-            .position(|question| question.wanted.iter().all(free))?;
-        let question = questions.remove(at)?;
+            .position(|question| question.wanted.iter().all(may_have))?;
+        let question = self.waiting.get_mut(run_id)?.remove(at)?;
         let asker = (run_id.clone(), question.step);
         let keys: Vec<String> = question.wanted.into_iter().map(|(key, _)| key).collect();
         self.give(asker.clone(), keys);
         Some(asker)
     }
 
+    fn free(&self, key: &str, max: usize) -> bool {
+        let lent = self.lent.keys().filter(|(lent, _)| lent == key).count();
+        self.rooms.get(key).map_or(0, BTreeSet::len) < max + lent
+    }
+
+    /// Who waits for the run, holds the room and has not lent it: the nearest of those above.
+    fn lender(&self, run_id: &RunId, key: &str) -> Option<Asker> {
+        let holders = self.rooms.get(key)?;
+        let mut run_id = run_id;
+        loop {
+            let (above, step) = self.parents.get(run_id)?;
+            let askers = [(above.clone(), step.clone()), (above.clone(), None)];
+            let lends = |asker: &Asker| {
+                holders.contains(asker) && !self.lent.contains_key(&(key.to_owned(), asker.clone()))
+            };
+            if let Some(asker) = askers.into_iter().find(lends) {
+                return Some(asker);
+            }
+            run_id = above;
+        }
+    }
+
+    /// Who borrowed from whom is not kept; who holds what is, and whose step it is. Those above first, as it was lent.
+    fn lend_again(&mut self) {
+        let mut holders: Vec<Asker> = self.held.keys().cloned().collect();
+        holders.sort_by_key(|(run_id, _)| {
+            std::iter::successors(self.parents.get(run_id), |(above, _)| {
+                self.parents.get(above)
+            })
+            .count()
+        });
+        for asker in holders {
+            for key in self.held.get(&asker).cloned().unwrap_or_default() {
+                self.borrow(&asker, &key);
+            }
+        }
+    }
+
+    fn borrow(&mut self, asker: &Asker, key: &str) {
+        if let Some(lender) = self.lender(&asker.0, key) {
+            self.lent.insert((key.to_owned(), lender), asker.clone());
+        }
+    }
+
     fn give(&mut self, asker: Asker, keys: Vec<String>) {
         for key in &keys {
+            if let Recovery::NotBegun | Recovery::Over = self.recovery {
+                self.borrow(&asker, key);
+            }
             self.rooms
                 .entry(key.clone())
                 .or_default()
@@ -321,5 +390,73 @@ mod tests {
         );
         assert!(rooms.release_run(&RunId::new("a")).is_empty());
         assert_eq!(names(rooms.release_run(&RunId::new("c"))), ["b"]);
+    }
+
+    fn workflow_room(max: u32) -> [Room; 1] {
+        let of = RoomOf::Workflow(None);
+        [Room { of, max }]
+    }
+
+    fn ask_for_run(rooms: &mut Rooms, run: &str, max: u32) -> Vec<String> {
+        let asker = (RunId::new(run), None);
+        names(rooms.ask(&WorkflowId::new("w"), asker, &workflow_room(max)))
+    }
+
+    fn link(rooms: &mut Rooms, run: &str, parent: &str) {
+        rooms.link(&RunId::new(run), &RunId::new(parent), &StepPath::new("s"));
+    }
+
+    fn end(rooms: &mut Rooms, run: &str) -> Vec<String> {
+        names(rooms.release_run(&RunId::new(run)))
+    }
+
+    #[test]
+    fn a_holder_lends_its_room_to_what_it_waits_for_one_at_a_time() {
+        let mut rooms = Rooms::default();
+        assert_eq!(ask_for_run(&mut rooms, "top", 1), ["top"]);
+        for (run, parent) in [("mid", "top"), ("one", "mid"), ("two", "mid")] {
+            link(&mut rooms, run, parent);
+        }
+        assert!(ask_for_run(&mut rooms, "other", 1).is_empty());
+        // `mid` is of another workflow and holds nothing; the room comes from further up.
+        assert_eq!(ask_for_run(&mut rooms, "one", 1), ["one"]);
+        assert!(ask_for_run(&mut rooms, "two", 1).is_empty(), "lent already");
+        link(&mut rooms, "below", "one");
+        assert_eq!(ask_for_run(&mut rooms, "below", 1), ["below"]);
+        assert!(end(&mut rooms, "below").is_empty());
+        assert_eq!(end(&mut rooms, "one"), ["two"]);
+        assert!(end(&mut rooms, "two").is_empty(), "`top` holds it still");
+        assert_eq!(end(&mut rooms, "top"), ["other"]);
+        end(&mut rooms, "other");
+        assert!(!rooms.in_use());
+    }
+
+    #[test]
+    fn what_was_lent_is_known_again_after_a_restart() {
+        let mut rooms = Rooms::default();
+        rooms.begin_recovery();
+        let open = ["one", "top", "two"].map(RunId::new);
+        rooms.await_runs(&open);
+        link(&mut rooms, "one", "top");
+        link(&mut rooms, "two", "top");
+        let workflow = WorkflowId::new("w");
+        assert!(ask_for_run(&mut rooms, "two", 1).is_empty());
+        for (run, held) in [("one", 1), ("two", 0), ("top", 1)] {
+            let held = &workflow_room(1)[..held];
+            let served = rooms.take_up(&workflow, &RunId::new(run), held);
+            assert!(served.is_empty(), "`one` has the room");
+        }
+        assert_eq!(end(&mut rooms, "one"), ["two"]);
+    }
+
+    #[test]
+    fn a_borrower_that_outlives_its_lender_counts_by_itself() {
+        let mut rooms = Rooms::default();
+        ask_for_run(&mut rooms, "top", 1);
+        link(&mut rooms, "one", "top");
+        assert_eq!(ask_for_run(&mut rooms, "one", 1), ["one"]);
+        assert!(end(&mut rooms, "top").is_empty());
+        assert!(ask_for_run(&mut rooms, "other", 1).is_empty());
+        assert_eq!(end(&mut rooms, "one"), ["other"]);
     }
 }

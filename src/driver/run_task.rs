@@ -15,7 +15,7 @@ use super::perform::Assignment;
 use super::{Driver, Own, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
-use crate::engine::event::{Performer, Recorded};
+use crate::engine::event::{Origin as RunOrigin, Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
 use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
@@ -264,6 +264,9 @@ impl RunTask {
         } = &self.loaded;
         let held = rooms_held(plan, state);
         let mut rooms = self.driver.rooms();
+        if let Some(RunOrigin::Parent { run_id, step, .. }) = &state.origin {
+            rooms.link(&self.run_id, run_id, step);
+        }
         let served = rooms.take_up(&header.workflow_id, &self.run_id, &held);
         drop(rooms);
         self.driver.admit(served);
@@ -347,6 +350,7 @@ impl RunTask {
         self.act(draft.effects);
         self.give_back_rooms();
         if self.loaded.state.end.is_some() {
+            self.driver.families().root_ended(&self.run_id);
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
@@ -553,7 +557,9 @@ impl RunTask {
                     depth,
                 } => {
                     let cancel = self.cancellation(&step, attempt);
+                    let root = self.loaded.state.root().unwrap_or(&self.run_id);
                     self.driver.begin_child(Child {
+                        root: root.clone(),
                         parent: self.run_id.clone(),
                         step,
                         attempt,

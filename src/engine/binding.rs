@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::bounds;
 use super::expression::Expression;
 use super::limits::VALUE_DEPTH_MAX;
 
@@ -109,22 +110,39 @@ impl Binding {
         }
     }
 
+    /// A thousand references to one large value are a thousand copies of it, so what comes together is counted on the
+    /// way: the result is at most one value larger than the log takes.
     pub fn resolve(&self, scope: &impl Scope) -> Result<Value, String> {
-        match self {
-            Binding::Literal(value) => Ok(value.clone()),
-            Binding::Reference(reference) => reference.resolve(scope),
-            Binding::Expression(expression) => expression.evaluate(scope),
-            Binding::List(items) => items
-                .iter()
-                .map(|item| item.resolve(scope))
-                .collect::<Result<_, _>>()
-                .map(Value::Array),
-            Binding::Object(fields) => fields
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), value.resolve(scope)?)))
-                .collect::<Result<Map<_, _>, String>>()
-                .map(Value::Object),
+        self.resolve_counting(scope, &mut 0)
+    }
+
+    fn resolve_counting(&self, scope: &impl Scope, bytes: &mut usize) -> Result<Value, String> {
+        let value = match self {
+            Binding::Literal(value) => value.clone(),
+            Binding::Reference(reference) => reference.resolve(scope)?,
+            Binding::Expression(expression) => expression.evaluate(scope)?,
+            Binding::List(items) => {
+                let items = items.iter();
+                return items
+                    .map(|item| item.resolve_counting(scope, bytes))
+                    .collect::<Result<_, _>>()
+                    .map(Value::Array);
+            }
+            Binding::Object(fields) => {
+                let fields = fields.iter();
+                return fields
+                    .map(|(name, value)| Ok((name.clone(), value.resolve_counting(scope, bytes)?)))
+                    .collect::<Result<Map<_, _>, String>>()
+                    .map(Value::Object);
+            }
+        };
+        // The first value alone is weighed by whoever asked for it, who has a code for that.
+        let first = *bytes == 0;
+        *bytes += bounds::json_bytes(&value);
+        if !first {
+            bounds::check_sum(*bytes).map_err(|why| format!("what is put together here {why}"))?;
         }
+        Ok(value)
     }
 }
 

@@ -15,12 +15,7 @@ pub fn check(value: &Value) -> Result<(), String> {
 
 /// As `check`, for what is made of values that have been checked.
 pub fn check_size(value: &Value) -> Result<(), String> {
-    if json_bytes(value) > OUTPUT_BYTES_MAX {
-        return Err(format!(
-            "is larger than {OUTPUT_BYTES_MAX} bytes; keep large results as an artifact"
-        ));
-    }
-    Ok(())
+    check_sum(json_bytes(value))
 }
 
 /// A sentence for the log: what is longer than a message may be is cut, and marked so.
@@ -41,8 +36,18 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
     }
 }
 
+/// As `check_size`, for the sum of values that come together.
+pub(in crate::engine) fn check_sum(bytes: usize) -> Result<(), String> {
+    if bytes > OUTPUT_BYTES_MAX {
+        return Err(format!(
+            "is larger than {OUTPUT_BYTES_MAX} bytes; keep large results as an artifact"
+        ));
+    }
+    Ok(())
+}
+
 /// Length of the value's JSON text, without making it.
-fn json_bytes(value: &Value) -> usize {
+pub(in crate::engine) fn json_bytes(value: &Value) -> usize {
     struct Count(usize);
     impl std::io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -230,6 +230,8 @@ pub enum Rejection {
     LateResult { step: StepPath, attempt: u32 },
     #[error("`{0}` does not wait for anybody outside")]
     NotExternal(StepPath),
+    #[error("the code `{code}` {why}")]
+    InvalidErrorCode { code: String, why: String },
     #[error("`{0}` does not wait for anyone to say what happened")]
     OutcomeKnown(StepPath),
     #[error("the comment is longer than {max} characters")]

@@ -308,11 +308,13 @@ pub enum Origin {
     Again { run_id: RunId },
     /// From a step of another run on, with what had been done before it.
     Fork { run_id: RunId, step: StepPath },
-    /// A step of this run. `depth` counts the runs above.
+    /// A step of this run. `depth` counts the runs above, and `root` is the uppermost, if that is not this one.
     Parent {
         run_id: RunId,
         step: StepPath,
         depth: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<RunId>,
     },
     /// A trigger of its workflow: a schedule, a webhook, the end of another run.
     Trigger {

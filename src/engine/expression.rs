@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::binding::Scope;
+use super::effort::{self, Effort};
 use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_LEVELS_MAX};
 
 /// How many macros such as `filter` may nest: each level multiplies the work by the length of a list.
@@ -52,6 +53,8 @@ const FUNCTIONS: &[&str] = &[
 pub struct Expression {
     source: String,
     program: Arc<cel::Program>,
+    /// What is evaluated in its place, where it has to be counted what it takes.
+    bounded: Option<Arc<IdedExpr>>,
     variables: BTreeSet<String>,
 }
 
@@ -101,6 +104,7 @@ impl Expression {
         }
         Ok(Self {
             source: source.to_owned(),
+            bounded: effort::bounded(program.expression()).map(Arc::new),
             program: Arc::new(program),
             variables: survey.variables,
         })
@@ -124,10 +128,18 @@ impl Expression {
             })?;
             context.add_variable_from_value(name.as_str(), to_cel(&value));
         }
-        let result = self
-            .program
-            .execute(&context)
-            .map_err(|error| format!("`{}` failed: {error}", self.source))?;
+        let effort = Arc::new(Effort::default());
+        let result = match &self.bounded {
+            None => self.program.execute(&context),
+            Some(bounded) => {
+                effort.watch(&mut context);
+                context.resolve(bounded)
+            }
+        };
+        if let Some(excess) = effort.excess() {
+            return Err(format!("`{}` is too much work: {excess}", self.source));
+        }
+        let result = result.map_err(|error| format!("`{}` failed: {error}", self.source))?;
         let mut value = result
             .json()
             .map_err(|_| format!("`{}` gives a value that JSON cannot hold", self.source))?;

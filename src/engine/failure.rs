@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bounds;
+use super::limits::ERROR_CODE_CHARS_MAX;
 
 /// Why an attempt, or a step, failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,60 @@ pub struct StepError {
     /// when the run goes on after the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+}
+
+/// Codes by which the engine and the driver say what they have found out themselves. People and programs act on them
+/// (who has a run retried whose step ended as `outcome_unknown` is asked first), so nobody outside may say them.
+/// `invalid_input` and `unknown_tool` are not here: whoever does the work may find that too.
+const OWN_CODES: &[&str] = &[
+    "approval_mismatch",
+    "asked_too_often",
+    "cancelled",
+    "condition_failed",
+    "did_not_happen",
+    "expression_failed",
+    "gate_expired",
+    "in_doubt",
+    "interrupted_too_often",
+    "iterations_exhausted",
+    "not_a_duration",
+    "not_a_list",
+    "not_a_time",
+    "not_approved",
+    "not_started",
+    "outcome_unknown",
+    "output_too_large",
+    "question_too_large",
+    "rejected",
+    "run_too_large",
+    "timeout",
+    "too_deep",
+    "too_many_items",
+    "too_many_runs",
+    "too_much_data",
+    "tool_panicked",
+    "unknown_workflow",
+    "unresolved_binding",
+    "value_too_large",
+];
+
+/// Whether somebody outside may give a failure this code. The error ends a sentence that begins with the code.
+pub(super) fn check_outside_code(code: &str) -> Result<(), String> {
+    let is_word = code.starts_with(|c: char| c.is_ascii_lowercase())
+        && code
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !is_word || code.len() > ERROR_CODE_CHARS_MAX {
+        return Err(format!(
+            "must be a snake_case word of at most {ERROR_CODE_CHARS_MAX} characters, such as `disk_full`"
+        ));
+    }
+    if OWN_CODES.contains(&code) {
+        return Err(format!(
+            "is kept for what the server itself finds out: say `job_{code}`, or another word of your own"
+        ));
+    }
+    Ok(())
 }
 
 impl StepError {
@@ -46,6 +101,11 @@ impl StepError {
         }
     }
 
+    /// Bytes of it that count among the values of a run.
+    pub(in crate::engine) fn value_bytes(&self) -> usize {
+        self.message.len() + self.data.as_ref().map_or(0, bounds::json_bytes)
+    }
+
     /// What later steps see of a failed step: the fields of `data`, and `error`.
     pub fn as_value(&self) -> Value {
         let mut value = match &self.data {
@@ -64,5 +124,26 @@ impl StepError {
             serde_json::json!({ "code": self.code, "message": self.message }),
         );
         Value::Object(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_reports_from_outside_has_words_of_their_own() {
+        for code in ["busy", "failed", "invalid_input", "http_503", "job_timeout"] {
+            assert_eq!(check_outside_code(code), Ok(()), "{code}");
+        }
+        let long = "x".repeat(ERROR_CODE_CHARS_MAX + 1);
+        for code in ["", "Busy", "out of disk", "9_lives", "naïve", &long] {
+            let why = check_outside_code(code).expect_err("no word");
+            assert!(why.contains("snake_case"), "{why}");
+        }
+        for code in ["outcome_unknown", "timeout", "too_much_data", "rejected"] {
+            let why = check_outside_code(code).expect_err("the server's own");
+            assert!(why.contains(&format!("job_{code}")), "{why}");
+        }
     }
 }

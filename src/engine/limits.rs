@@ -56,5 +56,16 @@ pub const POLL_EVERY_MS_DEFAULT: u64 = 10_000;
 pub const POLL_EVERY_MS_MIN: u64 = 100;
 /// How deep runs may start runs. A workflow that calls itself ends here.
 pub const RUN_DEPTH_MAX: u32 = 16;
+/// Runs that one run may start in all: its steps, the steps of those, and so on.
+pub const RUN_DESCENDANTS_MAX: u32 = 10_000;
+/// The code of a failure that somebody outside reports: a word that programs branch on.
+pub const ERROR_CODE_CHARS_MAX: usize = 64;
 /// Outputs that a fork takes over, as JSON text in all.
 pub const KEPT_BYTES_MAX: usize = 16_000_000;
+/// Values that the log of one run holds in all, as JSON text: inputs, outputs, items, what gates show. A run is kept in
+/// memory while it goes on, and one turn may add all of it at once. Undoing may take as much again.
+pub const RUN_VALUE_BYTES_MAX: u64 = 64_000_000;
+/// What the nested macros of one evaluation may go through in all: a list of a thousand against another one.
+pub const EXPRESSION_ITERATIONS_MAX: u64 = 1_000_000;
+/// Values that one evaluation may gather in lists and objects on its way to its result.
+pub const EXPRESSION_VALUE_BYTES_MAX: u64 = 16_000_000;

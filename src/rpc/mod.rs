@@ -127,6 +127,7 @@ mod server {
                 Rejection::NotAnApprover { .. } => 403,
                 Rejection::InputTooLarge(_)
                 | Rejection::PlanHashMissing
+                | Rejection::InvalidErrorCode { .. }
                 | Rejection::CommentTooLong { .. } => 422,
                 Rejection::AlreadyStarted
                 | Rejection::NotStarted

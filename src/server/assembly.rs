@@ -1,5 +1,6 @@
 //! Puts the parts together: store, tools, driver, service. And the templates that come with the product.
 
+use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
@@ -7,17 +8,25 @@ use thiserror::Error;
 use crate::driver::Driver;
 use crate::driver::artifacts::StoredArtifacts;
 use crate::driver::clock::{Clock, SystemClock};
-use crate::driver::service::{Service, ServiceError};
+use crate::driver::service::{NewTrigger, Service, ServiceError};
+use crate::engine::trigger::{Missed, Overlap, Schedule, Source};
 use crate::engine::workflow::Workflow;
 use crate::server::config::DatabaseUrl;
 use crate::store::{Database, LeaseTerms, StoreError};
 use crate::tools::toolbox;
+
+/// The template that is made for a schedule, and brings one that somebody has to switch on.
+const SCHEDULED: &str = "cron-health-check";
 
 /// Each is a file in `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     (
         "system-health-check",
         include_str!("../../templates/system-health-check.yaml"),
+    ),
+    (
+        SCHEDULED,
+        include_str!("../../templates/cron-health-check.yaml"),
     ),
     (
         "endpoint-survey",
@@ -85,16 +94,35 @@ async fn seed(service: &Service, name: &'static str, text: &str) -> Result<(), A
     let broken = |reason: String| AssemblyError::Template { name, reason };
     let workflow: Workflow =
         serde_saphyr::from_str(text).map_err(|error| broken(error.to_string()))?;
-    service
-        .seed_template(workflow)
-        .await
-        .map_err(|error| match error {
-            ServiceError::InvalidWorkflow(problems) => broken(
-                problems
-                    .iter()
-                    .map(|problem| format!("\n  {problem}"))
-                    .collect(),
-            ),
-            other => broken(other.to_string()),
-        })
+    let refused = |error: ServiceError| match error {
+        ServiceError::InvalidWorkflow(problems) => {
+            let lines = problems.iter().map(|problem| format!("\n  {problem}"));
+            broken(lines.collect())
+        }
+        other => broken(other.to_string()),
+    };
+    let is_new = service.seed_template(workflow).await.map_err(refused)?;
+    // Only with the template itself: somebody may have changed the schedule since, or deleted it.
+    if is_new && name == SCHEDULED {
+        service
+            .create_trigger(quarter_hourly(name))
+            .await
+            .map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn quarter_hourly(workflow: &str) -> NewTrigger {
+    NewTrigger {
+        workflow: workflow.to_owned(),
+        name: "Every quarter of an hour".to_owned(),
+        enabled: false,
+        source: Source::Schedule(Schedule {
+            cron: "*/15 * * * *".to_owned(),
+            zone: "UTC".to_owned(),
+            input: json!({}),
+            missed: Missed::Skip,
+            overlap: Overlap::Skip,
+        }),
+    }
 }

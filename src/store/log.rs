@@ -62,6 +62,13 @@ impl Store for Database {
         row.as_ref().map(rows::summary).transpose()
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        let sql = Sql::of("SELECT count(*) AS runs FROM start_keys WHERE key >= $1 AND key < $2");
+        let after = after_prefix(prefix);
+        let row = self.first(sql.bind(prefix).bind(&after)).await?;
+        row.map_or(Ok(0), |row| row.number("runs"))
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,
@@ -118,4 +125,11 @@ impl Store for Database {
     async fn may_act(&self) -> bool {
         self.holds_its_claim().await
     }
+}
+
+/// What comes behind every text that begins with the prefix, which ends with `/`: `0` is the next character.
+fn after_prefix(prefix: &str) -> String {
+    let mut behind = prefix.trim_end_matches('/').to_owned();
+    behind.push('0');
+    behind
 }

@@ -152,6 +152,13 @@ impl Store for MemoryStore {
         Ok(self.summary(run_id))
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        let shelves = self.shelves();
+        let keys = shelves.start_keys.range(prefix.to_owned()..);
+        let under = keys.take_while(|(key, _)| key.starts_with(prefix));
+        Ok(u32::try_from(under.count()).unwrap_or(u32::MAX))
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,

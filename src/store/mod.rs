@@ -185,6 +185,9 @@ pub trait Store: Send + Sync {
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError>;
 
+    /// How many runs were started with a key that begins so. A prefix ends with `/`.
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError>;
+
     /// The version with this number, or the current one, of the workflow with this slug or id.
     async fn find_version(
         &self,

@@ -15,10 +15,11 @@ pub struct Expired {
 }
 
 impl Database {
-    /// At most `limit` runs that may go, oldest first. One whose end a trigger has yet to follow stays.
+    /// At most `limit` runs that may go, oldest first, behind `after`. One whose end a trigger has yet to follow stays.
     pub async fn expired_runs(
         &self,
         expired: &Expired,
+        after: Option<&RunId>,
         limit: u32,
     ) -> Result<Vec<RunId>, StoreError> {
         let mut sql = Sql::of(
@@ -33,7 +34,11 @@ impl Database {
         if let Some(newest) = expired.newest_of_workflow {
             sql.push(" OR newer > ").push_bind(newest);
         }
-        sql.push(") ORDER BY id LIMIT ").push_bind(limit);
+        sql.push(")");
+        if let Some(after) = after {
+            sql.push(" AND id > ").push_bind(after.as_str());
+        }
+        sql.push(" ORDER BY id LIMIT ").push_bind(limit);
         let rows = self.all(sql).await?;
         rows.iter()
             .map(|row| row.text("id").map(RunId::new))
@@ -58,5 +63,14 @@ impl Database {
         }
         change.commit().await?;
         Ok(true)
+    }
+
+    /// As a broken disk would: the logs of the runs up to this one can no longer be read.
+    #[cfg(test)]
+    pub(crate) async fn spoil_logs(&self, last: &RunId) -> Result<(), StoreError> {
+        let mut change = self.change().await?;
+        let sql = Sql::of("UPDATE run_events SET payload = '{' WHERE run_id <= $1");
+        change.run(sql.bind(last.as_str())).await?;
+        change.commit().await
     }
 }

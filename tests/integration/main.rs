@@ -3,6 +3,7 @@
 
 mod api;
 mod backup;
+mod bounds;
 mod crash;
 mod crash_kinds;
 mod cycles;

@@ -210,9 +210,14 @@ impl Service {
         step: &StepPath,
         report: Report,
     ) -> Result<(), ServiceError> {
-        let step = step.clone();
-        self.submit(run_id, Command::Report { step, report }, "run")
-            .await
+        if !self.driver.owns(run_id) {
+            self.run_summary(run_id).await?;
+        }
+        match self.driver.report(run_id, step, report).await {
+            Ok(()) => Ok(()),
+            Err(SubmitError::NoSuchRun) => Err(ServiceError::NotFound("run")),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub async fn decide(

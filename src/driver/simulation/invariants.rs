@@ -2,9 +2,11 @@
 //! engine (`engine/properties/invariants.rs`), and is checked here on what the store was given.
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::ledger::{Book, Ledger};
+use super::process::DESCENDANTS_MAX;
 use super::tools::NARROW_MAX;
 use super::world::{Ask, Call};
 use crate::engine::command::RoomOf;
@@ -148,11 +150,37 @@ pub(super) fn invariant_no_more_runs_under_way_than_allowed(ledger: &Ledger, run
         .map(|(run_id, _)| run_id)
         .collect();
     let is_one = under_way.contains(&run_id);
+    let lent = lent_among(ledger, &under_way);
     assert!(
-        !is_one || under_way.len() <= limit.max as usize,
+        !is_one || under_way.len() - lent <= limit.max as usize,
         "{} runs of {} at once: {under_way:?}",
         under_way.len(),
         book.header.workflow_slug
+    );
+}
+
+/// A run and the run below it that it waits for count as one: how many of these are a second one. Each lends once.
+fn lent_among(ledger: &Ledger, under_way: &[&RunId]) -> usize {
+    let above = |run_id: &RunId| ledger.children.get(run_id).map(|(parent, _, _)| parent);
+    let mut deepest_last = under_way.to_vec();
+    deepest_last.sort_by_key(|run_id| std::iter::successors(above(run_id), |at| above(at)).count());
+    let mut lenders = BTreeSet::new();
+    for run_id in deepest_last {
+        let mut line = std::iter::successors(above(run_id), |at| above(at));
+        lenders.extend(line.find(|at| under_way.contains(at) && !lenders.contains(at)));
+    }
+    lenders.len()
+}
+
+pub(super) fn invariant_no_family_is_larger_than_allowed(ledger: &Ledger, run_id: &RunId) {
+    let Some(root) = ledger.books[run_id].state.root() else {
+        return;
+    };
+    let books = ledger.books.values();
+    let size = books.filter(|book| book.state.root() == Some(root)).count();
+    assert!(
+        size <= DESCENDANTS_MAX as usize,
+        "{root} has {size} runs below it"
     );
 }
 

@@ -108,6 +108,11 @@ impl Ledger {
         );
         for recorded in &events {
             self.meet(recorded.event.kind());
+            if let Event::StepFailed { error, .. } = &recorded.event
+                && error.code == "too_many_runs"
+            {
+                self.meet("too many runs");
+            }
             invariants::invariant_no_timer_is_early(&book.state, recorded);
             invariants::invariant_a_gate_is_decided_once_on_what_was_shown(&book.state, recorded);
             let stored = Stored {
@@ -135,6 +140,7 @@ impl Ledger {
         book.log.extend(events);
         self.books.insert(run_id.clone(), book);
         invariants::invariant_no_more_runs_under_way_than_allowed(self, &run_id);
+        invariants::invariant_no_family_is_larger_than_allowed(self, &run_id);
     }
 
     fn open(&self, header: &RunHeader) -> Book {

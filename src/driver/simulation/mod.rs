@@ -63,10 +63,10 @@ impl Simulation {
         let outside = Outside::new(seed);
         let store = Arc::new(MemoryStore::default());
         let (mut cards, mut plans) = (Vec::new(), BTreeMap::new());
-        // Later ones may run earlier ones as steps, and the last has two versions.
+        // Later ones may run earlier ones as steps, one may run itself, and the last has two versions.
         for (slug, number, called) in [
             ("w0", 1, &[][..]),
-            ("w1", 1, &["w0"][..]),
+            ("w1", 1, &["w0", "w1"][..]),
             ("w2", 1, &["w0", "w1"][..]),
             ("w2", 2, &["w0", "w1"][..]),
         ] {

@@ -20,6 +20,9 @@ use crate::engine::properties::chance::Chance;
 use crate::engine::time::Timestamp;
 use crate::store::memory::MemoryStore;
 
+/// Runs below one run: few, so that seeds come to the bound.
+pub(super) const DESCENDANTS_MAX: u32 = 8;
+
 /// As the machine's clock is looked at again: a sleeper notices within this time that it was set.
 const LOOKS_AGAIN_MS: u64 = 30_000;
 
@@ -54,6 +57,7 @@ impl Process {
             let clock = SetClock::new(starts_at, epoch, outside.lock().chance.next());
             let address = "http://127.0.0.1:3000";
             let driver = Driver::new(Arc::new(line), toolbox(&fate), clock.clone(), address);
+            driver.families().descendants_max = DESCENDANTS_MAX;
             (driver, clock)
         };
         let recovering = Arc::clone(&driver);

@@ -188,6 +188,7 @@ const TELLING: &[&str] = &[
     "tool stopped when told",
     "tool was deaf",
     "tool was slow",
+    "too many runs",
     "wait_started",
     "wake",
 ];

@@ -153,6 +153,11 @@ impl Store for Line {
         self.store.run_summary(run_id).await
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        self.fate.reach().await?;
+        self.store.started_under(prefix).await
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,
@@ -179,7 +184,7 @@ impl Store for Line {
 
     async fn may_act(&self) -> bool {
         self.fate.pass().await;
-        if self.fate.outside.percent(15) {
+        if self.fate.outside.percent(30) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         while self.fate.trouble().cut_off && !self.fate.is_lost() {

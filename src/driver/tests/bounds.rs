@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::stage::{Act, Script, Stage, chain, keep, status_of};
-use crate::engine::command::Command;
-use crate::engine::ids::RunId;
+use super::stage::{Act, Script, Stage, assert_completed, chain, keep, status_of};
+use crate::engine::command::{Command, Report};
+use crate::engine::event::Event;
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::store::memory::MemoryStore;
 
@@ -123,4 +124,153 @@ async fn a_run_that_is_retried_waits_for_its_turn_again() {
     stage.until_ended(&other).await;
     let state = stage.until_ended(&failed).await;
     assert_eq!(state.status(), RunStatus::Completed);
+}
+
+/// A run that runs its own workflow as a step, as often as its input says.
+fn of_itself(below: &Value) -> Value {
+    json!({
+        "name": "W",
+        "steps": [
+            { "id": "more", "kind": "condition", "expression": "has(input.below) && input.below > 0" },
+            { "id": "each", "kind": "map", "over": "=[1, 2]", "body": { "steps": [below], "edges": [] } },
+            { "id": "a", "kind": "tool_call", "tool": "act.read" },
+        ],
+        "edges": [
+            { "from": "more", "to": "each", "when": "more.result" },
+            { "from": "more", "to": "a", "default": true },
+        ]
+    })
+}
+
+async fn start_with(stage: &Stage, input: Value) -> RunId {
+    let header = Stage::header();
+    let run_id = header.run_id.clone();
+    let started = stage
+        .driver
+        .start(header, Command::start(input, "tester"), None);
+    started.await.expect("it starts");
+    run_id
+}
+
+fn again() -> Value {
+    json!({ "id": "again", "kind": "subworkflow", "workflow": "w", "with": { "below": "=input.below - 1" } })
+}
+
+/// A run held its workflow's only room while the run that it waited for asked for the same one.
+#[tokio::test(start_paused = true)]
+async fn a_run_lends_its_turn_to_the_runs_of_its_workflow_that_it_waits_for() {
+    let mut workflow = of_itself(&again());
+    workflow["concurrency"] = json!({ "max": 1 });
+    let script = Script::of(&[("a", vec![Act::Report(20)])]);
+    let stage = Stage::new(workflow, script);
+    let run = start_with(&stage, json!({ "below": 3 })).await;
+    let other = start_with(&stage, json!({})).await;
+    // One at a time: eight leaves of two seconds each.
+    seconds(10).await;
+    assert_eq!(status(&stage, &other).await, RunStatus::Pending);
+    assert_eq!(status(&stage, &run).await, RunStatus::Running);
+    let begun = stage.script.calls("a");
+    assert!((4..=6).contains(&begun), "{begun} leaves in ten seconds");
+    assert_completed(&stage.until_ended(&run).await);
+    assert_completed(&stage.until_ended(&other).await);
+    assert_eq!(stage.script.calls("a"), 9);
+    assert!(!stage.driver.rooms().in_use());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lent_stays_lent_over_a_restart() {
+    let store = Arc::new(MemoryStore::default());
+    let mut workflow = of_itself(&again());
+    workflow["concurrency"] = json!({ "max": 1 });
+    keep(&store, workflow);
+    let dying = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Deaf])]));
+    let run = start_with(&dying, json!({ "below": 1 })).await;
+    seconds(5).await;
+    assert_eq!(dying.script.calls("a"), 1);
+    let script = Script::of(&[("a", vec![Act::Hang])]);
+    let next = Stage::on(store.clone(), script);
+    next.driver.recover().await.expect("the store answers");
+    seconds(5).await;
+    assert_eq!(next.script.calls("a"), 1, "the second leaf waits");
+    assert_eq!(status(&next, &run).await, RunStatus::Running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_that_starts_itself_ends_at_the_bound_of_its_family() {
+    let store = Arc::new(MemoryStore::default());
+    let mut more = again();
+    more["on_error"] = json!("continue");
+    keep(&store, of_itself(&more));
+    let stage = Stage::on(store.clone(), Script::default());
+    stage.driver.families().descendants_max = 9;
+    let other = start_with(&stage, json!({ "below": 1 })).await;
+    let run = start_with(&stage, json!({ "below": 10 })).await;
+    let state = stage.until_ended(&run).await;
+    assert_completed(&stage.until_ended(&other).await);
+    assert_eq!(store.summaries().len(), 2 + 2 + 9);
+    assert_completed(&state);
+    let mut codes = Vec::new();
+    for summary in store.summaries() {
+        let state = stage.state(&summary.header.run_id).await;
+        codes.extend(state.steps.into_iter().filter_map(|step| step.error));
+    }
+    assert!(!codes.is_empty());
+    for error in codes {
+        assert_eq!(error.code, "too_many_runs", "{error:?}");
+        assert!(error.message.contains("start itself?"), "{error:?}");
+    }
+}
+
+/// Runs are counted by what is stored, so also over a restart, and each once.
+#[tokio::test(start_paused = true)]
+async fn a_family_is_counted_over_a_restart() {
+    let store = Arc::new(MemoryStore::default());
+    let mut more = again();
+    more["on_error"] = json!("continue");
+    keep(&store, of_itself(&more));
+    let dying = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Deaf])]));
+    dying.driver.families().descendants_max = 5;
+    let run = start_with(&dying, json!({ "below": 2 })).await;
+    seconds(5).await;
+    assert_eq!(store.summaries().len(), 1 + 5);
+    let next = Stage::on(store.clone(), Script::default());
+    next.driver.families().descendants_max = 5;
+    next.driver.recover().await.expect("the store answers");
+    next.until_ended(&run).await;
+    assert_eq!(store.summaries().len(), 1 + 5);
+}
+
+/// Reports of a step outside: a few a second, and the last one before the end.
+#[tokio::test(start_paused = true)]
+async fn reports_of_progress_are_coalesced_and_the_last_is_kept() {
+    let stage = Stage::new(
+        json!({ "name": "W", "steps": [{ "id": "job", "kind": "external" }] }),
+        Script::default(),
+    );
+    let run = stage.start().await;
+    let job = StepPath::new("job");
+    let say = |percent: u8| Report::Progressed {
+        percent,
+        doing: format!("{percent} done"),
+    };
+    for percent in 0..100 {
+        let said = stage.driver.report(&run, &job, say(percent));
+        said.await.expect("it waits for this");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let done = Report::Succeeded { output: json!(1) };
+    let said = stage.driver.report(&run, &job, done);
+    said.await.expect("it waits for this");
+    let log = stage.log(&run).await;
+    let percents: Vec<u8> = log
+        .iter()
+        .filter_map(|recorded| match &recorded.event {
+            Event::AttemptProgressed { percent, .. } => Some(*percent),
+            _ => None,
+        })
+        .collect();
+    assert!((4..=7).contains(&percents.len()), "{percents:?}");
+    assert_eq!(percents.last(), Some(&99));
+    let late = stage.driver.report(&run, &job, say(1)).await;
+    assert!(late.is_err(), "the run has ended");
 }

@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::store::memory::MemoryStore;
 
 /// What the driver calls. `events` and `gate` are for those who read.
-const CALLED: [&str; 8] = [
+const CALLED: [&str; 9] = [
     "commit",
     "definition",
     "find_version",
@@ -31,6 +31,7 @@ const CALLED: [&str; 8] = [
     "open_runs",
     "outline",
     "run_summary",
+    "started_under",
 ];
 
 /// Forty steps in a row. Among them two runs of another workflow, a gate, a wait, a call that must not be repeated, one

@@ -75,6 +75,10 @@ impl Store for FailingStore {
         self.inner.run_summary(run_id).await
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        self.inner.started_under(prefix).await
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,

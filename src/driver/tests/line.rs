@@ -120,6 +120,11 @@ impl Store for Line {
         self.call("run_summary", summary).await
     }
 
+    async fn started_under(&self, prefix: &str) -> Result<u32, StoreError> {
+        self.call("started_under", self.store.started_under(prefix))
+            .await
+    }
+
     async fn find_version(
         &self,
         slug_or_id: &str,

@@ -280,7 +280,10 @@ impl Deciding<'_> {
         if !retry::may_retry(policy, tries, &error) {
             return self.fail(step, error);
         }
-        let error = error.within_bounds();
+        let error = self.fitting(error);
+        if let Err(full) = self.check_room_for(error.value_bytes()) {
+            return self.fail(step, full);
+        }
         let delay_ms = retry::delay_ms(policy, tries, self.moment.entropy);
         let retry_at = self.now().plus_ms(delay_ms);
         let path = self.path(step);

@@ -4,7 +4,7 @@ use super::Deciding;
 use crate::engine::bounds;
 use crate::engine::command::{Rejection, Report};
 use crate::engine::event::{EndReason, EndState, Performer};
-use crate::engine::failure::StepError;
+use crate::engine::failure::{self, StepError};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::state::{Attempt, End};
 
@@ -49,7 +49,13 @@ impl Deciding<'_> {
                 bounds::check(&output).map_err(Rejection::InputTooLarge)?;
                 self.attempt_succeeded(path, attempt, output)
             }
-            Report::Failed { error } => self.attempt_failed(path, attempt, error),
+            Report::Failed { error } => {
+                failure::check_outside_code(&error.code).map_err(|why| {
+                    let code = bounds::sentence(error.code.clone());
+                    Rejection::InvalidErrorCode { code, why }
+                })?;
+                self.attempt_failed(path, attempt, error)
+            }
             Report::Progressed { percent, doing } => {
                 self.attempt_progressed(path, attempt, percent, doing)
             }

@@ -1,7 +1,10 @@
 //! How runs end: all done, failed, out of time, cancelled. Every step ends before its run does.
 
+use serde_json::Value;
+
 use super::intervene::IN_DOUBT;
 use super::{Deciding, check_comment};
+use crate::engine::bounds;
 use crate::engine::command::{Effect, Rejection};
 use crate::engine::event::{EndReason, EndState, Event};
 use crate::engine::failure::StepError;
@@ -148,7 +151,7 @@ impl Deciding<'_> {
         );
     }
 
-    fn fail_all(
+    pub(super) fn fail_all(
         &mut self,
         step: Option<usize>,
         reason: EndReason,
@@ -210,6 +213,15 @@ impl Deciding<'_> {
         message: Option<String>,
     ) {
         let output = self.state.output_of(0);
+        let (output, message) = match bounds::check_size(&output) {
+            Ok(()) => (output, message),
+            // Of a run that did not succeed nobody works on with the output.
+            Err(why) => {
+                let left_out = format!("What it left behind {why}, and was left out.");
+                let said = message.into_iter().chain([left_out]);
+                (Value::Null, Some(said.collect::<Vec<_>>().join(" ")))
+            }
+        };
         self.emit(Event::RunFinished {
             state,
             reason,

@@ -48,14 +48,19 @@ impl Deciding<'_> {
     }
 
     fn question(&self, step: usize, work: &GateWork) -> Result<Question, StepError> {
+        let too_large =
+            |why: String| StepError::new("question_too_large", format!("what it would show {why}"));
+        let mut bytes = 0;
         let shown = work
             .show
             .iter()
             .map(|(label, binding)| {
-                Ok(Shown {
-                    label: label.clone(),
-                    value: self.resolve(step, binding)?,
-                })
+                let value = self.resolve(step, binding)?;
+                // On the way, because there may be thousands of large ones.
+                bytes += bounds::json_bytes(&value);
+                bounds::check_sum(bytes).map_err(too_large)?;
+                let label = label.clone();
+                Ok(Shown { label, value })
             })
             .collect::<Result<_, StepError>>()?;
         let action = work
@@ -72,9 +77,7 @@ impl Deciding<'_> {
         };
         let size = serde_json::to_value(&question).map_err(|error| error.to_string());
         size.and_then(|value| bounds::check_size(&value))
-            .map_err(|why| {
-                StepError::new("question_too_large", format!("what it would show {why}"))
-            })?;
+            .map_err(too_large)?;
         Ok(question)
     }
 

@@ -6,14 +6,21 @@ use super::Deciding;
 use crate::engine::bounds;
 use crate::engine::event::Event;
 use crate::engine::failure::StepError;
+use crate::engine::limits::RUN_VALUE_BYTES_MAX;
 use crate::engine::state::EdgeState;
 use crate::engine::workflow::{EdgeTrigger, ErrorPolicy};
+
+/// The error of a step for whose value the run has no room. It ends the run, whatever the step's error policy says.
+const RUN_FULL: &str = "too_much_data";
 
 impl Deciding<'_> {
     pub(super) fn complete(&mut self, step: usize, output: Value) {
         if let Err(why) = bounds::check(&output) {
             let message = format!("the output {why}");
             return self.fail(step, StepError::new("output_too_large", message));
+        }
+        if let Err(error) = self.check_room_for(bounds::json_bytes(&output)) {
+            return self.fail(step, error);
         }
         self.complete_by(step, output, None, false);
     }
@@ -50,9 +57,38 @@ impl Deciding<'_> {
         }
     }
 
+    /// Whether the log may grow by a value of that size. What ends a run has as much room again, so that a full run can
+    /// still be undone, and what its tools say while they are stopped is not lost.
+    pub(super) fn check_room_for(&self, bytes: usize) -> Result<(), StepError> {
+        let max = if self.is_stopping() {
+            2 * RUN_VALUE_BYTES_MAX
+        } else {
+            RUN_VALUE_BYTES_MAX
+        };
+        if self.state.value_bytes() + bytes as u64 <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "the run's values together would be larger than {RUN_VALUE_BYTES_MAX} bytes, and retrying cannot change that: keep large results as artifacts, or split the work over several runs"
+        );
+        Err(StepError::new(RUN_FULL, message))
+    }
+
+    /// The error with its data, if there is room for that.
+    pub(super) fn fitting(&self, error: StepError) -> StepError {
+        let error = error.within_bounds();
+        match self.check_room_for(error.value_bytes()) {
+            Ok(()) => error,
+            Err(_) => StepError {
+                data: None,
+                ..error
+            },
+        }
+    }
+
     /// The step has failed for good: the run goes on or fails, as the step's ways and its error policy say.
     pub(super) fn fail(&mut self, step: usize, error: StepError) {
-        let error = error.within_bounds();
+        let error = self.fitting(error);
         if self.is_undo(step) {
             return self.undo_failed(step, error);
         }
@@ -60,8 +96,13 @@ impl Deciding<'_> {
         if self.is_stopping() {
             return self.end_failed(step, error, Vec::new());
         }
-        let value = error.as_value();
         let policy = self.plan_step(step).on_error;
+        if error.code == RUN_FULL {
+            // Whatever came after it would find no room either, item by item.
+            self.end_failed(step, error.clone(), Vec::new());
+            return self.fail_run(step, &error, policy == ErrorPolicy::Compensate);
+        }
+        let value = error.as_value();
         let fallback = self.taken_edges(step, &value, Some(EdgeTrigger::Failed));
         let ways = match (fallback, policy) {
             (Ok(ways), _) if !ways.is_empty() => Ok(ways),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Deciding, Todo};
 use crate::engine::binding::Binding;
 use crate::engine::bounds;
-use crate::engine::event::{EndState, Event, SkipReason};
+use crate::engine::event::{EndReason, EndState, Event, SkipReason};
 use crate::engine::failure::StepError;
 use crate::engine::fork::takes_over;
 use crate::engine::plan::Work;
@@ -209,6 +209,7 @@ impl Deciding<'_> {
         bounds::check(&value).map_err(|why| {
             StepError::new("value_too_large", format!("what it would work with {why}"))
         })?;
+        self.check_room_for(bounds::json_bytes(&value))?;
         Ok(value)
     }
 
@@ -226,7 +227,19 @@ impl Deciding<'_> {
         } else if self.state.compensating.is_some() {
             self.finish_compensated();
         } else {
-            self.finish(EndState::Completed);
+            self.complete_run();
+        }
+    }
+
+    fn complete_run(&mut self) {
+        let Err(why) = bounds::check_size(&self.state.output_of(0)) else {
+            return self.finish(EndState::Completed);
+        };
+        let message = format!("What the last steps of the workflow give together {why}.");
+        self.fail_all(None, EndReason::Error, message, self.plan.compensate);
+        if self.state.end.is_none() {
+            // There is something to undo first.
+            self.settle();
         }
     }
 }

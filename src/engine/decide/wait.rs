@@ -165,7 +165,9 @@ impl Deciding<'_> {
             return;
         };
         let now = self.now();
-        let began = self.state.steps[step].started_at.unwrap_or(now);
+        let run = &self.state.steps[step];
+        // Whoever has the run retried gives the question its whole time again.
+        let began = run.began_again.or(run.started_at).unwrap_or(now);
         let deadline = timeout_ms.map(|ms| began.plus_ms(ms));
         let (source, waited_ms) = (until.source(), now.ms_since(began));
         let why = match &error {
@@ -181,13 +183,14 @@ impl Deciding<'_> {
             let message = format!("`{source}` did not hold in {asked} tries{why}");
             return self.fail(step, StepError::new("asked_too_often", message));
         }
+        let error = error.map(|error| self.fitting(error));
         let next = now.plus_ms(*every_ms);
         let path = self.path(step);
         self.emit(Event::PollMissed {
             step: path,
             attempt,
             ask_again_at: deadline.map_or(next, |deadline| next.min(deadline)),
-            error: error.map(StepError::within_bounds),
+            error,
         });
     }
 }

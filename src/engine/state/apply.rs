@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Cancelling, Compensating, EdgeState, End, FrameEnd, Paused, RunState, StepStatus};
+use crate::engine::bounds::json_bytes;
 use crate::engine::event::{Event, Recorded, SkipReason};
+use crate::engine::failure::StepError;
 use crate::engine::ids::StepPath;
 use crate::engine::time::Timestamp;
 
 impl RunState {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.seq = recorded.seq;
+        self.tally.value_bytes += value_bytes(&recorded.event);
         match &recorded.event {
             Event::RunStarted {
                 input,
@@ -233,4 +236,45 @@ impl RunState {
             }
         }
     }
+}
+
+/// What the event adds to the values that the log holds. Sentences of people and progress have bounds of their own.
+fn value_bytes(event: &Event) -> u64 {
+    let error_bytes = |error: &Option<StepError>| error.as_ref().map_or(0, StepError::value_bytes);
+    let bytes = match event {
+        Event::RunStarted { input, kept, .. } => {
+            json_bytes(input) + kept.values().map(json_bytes).sum::<usize>()
+        }
+        Event::MapStarted { items, .. } => items.iter().map(json_bytes).sum(),
+        Event::AttemptStarted { input, .. } => json_bytes(input),
+        Event::GateOpened { question, .. } => {
+            let shown = question.shown.iter().map(|shown| json_bytes(&shown.value));
+            let action = question.action.as_ref();
+            shown.sum::<usize>() + action.map_or(0, |action| json_bytes(&action.input))
+        }
+        Event::StepCompleted { output, .. } | Event::RunFinished { output, .. } => {
+            json_bytes(output)
+        }
+        Event::AttemptFailed { error, .. } | Event::StepFailed { error, .. } => error.value_bytes(),
+        Event::IterationEnded { error, .. } | Event::PollMissed { error, .. } => error_bytes(error),
+        Event::RunAdmitted
+        | Event::RunPaused { .. }
+        | Event::RunResumed { .. }
+        | Event::RunCompensating { .. }
+        | Event::RunReopened { .. }
+        | Event::RunCancelling { .. }
+        | Event::StepQueued { .. }
+        | Event::IterationStarted { .. }
+        | Event::WaitStarted { .. }
+        | Event::SkipPlanned { .. }
+        | Event::AttemptProgressed { .. }
+        | Event::AttemptInterrupted { .. }
+        | Event::OutcomeUnknown { .. }
+        | Event::OutcomeResolved { .. }
+        | Event::GateDecided { .. }
+        | Event::GateExpired { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepCancelled { .. } => 0,
+    };
+    bytes as u64
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{EndReason, EndState, Origin, Recorded};
-use super::ids::{GateId, StepPath};
+use super::ids::{GateId, RunId, StepPath};
 use super::plan::Outline;
 use super::time::Timestamp;
 
@@ -207,11 +207,26 @@ impl RunState {
         self.tally.running.len() + self.tally.asking.len()
     }
 
+    /// Bytes of values that its log holds, as JSON text.
+    pub(in crate::engine) fn value_bytes(&self) -> u64 {
+        self.tally.value_bytes
+    }
+
     /// How many runs are above this one, or before it in a chain of triggers.
     pub fn depth(&self) -> u32 {
         match &self.origin {
             Some(Origin::Parent { depth, .. } | Origin::Trigger { depth, .. }) => *depth,
             Some(Origin::Again { .. } | Origin::Fork { .. }) | None => 0,
+        }
+    }
+
+    /// The uppermost of the runs above this one.
+    pub fn root(&self) -> Option<&RunId> {
+        match &self.origin {
+            Some(Origin::Parent { run_id, root, .. }) => Some(root.as_ref().unwrap_or(run_id)),
+            Some(Origin::Trigger { .. } | Origin::Again { .. } | Origin::Fork { .. }) | None => {
+                None
+            }
         }
     }
 

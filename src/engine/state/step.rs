@@ -36,6 +36,9 @@ pub struct StepRun {
     /// Attempts (of a loop: rounds) that a retry of the whole run has put behind it: they count no more.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub forgiven: u32,
+    /// When the first attempt after such a retry began. A matter of the fold, so not written out.
+    #[serde(skip)]
+    pub began_again: Option<Timestamp>,
     /// While it is queued for room among all runs: what for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
@@ -367,6 +370,9 @@ impl StepRun {
         };
         self.started_at = self.started_at.or(Some(attempt.started_at));
         self.percent = 0;
+        if self.forgiven > 0 && attempt.number == self.forgiven + 1 {
+            self.began_again = Some(attempt.started_at);
+        }
         self.made = attempt.number;
         self.wait_until = None;
         self.waits_for = None;

@@ -31,6 +31,8 @@ pub(super) struct Tally {
     /// Percent times weight, over the run's own steps.
     pub progress: u64,
     pub weight: u64,
+    /// Of all values in the log so far.
+    pub value_bytes: u64,
 }
 
 impl Tally {
@@ -129,6 +131,8 @@ impl super::RunState {
         }
         // Gates that were asked anew stay known, to be refused by name.
         tally.gates.clone_from(&self.tally.gates);
+        // Of the log and not of the steps; that a replay counts the same is another check.
+        tally.value_bytes = self.tally.value_bytes;
         assert_eq!(tally, self.tally);
         for (at, frame) in self.frames.iter().enumerate() {
             let open = self.steps_of(at).filter(|&step| {

@@ -18,6 +18,7 @@ on_every_store!(
     events_are_read_from_any_point,
     open_runs_are_those_that_have_not_ended,
     a_start_key_stands_for_one_run,
+    starts_are_counted_by_how_their_keys_begin,
     a_gate_keeps_the_place_of_its_question,
     odd_texts_come_back_byte_for_byte,
     ids_that_cannot_be_are_found_nowhere,
@@ -170,6 +171,26 @@ async fn open_runs_are_those_that_have_not_ended(store: Arc<dyn Store>) {
     };
     store.commit(end).await.expect("it is stored");
     assert_eq!(store.open_runs().await, Ok(vec!["r1".into(), "r3".into()]));
+}
+
+async fn starts_are_counted_by_how_their_keys_begin(store: Arc<dyn Store>) {
+    let keys = [
+        "f/r1/a", "f/r1/b", "f/r10/c", "f/r1", "f/r1.x/d", "F/r1/e", "f/r2/f",
+    ];
+    for (key, number) in keys.into_iter().zip(1..) {
+        let key = StartKey {
+            key: key.to_owned(),
+            fingerprint: String::new(),
+        };
+        let commit = Commit {
+            start_key: Some(key),
+            ..start(&format!("run{number}"))
+        };
+        store.commit(commit).await.expect("it is stored");
+    }
+    for (prefix, runs) in [("f/r1/", 2), ("f/r10/", 1), ("f/r3/", 0), ("f/", 6)] {
+        assert_eq!(store.started_under(prefix).await, Ok(runs), "{prefix}");
+    }
 }
 
 async fn a_start_key_stands_for_one_run(store: Arc<dyn Store>) {

@@ -100,10 +100,16 @@ async fn ended_runs_expire_by_age_and_by_number_and_are_forgotten_whole(place: P
             ended_before: ended_before.map(Timestamp::from_micros),
             newest_of_workflow,
         };
-        let runs = database.expired_runs(&expired, 10).await;
+        let runs = database.expired_runs(&expired, None, 10).await;
         let runs = runs.expect("it answers").into_iter();
         runs.map(|run| run.to_string()).collect::<Vec<_>>()
     };
+    let old = Expired {
+        ended_before: Some(Timestamp::from_micros(10)),
+        newest_of_workflow: None,
+    };
+    let behind = database.expired_runs(&old, Some(&"r2".into()), 10).await;
+    assert_eq!(behind, Ok(vec!["r4".into(), "r6".into()]));
     assert!(expired(None, None).await.is_empty());
     assert!(expired(Some(9), None).await.is_empty(), "they ended at 9");
     assert_eq!(expired(Some(10), None).await, ["r2", "r4", "r6"]);

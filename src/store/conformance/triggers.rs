@@ -346,10 +346,13 @@ mod with_retention {
             ended_before: Some(Timestamp::from_micros(100)),
             ..Expired::default()
         };
-        assert_eq!(database.expired_runs(&expired, 9).await, Ok(Vec::new()));
+        assert_eq!(
+            database.expired_runs(&expired, None, 9).await,
+            Ok(Vec::new())
+        );
         let followed = database.forget_run_end(&end("t1", "r1", 1)).await;
         assert_eq!(followed, Ok(()));
-        let may_go = database.expired_runs(&expired, 9).await;
+        let may_go = database.expired_runs(&expired, None, 9).await;
         assert_eq!(may_go, Ok(vec!["r1".into()]));
     }
 }

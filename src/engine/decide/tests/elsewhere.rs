@@ -112,6 +112,7 @@ fn runs_do_not_start_runs_for_ever() {
         run_id: RunId::new("above"),
         step: StepPath::new("sub"),
         depth: RUN_DEPTH_MAX,
+        root: None,
     };
     let start = Command::Start {
         input: json!({ "x": 1 }),
@@ -370,4 +371,39 @@ fn a_run_that_was_cancelled_before_the_process_died_tells_its_own_runs_to_stop_o
         ),
         "{effects:?}"
     );
+}
+
+#[test]
+fn a_report_from_outside_says_nothing_in_the_servers_name() {
+    let job = json!({ "id": "job", "kind": "external" });
+    let mut stage = Stage::start(workflow([job], []));
+    for code in ["outcome_unknown", "Not A Word"] {
+        let error = StepError::new(code, "they say");
+        let refused = report(&mut stage, Report::Failed { error });
+        assert!(
+            matches!(refused, Err(Rejection::InvalidErrorCode { .. })),
+            "{refused:?}"
+        );
+    }
+    let error = StepError::new("disk_full", "they say");
+    report(&mut stage, Report::Failed { error }).expect("a word of their own");
+    assert_eq!(stage.error("job").code, "disk_full");
+}
+
+#[test]
+fn a_run_knows_the_uppermost_run_above_it() {
+    let origin = |root: Option<&str>| Origin::Parent {
+        run_id: RunId::new("above"),
+        step: StepPath::new("sub"),
+        depth: 1,
+        root: root.map(RunId::new),
+    };
+    let mut stage = Stage::start(workflow([read("a")], []));
+    assert_eq!(stage.state.root(), None);
+    stage.state.origin = Some(origin(None));
+    assert_eq!(stage.state.root(), Some(&RunId::new("above")));
+    stage.state.origin = Some(origin(Some("top")));
+    assert_eq!(stage.state.root(), Some(&RunId::new("top")));
+    let old = json!({ "because": "parent", "run_id": "above", "step": "sub", "depth": 1 });
+    assert_eq!(serde_json::to_value(origin(None)).expect("JSON"), old);
 }

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod branches;
+mod data;
 mod elsewhere;
 mod ends;
 mod gates;

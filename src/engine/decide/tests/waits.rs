@@ -119,6 +119,31 @@ fn a_wait_that_is_not_answered_in_time_fails_after_one_last_question() {
 }
 
 #[test]
+fn a_retried_wait_has_its_whole_time_again() {
+    let mut stage = Stage::start(then_act(poll(json!({ "every_ms": 7_000 }))));
+    let miss = |stage: &mut Stage| {
+        for _ in 0..2 {
+            stage.succeed("pause", json!({ "status": 503 }));
+            stage.after_ms(7_000);
+        }
+        stage.succeed("pause", json!({ "status": 503 }));
+        assert_eq!(stage.error("pause").code, "timeout");
+    };
+    miss(&mut stage);
+    for _ in 0..2 {
+        stage.after_ms(86_400_000);
+        let (actor, comment) = ("ann".to_owned(), String::new());
+        stage
+            .submit(Command::Retry { actor, comment })
+            .expect("it failed");
+        miss(&mut stage);
+    }
+    let error = stage.error("pause").message;
+    assert!(error.contains("within 14000 ms"), "{error}");
+    assert_eq!(stage.calls.len(), 9);
+}
+
+#[test]
 fn a_wait_that_cannot_be_answered_fails_at_once() {
     let mut stage = Stage::start(then_act(poll(json!({}))));
     stage.fail("pause", "invalid_input");

@@ -1,0 +1,106 @@
+//! What somebody outside reports of an external step. How far it is may be said as often as the caller likes: the log
+//! keeps a few reports a second, and of those the last, as of a tool (`perform.rs`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Driver, SubmitError};
+use crate::engine::command::{Command, Report};
+use crate::engine::ids::{RunId, StepPath};
+
+/// Progress reports of one step are at least this far apart in its log.
+const REPORT_EVERY_MS: u64 = 250;
+
+type Key = (RunId, StepPath);
+
+/// Steps of which a report was stored a moment ago, each with the latest that was not.
+#[derive(Default)]
+pub(super) struct Reports {
+    held: BTreeMap<Key, Option<Report>>,
+}
+
+impl Reports {
+    /// Keeps the report for later, if there has just been one; else gives it back.
+    fn hold(&mut self, key: &Key, report: Report) -> Option<Report> {
+        match self.held.get_mut(key) {
+            Some(held) => {
+                *held = Some(report);
+                None
+            }
+            None => {
+                self.held.insert(key.clone(), None);
+                Some(report)
+            }
+        }
+    }
+
+    /// What has been held since the last time. With nothing held the step is struck off.
+    fn next(&mut self, key: &Key) -> Option<Report> {
+        let next = self.held.get_mut(key).and_then(Option::take);
+        if next.is_none() {
+            self.held.remove(key);
+        }
+        next
+    }
+}
+
+impl Driver {
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody outside tells how far an external step is, or how it ended. A report of progress may be answered before
+    /// it is stored, and may be left out for a later one; what was said last before the end is stored before it.
+    pub async fn report(
+        self: &Arc<Self>,
+        run_id: &RunId,
+        step: &StepPath,
+        report: Report,
+    ) -> Result<(), SubmitError> {
+        let key = (run_id.clone(), step.clone());
+        match report {
+            Report::Progressed { .. } => self.progressed(key, report).await,
+            Report::Succeeded { .. } | Report::Failed { .. } => {
+                let held = self.reports().held.remove(&key).flatten();
+                if let Some(last) = held {
+                    // If it is refused, so is the end.
+                    let _ = self.submit_report(&key, last).await;
+                }
+                self.submit_report(&key, report).await
+            }
+        }
+    }
+
+    async fn progressed(self: &Arc<Self>, key: Key, report: Report) -> Result<(), SubmitError> {
+        let Some(report) = self.reports().hold(&key, report) else {
+            return Ok(());
+        };
+        if let Err(error) = self.submit_report(&key, report).await {
+            self.reports().held.remove(&key);
+            return Err(error);
+        }
+        let driver = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(REPORT_EVERY_MS)).await;
+                let next = driver.reports().next(&key);
+                let Some(report) = next else { return };
+                if driver.submit_report(&key, report).await.is_err() {
+                    driver.reports().held.remove(&key);
+                    return;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn submit_report(
+        self: &Arc<Self>,
+        (run_id, step): &Key,
+        report: Report,
+    ) -> Result<(), SubmitError> {
+        let step = step.clone();
+        self.submit(run_id, Command::Report { step, report }).await
+    }
+}
