@@ -146,6 +146,7 @@ impl Rooms {
     /// The asker needs its rooms, or its place in the queue, no longer. Answers who may go on now.
     pub(super) fn release(&mut self, asker: &Asker) -> Vec<Asker> {
         for key in self.held.remove(asker).unwrap_or_default() {
+            self.pass_on_loan(&key, asker);
             if let Some(holders) = self.rooms.get_mut(&key) {
                 holders.remove(asker);
                 if holders.is_empty() {
@@ -153,18 +154,41 @@ impl Rooms {
                 }
             }
         }
-        self.lent
-            .retain(|(_, lender), borrower| lender != asker && borrower != asker);
         if let Some(questions) = self.waiting.get_mut(&asker.0) {
             questions.retain(|question| question.step != asker.1);
         }
         self.serve()
     }
 
+    /// What the asker had borrowed goes to whom it had lent it to, who may be there a little longer: until then nobody
+    /// else below the first lender gets it.
+    fn pass_on_loan(&mut self, key: &str, asker: &Asker) {
+        let borrower = self.lent.remove(&(key.to_owned(), asker.clone()));
+        let mut loans = self.lent.iter();
+        let lender = loans
+            .find(|((lent, _), holder)| lent == key && *holder == asker)
+            .map(|(loan, _)| loan.clone());
+        match (lender, borrower) {
+            (Some(loan), Some(borrower)) => {
+                self.lent.insert(loan, borrower);
+            }
+            (Some(loan), None) => {
+                self.lent.remove(&loan);
+            }
+            (None, Some(_) | None) => {}
+        }
+    }
+
     /// Everything of the run: it has ended, or is not owned here any more.
     pub(super) fn release_run(&mut self, run_id: &RunId) -> Vec<Asker> {
         self.waiting.remove(run_id);
-        self.parents.remove(run_id);
+        if let Some(above) = self.parents.remove(run_id) {
+            for (parent, step) in self.parents.values_mut() {
+                if parent == run_id {
+                    (*parent, *step) = above.clone();
+                }
+            }
+        }
         let of_run: Vec<Asker> = self
             .held
             .range((run_id.clone(), None)..)
@@ -447,6 +471,23 @@ mod tests {
             assert!(served.is_empty(), "`one` has the room");
         }
         assert_eq!(end(&mut rooms, "one"), ["two"]);
+    }
+
+    #[test]
+    fn a_borrower_that_outlives_the_one_in_between_keeps_the_room_of_the_first_lender() {
+        let mut rooms = Rooms::default();
+        ask_for_run(&mut rooms, "top", 1);
+        for (run, parent) in [("mid", "top"), ("late", "mid"), ("next", "top")] {
+            link(&mut rooms, run, parent);
+        }
+        assert_eq!(ask_for_run(&mut rooms, "mid", 1), ["mid"]);
+        assert_eq!(ask_for_run(&mut rooms, "late", 1), ["late"]);
+        assert!(ask_for_run(&mut rooms, "next", 1).is_empty());
+        assert!(
+            end(&mut rooms, "mid").is_empty(),
+            "`late` has not ended yet"
+        );
+        assert_eq!(end(&mut rooms, "late"), ["next"]);
     }
 
     #[test]
