@@ -159,10 +159,13 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), SweepError> {
         std::fs::rename(&part, &path)?;
         // A name is on disk only when its folder is.
         std::fs::File::open(folder)?.sync_all()?;
-        match folder.parent() {
-            Some(around) => std::fs::File::open(around)?.sync_all(),
-            None => Ok(()),
-        }
+        let around = match folder.parent() {
+            // Of a name without a folder, such as `gone`.
+            Some(around) if around.as_os_str().is_empty() => Path::new("."),
+            Some(around) => around,
+            None => return Ok(()),
+        };
+        std::fs::File::open(around)?.sync_all()
     };
     written().map_err(|source| SweepError::NotWritten {
         path: path.clone(),
@@ -173,6 +176,14 @@ fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), SweepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_may_be_named_without_a_path() {
+        let name = format!("exported-by-a-test-{}", std::process::id());
+        let written = write(Path::new(&name), "RUN.jsonl", b"{}");
+        let removed = std::fs::remove_dir_all(&name);
+        assert!(written.is_ok() && removed.is_ok(), "{written:?}");
+    }
     use crate::engine::event::{EndState, Event, Recorded};
     use crate::engine::state::RunStatus;
     use crate::engine::summary::{RunHeader, RunSummary};
