@@ -8,6 +8,7 @@ mod children;
 pub mod clock;
 mod families;
 pub mod launch;
+mod loading;
 mod perform;
 mod plans;
 mod projection;

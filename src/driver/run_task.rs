@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::alarm::Alarm;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
+use super::loading::{Loaded, load, refuse_callers};
 use super::perform::Assignment;
 use super::{Driver, Own, SubmitError, projection};
 use crate::engine::command::{Command, Effect, Rejection};
@@ -74,122 +75,6 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
         }
     });
     sender
-}
-
-struct Loaded {
-    header: RunHeader,
-    plan: Arc<Plan>,
-    state: RunState,
-    start_key: Option<StartKey>,
-}
-
-/// Loads the run, and what has to be done with it before anything else. While the database does not answer, callers
-/// are told so and the run is tried again; what tools have said is kept. `None` when there is no such run or it
-/// cannot be read; everyone who waits has been told.
-async fn load(
-    driver: &Arc<Driver>,
-    run_id: &RunId,
-    origin: Origin,
-    inbox: &mut mpsc::Receiver<Envelope>,
-) -> Option<(Loaded, Vec<Envelope>)> {
-    if let Origin::New {
-        header,
-        plan,
-        start_key,
-    } = origin
-    {
-        let state = RunState::new(Arc::clone(&plan.outline));
-        let loaded = Loaded {
-            header,
-            plan,
-            state,
-            start_key,
-        };
-        return Some((loaded, Vec::new()));
-    }
-    let mut kept = Vec::new();
-    loop {
-        match read(driver, run_id).await {
-            Ok(Some(loaded)) => {
-                let lost = left_behind(driver, run_id, &loaded.state);
-                // A result is sent before its attempt is struck off, so it is here by now and counts.
-                while let Ok(envelope) = inbox.try_recv() {
-                    kept.push(envelope);
-                }
-                // Timers come last, so that time spent down is not taken for time that a tool took.
-                let (timers, mut first): (Vec<_>, Vec<_>) = kept
-                    .into_iter()
-                    .partition(|envelope| envelope.command == Command::Wake);
-                first.extend(lost);
-                first.extend(timers);
-                return Some((loaded, first));
-            }
-            Ok(None) => {
-                refuse_callers(inbox, &SubmitError::NoSuchRun);
-                return None;
-            }
-            Err(error @ StoreError::Corrupt(_)) => {
-                tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be loaded");
-                refuse_callers(inbox, &SubmitError::Store(error));
-                return None;
-            }
-            Err(error) => {
-                tracing::warn!(run.id = %run_id, %error, "run {run_id} cannot be loaded now");
-                kept.extend(refuse_callers(inbox, &SubmitError::Store(error)));
-                tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
-            }
-        }
-    }
-}
-
-/// Attempts that no process makes any more: the one that did has died.
-fn left_behind(driver: &Driver, run_id: &RunId, state: &RunState) -> Vec<Envelope> {
-    let running = state.running().filter_map(|step| {
-        let attempt = state.steps[step].running_attempt()?;
-        // What is done by another run, or outside, goes on without this process.
-        attempt
-            .by
-            .is_tool()
-            .then(|| (state.path(step), attempt.number))
-    });
-    running
-        .filter(|(step, attempt)| !driver.makes(run_id, step, *attempt))
-        .map(|(step, attempt)| Envelope {
-            command: Command::AttemptLost { step, attempt },
-            reply: None,
-        })
-        .collect()
-}
-
-async fn read(driver: &Driver, run_id: &RunId) -> Result<Option<Loaded>, StoreError> {
-    let Some(stored) = driver.store.load(run_id).await? else {
-        return Ok(None);
-    };
-    let plan = driver
-        .plans
-        .get(&*driver.store, &stored.header.version_id)
-        .await?;
-    let state = RunState::replay(Arc::clone(&plan.outline), &stored.events);
-    Ok(Some(Loaded {
-        header: stored.header,
-        plan,
-        state,
-        start_key: None,
-    }))
-}
-
-/// Tells those who wait for an answer; gives back what must not be lost.
-fn refuse_callers(inbox: &mut mpsc::Receiver<Envelope>, error: &SubmitError) -> Vec<Envelope> {
-    let mut kept = Vec::new();
-    while let Ok(envelope) = inbox.try_recv() {
-        match envelope.reply {
-            Some(reply) => {
-                let _ = reply.send(Err(error.clone()));
-            }
-            None => kept.push(envelope),
-        }
-    }
-    kept
 }
 
 struct RunTask {
