@@ -97,4 +97,19 @@ pub(crate) mod tests {
         let larger = Value::String("x".repeat(OUTPUT_BYTES_MAX - 1));
         assert!(check(&larger).expect_err("a byte more").contains("bytes"));
     }
+
+    /// A decision that is made again from the log must see the numbers that it saw first, to the last digit.
+    #[test]
+    fn numbers_come_back_from_the_log_as_they_were() {
+        let mut bits = 1u64;
+        for _ in 0..20_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let number = f64::from_bits(bits);
+            if number.is_finite() {
+                let text = serde_json::to_string(&number).expect("it serialises");
+                let back: Value = serde_json::from_str(&text).expect("it can be read");
+                assert_eq!(back, Value::from(number), "{text}");
+            }
+        }
+    }
 }

@@ -82,8 +82,9 @@ impl StepError {
         }
     }
 
+    /// `null` is as good as nothing: the log does not tell them apart.
     pub fn with_data(mut self, data: Value) -> Self {
-        self.data = Some(data);
+        self.data = (!data.is_null()).then_some(data);
         self
     }
 
