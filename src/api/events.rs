@@ -14,6 +14,7 @@ use super::{ApiState, Json, Page, Path, Query};
 use crate::api::live::Follow;
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
+use crate::engine::large::value_at;
 
 /// Events on one page.
 const EVENTS_PER_PAGE_MAX: u32 = 1_000;
@@ -50,12 +51,44 @@ pub(super) async fn events(
             )));
         }
     };
-    let items = state.service.events(&run_id, query.after, limit).await?;
+    let items = state.service.lean_events(&run_id, query.after, limit);
+    let items = items.await?;
     let next = items
         .last()
         .filter(|_| items.len() == limit as usize)
         .map(|last| last.seq.to_string());
     Ok(Json(Page { items, next }).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValueQuery {
+    at: String,
+}
+
+/// The value for which an event shows a stand-in.
+pub(super) async fn value(
+    State(state): State<ApiState>,
+    Path((run_id, seq)): Path<(RunId, u32)>,
+    Query(query): Query<ValueQuery>,
+) -> Result<Response, Problem> {
+    state.service.run_summary(&run_id).await?;
+    let event = state
+        .service
+        .events(&run_id, seq.saturating_sub(1), 1)
+        .await?;
+    let event = event.first().filter(|event| event.seq == seq);
+    let event = event.ok_or_else(|| Problem::not_found("event"))?;
+    let value = value_at(event, &query.at).ok_or_else(|| Problem::not_found("value"))?;
+    // Whatever it holds, no browser is to take it for a page.
+    let headers = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox",
+        ),
+    ];
+    Ok((headers, Json(value)).into_response())
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

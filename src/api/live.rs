@@ -14,6 +14,7 @@ use crate::driver::service::Service;
 use crate::driver::{Committed, RunNews};
 use crate::engine::event::{Event, Recorded};
 use crate::engine::ids::RunId;
+use crate::engine::large::lean;
 use crate::engine::stream::{Message, PING_MS, Request};
 use crate::engine::summary::RunSummary;
 
@@ -112,7 +113,7 @@ impl Connection {
                 .events
                 .iter()
                 .filter(|event| event.seq > *sent)
-                .cloned()
+                .map(|event| lean(run_id, event.clone()))
                 .collect();
             match news.first() {
                 Some(first) if first.seq == *sent + 1 => {
@@ -145,7 +146,7 @@ impl Connection {
             // A log that cannot be read now is tried again with the next turn or the next connection.
             let events = self
                 .service
-                .events(run_id, sent, CATCH_UP_EVENTS)
+                .lean_events(run_id, sent, CATCH_UP_EVENTS)
                 .await
                 .unwrap_or_default();
             let Some(last) = events.last() else {
@@ -218,7 +219,7 @@ impl Follow {
             let events = if self.behind {
                 let events = self
                     .service
-                    .events(&self.run_id, self.sent, CATCH_UP_EVENTS)
+                    .lean_events(&self.run_id, self.sent, CATCH_UP_EVENTS)
                     .await
                     .ok()?;
                 self.behind = events.len() == CATCH_UP_EVENTS as usize;
@@ -234,7 +235,7 @@ impl Follow {
                     // It may have ended since the log was read: what came last is read once more.
                     let last = self
                         .service
-                        .events(&self.run_id, self.sent, CATCH_UP_EVENTS)
+                        .lean_events(&self.run_id, self.sent, CATCH_UP_EVENTS)
                         .await
                         .ok()?;
                     if last.is_empty() {
@@ -264,7 +265,7 @@ impl Follow {
                     .events
                     .iter()
                     .filter(|event| event.seq > self.sent)
-                    .cloned()
+                    .map(|event| lean(&self.run_id, event.clone()))
                     .collect();
                 self.behind = news.first().is_some_and(|first| first.seq != self.sent + 1);
                 Some(if self.behind { Vec::new() } else { news })

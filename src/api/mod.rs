@@ -77,6 +77,7 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
             post(acts::resolve_outcome),
         )
         .route("/runs/{id}/events", get(events::events))
+        .route("/runs/{id}/events/{seq}/value", get(events::value))
         .route("/runs/{id}/artifacts", get(runs::artifacts))
         .route("/runs/{id}/artifacts/{artifact}", get(runs::artifact))
         .route("/gates", get(gates::list))

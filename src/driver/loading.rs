@@ -17,6 +17,8 @@ pub(super) struct Loaded {
     pub header: RunHeader,
     pub plan: Arc<Plan>,
     pub state: RunState,
+    /// The last event in the snapshot that the store has of it; 0 when it has none.
+    pub written_down: u32,
     pub start_key: Option<StartKey>,
 }
 
@@ -40,13 +42,14 @@ pub(super) async fn load(
             header,
             plan,
             state,
+            written_down: 0,
             start_key,
         };
         return Some((loaded, Vec::new()));
     }
     let mut kept = Vec::new();
     loop {
-        match read(driver, run_id).await {
+        match driver.resume(run_id).await {
             Ok(Some(loaded)) => {
                 let lost = left_behind(driver, run_id, &loaded.state);
                 // A result is sent before its attempt is struck off, so it is here by now and counts.
@@ -96,23 +99,6 @@ fn left_behind(driver: &Driver, run_id: &RunId, state: &RunState) -> Vec<Envelop
             reply: None,
         })
         .collect()
-}
-
-async fn read(driver: &Driver, run_id: &RunId) -> Result<Option<Loaded>, StoreError> {
-    let Some(stored) = driver.store.load(run_id).await? else {
-        return Ok(None);
-    };
-    let plan = driver
-        .plans
-        .get(&*driver.store, &stored.header.version_id)
-        .await?;
-    let state = RunState::replay(Arc::clone(&plan.outline), &stored.events);
-    Ok(Some(Loaded {
-        header: stored.header,
-        plan,
-        state,
-        start_key: None,
-    }))
 }
 
 /// Tells those who wait for an answer; gives back what must not be lost.

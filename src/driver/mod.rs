@@ -18,6 +18,7 @@ mod rooms;
 mod run_task;
 pub mod schemas;
 pub mod service;
+mod snapshots;
 pub mod tool;
 pub mod triggers;
 

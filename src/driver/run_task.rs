@@ -13,7 +13,7 @@ use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::loading::{Loaded, load, refuse_callers};
 use super::perform::Assignment;
-use super::{Driver, Own, SubmitError, projection};
+use super::{Driver, Own, SubmitError, projection, snapshots};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Origin as RunOrigin, Performer, Recorded};
@@ -233,12 +233,21 @@ impl RunTask {
             summary,
         });
         self.act(draft.effects);
+        self.write_down();
         self.give_back_rooms();
         if self.loaded.state.end.is_some() {
             self.driver.families().root_ended(&self.run_id);
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
+    }
+
+    fn write_down(&mut self) {
+        let state = &self.loaded.state;
+        if state.end.is_none() && snapshots::is_due(state.seq, self.loaded.written_down) {
+            self.driver.write_down(&self.run_id, state);
+            self.loaded.written_down = state.seq;
+        }
     }
 
     /// Rooms, and places in the queue for them, that the run or one of its steps needs no longer.

@@ -26,6 +26,7 @@ use crate::engine::event::Recorded;
 use crate::engine::fork::ForkError;
 use crate::engine::ids::{RunId, VersionId, WorkflowId, content_hash};
 use crate::engine::input::{FieldError, on_server};
+use crate::engine::large::lean;
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
@@ -352,6 +353,17 @@ impl Service {
         // Running out of time is an answer too: the run as it stands.
         let _ = tokio::time::timeout(at_most, ended).await;
         self.run_summary(run_id).await
+    }
+
+    /// As those get them who watch: with stand-ins for large values.
+    pub async fn lean_events(
+        &self,
+        run_id: &RunId,
+        after: u32,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, ServiceError> {
+        let events = self.events(run_id, after, limit).await?.into_iter();
+        Ok(events.map(|event| lean(run_id, event)).collect())
     }
 
     pub async fn events(

@@ -148,7 +148,12 @@ pub fn derive_uuid(now: Timestamp, entropy: u64, purpose: &str) -> String {
 pub fn content_hash(value: &serde_json::Value) -> String {
     let mut canonical = value.clone();
     canonical.sort_all_objects();
-    hex(&Sha256::digest(canonical.to_string().as_bytes()))
+    sha256(canonical.to_string().as_bytes())
+}
+
+/// As lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -17,6 +17,9 @@ pub const EXPRESSION_LEVELS_MAX: usize = 200;
 pub const VALUE_DEPTH_MAX: usize = 64;
 /// One step's output or one run's input, as JSON text. Larger results belong into an artifact.
 pub const OUTPUT_BYTES_MAX: usize = 1_000_000;
+/// From so many bytes of JSON text on, a value is kept apart from the event that holds it, and shown on request. A page
+/// of the database and of a screen hold about this much.
+pub const LARGE_VALUE_BYTES: usize = 16_384;
 /// Names, labels and titles, so that lists stay readable.
 pub const NAME_CHARS_MAX: usize = 200;
 /// A person's comment on a decision.

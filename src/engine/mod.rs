@@ -23,6 +23,7 @@ pub mod fork;
 mod golden;
 pub mod ids;
 pub mod input;
+pub mod large;
 pub mod limits;
 pub mod plan;
 pub mod progress;

@@ -102,6 +102,11 @@ impl From<Outline> for OutlineData {
 }
 
 impl Outline {
+    /// Of a workflow without steps.
+    pub(in crate::engine) fn nothing() -> Arc<Self> {
+        Arc::new(Self::new(Vec::new(), Vec::new()))
+    }
+
     pub fn new(steps: Vec<OutlineStep>, edges: Vec<OutlineEdge>) -> Self {
         let index = steps
             .iter()

@@ -9,6 +9,7 @@ use super::views::{
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::input::fields;
+use crate::engine::large::lean;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::store::{OpenGate, RunFilter, WorkflowRow};
@@ -143,10 +144,12 @@ pub(super) async fn runs(
 
 pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, PageError> {
     let record = service.run(run_id).await?;
+    let summary = record.summary();
+    let events = record.events.into_iter();
     Ok(RunView {
-        summary: record.summary(),
+        summary,
         outline: (*record.outline).clone(),
-        events: record.events,
+        events: events.map(|event| lean(run_id, event)).collect(),
         artifacts: service.store().artifacts_of(run_id).await?,
         now: service.now(),
     })

@@ -3,8 +3,12 @@
 
 use async_trait::async_trait;
 
+use super::entry::Entry;
+use super::large::hashes;
 use super::sql::Sql;
-use super::{Commit, Database, GateRow, Store, StoreError, StoredRun, VersionCard, rows};
+use super::{
+    Commit, Database, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard, rows,
+};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
@@ -14,7 +18,7 @@ use crate::engine::workflow::Workflow;
 #[async_trait]
 impl Store for Database {
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        self.log.commit(commit).await
+        self.log.commit(Entry::of(commit)?).await
     }
 
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
@@ -38,10 +42,45 @@ impl Store for Database {
         limit: u32,
     ) -> Result<Vec<Recorded>, StoreError> {
         let sql = Sql::of(
-            "SELECT seq, at, payload FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+            "SELECT seq, at, payload, large FROM run_events
+             WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
         );
         let sql = sql.bind(run_id.as_str()).bind(after).bind(limit);
-        self.all(sql).await?.iter().map(rows::recorded).collect()
+        let rows = self.all(sql).await?;
+        let mut wanted = Vec::new();
+        for row in &rows {
+            if let Some(large) = row.optional_json_text("large")? {
+                wanted.extend(hashes(large)?);
+            }
+        }
+        let contents = self.values(run_id, wanted).await?;
+        rows.iter()
+            .map(|row| rows::recorded(row, &contents))
+            .collect()
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        let Some(summary) = self.run_summary(run_id).await? else {
+            return Ok(None);
+        };
+        let snapshot = self.snapshot(run_id, format).await?;
+        // A log that is shorter than its snapshot has been cut since.
+        let snapshot = snapshot.filter(|snapshot| snapshot.seq <= summary.seq);
+        let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+        Ok(Some(Resumed {
+            header: summary.header,
+            events: self.events(run_id, after, u32::MAX).await?,
+            snapshot,
+        }))
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        self.write_snapshot(run_id, format, snapshot).await
     }
 
     async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {

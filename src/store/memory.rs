@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Commit, GateRow, RunEnd, StartKey, Store, StoreError, StoredRun, VersionCard};
+use super::{
+    Commit, GateRow, Resumed, RunEnd, Snapshot, StartKey, Store, StoreError, StoredRun, VersionCard,
+};
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
 use crate::engine::plan::Outline;
@@ -22,6 +24,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Shelves {
     runs: BTreeMap<RunId, (RunSummary, Vec<Recorded>)>,
+    /// With their formats.
+    snapshots: BTreeMap<RunId, (String, Snapshot)>,
     gates: BTreeMap<GateId, GateRow>,
     start_keys: BTreeMap<String, (StartKey, RunId)>,
     versions: BTreeMap<VersionId, Version>,
@@ -95,6 +99,9 @@ impl Store for MemoryStore {
                 .insert(start.key.clone(), (start, run_id.clone()));
         }
         shelves.note_run_end(&commit.summary);
+        if commit.summary.finished_at.is_some() {
+            shelves.snapshots.remove(&run_id);
+        }
         for gate in commit.gates {
             shelves
                 .gates
@@ -117,6 +124,45 @@ impl Store for MemoryStore {
             header: summary.header.clone(),
             events: events.clone(),
         }))
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        let shelves = self.shelves();
+        let Some((summary, events)) = shelves.runs.get(run_id) else {
+            return Ok(None);
+        };
+        let snapshot = shelves.snapshots.get(run_id);
+        let snapshot = snapshot.filter(|(kept, _)| kept == format);
+        let snapshot = snapshot.map(|(_, snapshot)| snapshot.clone());
+        let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+        let behind = events.iter().filter(|event| event.seq > after);
+        Ok(Some(Resumed {
+            header: summary.header.clone(),
+            events: behind.cloned().collect(),
+            snapshot,
+        }))
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        let mut shelves = self.shelves();
+        let run = shelves.runs.get(run_id);
+        if run.is_none_or(|(summary, _)| summary.finished_at.is_some()) {
+            return Ok(());
+        }
+        let is_newer = shelves
+            .snapshots
+            .get(run_id)
+            .is_none_or(|(kept, before)| before.seq < snapshot.seq || kept != format);
+        if is_newer {
+            let kept = (format.to_owned(), snapshot);
+            shelves.snapshots.insert(run_id.clone(), kept);
+        }
+        Ok(())
     }
 
     async fn events(

@@ -5,12 +5,15 @@
 mod artifacts;
 mod cards;
 mod database;
+mod entry;
+mod large;
 mod log;
 pub mod memory;
 mod postgres;
 mod retention;
 mod rows;
 mod runs;
+mod snapshots;
 mod sql;
 mod sqlite;
 mod text;
@@ -135,6 +138,24 @@ pub struct StoredRun {
     pub events: Vec<Recorded>,
 }
 
+/// A run as far as it is needed to go on with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumed {
+    pub header: RunHeader,
+    pub snapshot: Option<Snapshot>,
+    /// Those behind the snapshot; without one, all.
+    pub events: Vec<Recorded>,
+}
+
+/// The state of a run, written down so that its log need not be read from the beginning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The last event in it.
+    pub seq: u32,
+    /// JSON, of a format that whoever asks for it knows.
+    pub state: String,
+}
+
 /// Shaped by what the caller can do about it.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum StoreError {
@@ -171,6 +192,17 @@ pub trait Store: Send + Sync {
 
     /// The run with its whole log.
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError>;
+
+    /// The run, from its last snapshot of this format on.
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError>;
+
+    /// Keeps a snapshot of a run that has not ended instead of an earlier one. It goes when the run ends.
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError>;
 
     /// At most `limit` events with a sequence number above `after`, in order.
     async fn events(

@@ -55,6 +55,8 @@ impl Database {
         }
         for sql in [
             "DELETE FROM run_events WHERE run_id = $1",
+            "DELETE FROM run_values WHERE run_id = $1",
+            "DELETE FROM run_snapshots WHERE run_id = $1",
             "DELETE FROM gates WHERE run_id = $1",
             "DELETE FROM artifacts WHERE run_id = $1",
             "DELETE FROM start_keys WHERE run_id = $1",

@@ -1,5 +1,8 @@
 //! From rows to values.
 
+use std::collections::BTreeMap;
+
+use super::large::put_back;
 use super::sql::Row;
 use super::{GateRow, StoreError, corrupt};
 use crate::engine::event::Recorded;
@@ -45,11 +48,22 @@ pub(super) fn summary(row: &Row) -> Result<RunSummary, StoreError> {
     })
 }
 
-pub(super) fn recorded(row: &Row) -> Result<Recorded, StoreError> {
+/// With what belongs into it, by hash.
+pub(super) fn recorded(
+    row: &Row,
+    large_values: &BTreeMap<String, String>,
+) -> Result<Recorded, StoreError> {
+    let event = match row.optional_json_text("large")? {
+        None => row.json("payload")?,
+        Some(large) => {
+            let whole = put_back(row.json_text("payload")?, large, large_values)?;
+            serde_json::from_value(whole).map_err(corrupt)?
+        }
+    };
     Ok(Recorded {
         seq: row.number("seq")?,
         at: row.moment("at")?,
-        event: row.json("payload")?,
+        event,
     })
 }
 

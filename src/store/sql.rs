@@ -250,6 +250,15 @@ impl Row {
         self.get::<&[u8]>(column).map(<[u8]>::to_vec)
     }
 
+    /// A column that holds JSON, as it stands there.
+    pub(super) fn json_text(&self, column: &str) -> Result<&str, StoreError> {
+        self.get(column)
+    }
+
+    pub(super) fn optional_json_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
+        self.get(column)
+    }
+
     /// A column that holds JSON.
     pub(super) fn json<T: serde::de::DeserializeOwned>(
         &self,

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::{Commit, StoreError};
+use super::StoreError;
+use super::entry::Entry;
 use crate::engine::ids::RunId;
 
 /// Turns in one transaction: beyond this the wait of the first outweighs what the last saves.
@@ -32,13 +33,13 @@ pub(super) type Verdict = Result<(), StoreError>;
 pub(super) trait Ledger: Send + 'static {
     /// Stores the turns whose expectations hold, all in one transaction; the others get their reason and leave
     /// nothing behind. One verdict a turn, in order. No two turns are of the same run. An error is everybody's.
-    async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError>;
+    async fn store(&mut self, turns: &[Entry]) -> Result<Vec<Verdict>, StoreError>;
 }
 
 /// The same for a database in this process, which works instead of waiting.
 pub(super) trait LocalLedger: Send + 'static {
     /// As `Ledger::store`.
-    fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError>;
+    fn store(&mut self, turns: &[Entry]) -> Result<Vec<Verdict>, StoreError>;
 }
 
 pub(super) struct Writer {
@@ -70,7 +71,7 @@ impl Standing {
 }
 
 enum Job {
-    Turn(Box<Commit>, Answer),
+    Turn(Box<Entry>, Answer),
     /// Nothing is written any more; the answer comes when the ledger has been let go of.
     Close(oneshot::Sender<()>),
 }
@@ -135,11 +136,11 @@ impl Writer {
         self.standing.note(Ok(()));
     }
 
-    pub(super) async fn commit(&self, commit: Commit) -> Verdict {
+    pub(super) async fn commit(&self, entry: Entry) -> Verdict {
         let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
         let (answer, answered) = oneshot::channel();
         self.queue
-            .send(Job::Turn(Box::new(commit), answer))
+            .send(Job::Turn(Box::new(entry), answer))
             .await
             .map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -179,11 +180,11 @@ fn next(waiting: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) -> usize {
 fn turns_of(
     jobs: &mut Vec<Job>,
     closing: &mut Option<oneshot::Sender<()>>,
-) -> Vec<(Commit, Answer)> {
+) -> Vec<(Entry, Answer)> {
     let mut turns = Vec::with_capacity(jobs.len());
     for job in jobs.drain(..) {
         match job {
-            Job::Turn(commit, answer) if closing.is_none() => turns.push((*commit, answer)),
+            Job::Turn(entry, answer) if closing.is_none() => turns.push((*entry, answer)),
             // Whoever asked is told that the writer has stopped.
             Job::Turn(..) => {}
             Job::Close(closed) => *closing = Some(closed),
@@ -201,11 +202,11 @@ fn close<L>(waiting: mpsc::Receiver<Job>, ledger: L, closing: Option<oneshot::Se
 }
 
 /// Takes the first turn of each run; a second one of the same run needs the first to be stored before it.
-fn one_turn_per_run(batch: &mut Vec<(Commit, Answer)>) -> (Vec<Commit>, Vec<Answer>) {
+fn one_turn_per_run(batch: &mut Vec<(Entry, Answer)>) -> (Vec<Entry>, Vec<Answer>) {
     let mut runs: BTreeSet<RunId> = BTreeSet::new();
     let (round, later): (Vec<_>, Vec<_>) = batch
         .drain(..)
-        .partition(|(commit, _)| runs.insert(commit.summary.header.run_id.clone()));
+        .partition(|(entry, _)| runs.insert(entry.turn.summary.header.run_id.clone()));
     *batch = later;
     round.into_iter().unzip()
 }
@@ -221,9 +222,9 @@ fn answer(answers: Vec<Answer>, stored: Result<Vec<Verdict>, StoreError>, standi
 
 /// The turns that nothing speaks against so far.
 pub(super) fn accepted<'c>(
-    turns: &'c [Commit],
+    turns: &'c [Entry],
     verdicts: &'c [Verdict],
-) -> impl Iterator<Item = &'c Commit> + 'c {
+) -> impl Iterator<Item = &'c Entry> + 'c {
     turns
         .iter()
         .zip(verdicts)

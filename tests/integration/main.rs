@@ -11,6 +11,7 @@ mod disk_full;
 mod hostile;
 mod house;
 mod kinds;
+mod large;
 mod postgres;
 #[path = "../support/postgres.rs"]
 mod postgres_server;

@@ -15,6 +15,7 @@ use crate::engine::ids::RunId;
 use crate::engine::state::{RunState, StepStatus};
 use crate::engine::time::Timestamp;
 use crate::engine::tool::EffectClass;
+use crate::store::Snapshot;
 
 /// An event on its way into the ledger.
 pub(super) struct Stored<'a> {
@@ -30,6 +31,16 @@ pub(super) fn invariant_nothing_is_stored_by_a_replaced_process(epoch: u32, epoc
 
 pub(super) fn invariant_a_replaced_process_begins_nothing(call: &Call, epoch_now: u32) {
     assert_eq!(call.epoch, epoch_now, "a replaced process calls: {call:?}");
+}
+
+/// Whoever goes on from a snapshot decides as whoever has folded the log.
+pub(super) fn invariant_a_snapshot_says_what_the_log_says(book: &Book, snapshot: &Snapshot) {
+    let outline = || Arc::clone(&book.plan.outline);
+    let log = &book.log[..snapshot.seq as usize];
+    assert_eq!(
+        RunState::from_snapshot(outline(), &snapshot.state),
+        Ok(RunState::replay(outline(), log)),
+    );
 }
 
 pub(super) fn invariant_the_log_only_grows_and_without_gaps(

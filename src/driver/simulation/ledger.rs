@@ -87,6 +87,12 @@ impl Ledger {
                         book.cancel_known = book.state.cancelling.is_some();
                     }
                 }
+                Entry::WrittenDown { run_id, snapshot } => {
+                    invariants::invariant_a_snapshot_says_what_the_log_says(
+                        &self.books[&run_id],
+                        &snapshot,
+                    );
+                }
                 Entry::Began { call, beside } => self.began(epoch_now, &call, &beside),
                 Entry::Took { call } => self.took(&call),
                 Entry::Answered { ask, verdict } => self.answered(&ask, &verdict),
@@ -266,6 +272,9 @@ fn describe(entry: &Entry) -> String {
             )
         }
         Entry::Acknowledged { run_id } => format!("    acknowledged for {run_id}"),
+        Entry::WrittenDown { run_id, snapshot } => {
+            format!("    written down {run_id} at {}", snapshot.seq)
+        }
         Entry::Began { call, beside } => format!("    began {call:?} beside {}", beside.len()),
         Entry::Took { call } => format!("    took place {}/{}", call.run_id, call.step),
         Entry::Answered { ask, verdict } => format!("    {ask:?}: {verdict:?}"),

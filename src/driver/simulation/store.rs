@@ -15,7 +15,7 @@ use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
 
 /// What may happen to a process, as the simulation decides.
 pub(super) struct Fate {
@@ -131,6 +131,38 @@ impl Store for Line {
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
         self.fate.reach().await?;
         self.store.load(run_id).await
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        self.fate.reach().await?;
+        let resumed = self.store.resume(run_id, format).await?;
+        if resumed
+            .as_ref()
+            .is_some_and(|resumed| resumed.snapshot.is_some())
+        {
+            self.fate.outside.meet("resumed from a snapshot");
+        }
+        Ok(resumed)
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        self.fate.reach().await?;
+        if self.fate.is_lost() {
+            return Err(StoreError::LeaseLost);
+        }
+        let written = Entry::WrittenDown {
+            run_id: run_id.clone(),
+            snapshot: snapshot.clone(),
+        };
+        self.store.keep_snapshot(run_id, format, snapshot).await?;
+        self.fate.outside.write(written);
+        self.fate.pass().await;
+        Ok(())
     }
 
     async fn events(

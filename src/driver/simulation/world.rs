@@ -11,6 +11,7 @@ use crate::engine::ids::{RunId, StepPath};
 use crate::engine::properties::chance::Chance;
 use crate::engine::summary::RunSummary;
 use crate::engine::tool::EffectClass;
+use crate::store::Snapshot;
 
 /// Shared by all that is simulated; everything runs in one thread, so nobody ever waits for it.
 #[derive(Clone)]
@@ -57,6 +58,8 @@ pub(super) enum Entry {
     },
     /// The process knows that its turn is in the store.
     Acknowledged { run_id: RunId },
+    /// The state of a run is in the store.
+    WrittenDown { run_id: RunId, snapshot: Snapshot },
     /// A tool begins; beside it those that this process is calling and has not told to stop.
     Began { call: Call, beside: Vec<Call> },
     /// The effect of a call is there.

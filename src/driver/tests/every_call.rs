@@ -22,14 +22,15 @@ use crate::store::Store;
 use crate::store::memory::MemoryStore;
 
 /// What the driver calls. `events` and `gate` are for those who read.
-const CALLED: [&str; 9] = [
+const CALLED: [&str; 10] = [
     "commit",
     "definition",
     "find_version",
-    "load",
+    "keep_snapshot",
     "may_act",
     "open_runs",
     "outline",
+    "resume",
     "run_summary",
     "started_under",
 ];

@@ -16,7 +16,7 @@ use crate::engine::state::StepStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
 
 /// What goes wrong at the chosen call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +35,16 @@ struct FailingStore {
     loads_that_fail: AtomicUsize,
 }
 
+impl FailingStore {
+    fn reach_log(&self) -> Result<(), StoreError> {
+        if self.loads_that_fail.load(Ordering::SeqCst) > 0 {
+            self.loads_that_fail.fetch_sub(1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable("as the test says".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Store for FailingStore {
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
@@ -51,11 +61,22 @@ impl Store for FailingStore {
     }
 
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
-        if self.loads_that_fail.load(Ordering::SeqCst) > 0 {
-            self.loads_that_fail.fetch_sub(1, Ordering::SeqCst);
-            return Err(StoreError::Unavailable("as the test says".to_owned()));
-        }
+        self.reach_log()?;
         self.inner.load(run_id).await
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        self.reach_log()?;
+        self.inner.resume(run_id, format).await
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        self.inner.keep_snapshot(run_id, format, snapshot).await
     }
 
     async fn events(

@@ -11,7 +11,7 @@ use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
 
 /// What goes wrong at the chosen call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,6 +99,20 @@ impl Store for Line {
 
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
         self.call("load", self.store.load(run_id)).await
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        self.call("resume", self.store.resume(run_id, format)).await
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        let kept = self.store.keep_snapshot(run_id, format, snapshot);
+        self.call("keep_snapshot", kept).await
     }
 
     async fn events(

@@ -14,7 +14,7 @@ use crate::engine::state::StepStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
 
 /// Whether the process still holds the store; nothing while nobody can say.
 type Standing = Option<bool>;
@@ -46,6 +46,19 @@ impl Store for LeasedStore {
 
     async fn load(&self, run_id: &RunId) -> Result<Option<StoredRun>, StoreError> {
         self.inner.load(run_id).await
+    }
+
+    async fn resume(&self, run_id: &RunId, format: &str) -> Result<Option<Resumed>, StoreError> {
+        self.inner.resume(run_id, format).await
+    }
+
+    async fn keep_snapshot(
+        &self,
+        run_id: &RunId,
+        format: &str,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        self.inner.keep_snapshot(run_id, format, snapshot).await
     }
 
     async fn events(

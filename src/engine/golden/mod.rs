@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::Recorded;
+use super::ids::content_hash;
 use super::plan::Outline;
-use super::state::RunState;
+use super::properties::invariants::check_snapshot;
+use super::state::{RunState, SNAPSHOT_FORMAT};
 
 /// One run: its plan, its log with one event a line, and what that folds to.
 struct Golden {
@@ -91,4 +93,28 @@ fn the_recorded_log_folds_to_the_recorded_state() {
             serde_json::to_string_pretty(&folded).expect("JSON")
         );
     }
+}
+
+/// When this fails, what a snapshot says has changed: raise its format's number, and put the new hash here.
+#[test]
+fn what_a_snapshot_says_is_bound_to_its_format() {
+    let mut written = Vec::new();
+    for golden in GOLDEN {
+        let outline: Arc<Outline> = Arc::new(serde_json::from_str(golden.outline).expect("JSON"));
+        for length in 0..=golden.events().len() {
+            let state = RunState::replay(Arc::clone(&outline), &golden.events()[..length]);
+            check_snapshot(&state);
+            let snapshot = state.to_snapshot().expect("it can be written");
+            written.push(Value::String(snapshot));
+        }
+    }
+    let format = SNAPSHOT_FORMAT.split('/').next_back();
+    let hash = content_hash(&Value::Array(written));
+    assert_eq!(
+        (format, hash.as_str()),
+        (
+            Some("1"),
+            "978460f33fddda3f3fb480a33fdbdba6eba36752f24e047e87e70ce0153fd31c"
+        )
+    );
 }

@@ -390,3 +390,10 @@ fn invariant_the_end_is_last(log: &[Recorded]) {
         }
     }
 }
+
+/// A state that is written down reads back as it was, to the last count.
+pub(crate) fn check_snapshot(state: &RunState) {
+    let snapshot = state.to_snapshot().expect("it can be written");
+    let back = RunState::from_snapshot(state.outline.clone(), &snapshot);
+    assert_eq!(back.as_ref(), Ok(state));
+}

@@ -76,6 +76,10 @@ impl World {
                 invariants::check_turn(&self.plan, &before, &self.state, turn);
                 invariants::check_command(&command, &before, turn, self.now);
                 invariants::check_log(&self.plan, &self.state, &self.log);
+                // Writing it down takes longer than the turn.
+                if self.draws.is_multiple_of(4) {
+                    invariants::check_snapshot(&self.state);
+                }
             }
             Err(_) => assert_eq!(self.state, before, "a rejected command changes nothing"),
         }

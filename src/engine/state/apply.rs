@@ -239,7 +239,7 @@ impl RunState {
 }
 
 /// What the event adds to the values that the log holds. Sentences of people and progress have bounds of their own.
-fn value_bytes(event: &Event) -> u64 {
+pub(in crate::engine) fn value_bytes(event: &Event) -> u64 {
     let error_bytes = |error: &Option<StepError>| error.as_ref().map_or(0, StepError::value_bytes);
     let bytes = match event {
         Event::RunStarted { input, kept, .. } => {

@@ -3,6 +3,7 @@
 
 mod apply;
 mod frame;
+mod snapshot;
 mod status;
 mod step;
 mod tally;
@@ -17,15 +18,18 @@ use super::ids::{GateId, RunId, StepPath};
 use super::plan::Outline;
 use super::time::Timestamp;
 
+pub(in crate::engine) use apply::value_bytes;
 pub use frame::{Frame, FrameEnd};
+pub use snapshot::FORMAT as SNAPSHOT_FORMAT;
 pub use status::{RunStatus, StepStatus};
 pub use step::{Attempt, AttemptOutcome, Gate, GateDecision, HandSkip, StepRun};
 use tally::Tally;
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Its JSON is for people and for recorded logs; what can be read back as a state is a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// Not part of what changes, so not written out with it.
-    #[serde(skip)]
+    #[serde(skip, default = "Outline::nothing")]
     pub outline: Arc<Outline>,
     /// Of the last event; 0 before the first.
     pub seq: u32,
@@ -34,13 +38,13 @@ pub struct RunState {
     pub deadline: Option<Timestamp>,
     pub input: Value,
     pub started_by: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// Outputs taken over from another run, by step: used up as the steps' turns come.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<StepPath, Value>,
     /// Still waits for its turn among the runs of its workflow.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
     /// First the steps of the run itself, in the order of the outline's top body, then those of iterations in the
     /// order in which they began.
@@ -51,20 +55,20 @@ pub struct RunState {
     #[serde(skip)]
     pub to_come: Vec<usize>,
     /// The bodies in execution: the run itself, then iterations in the order in which they began.
-    #[serde(skip_serializing_if = "frame::only_the_run")]
+    #[serde(default, skip_serializing_if = "frame::only_the_run")]
     pub frames: Vec<Frame>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensating: Option<Compensating>,
     /// When running tools are abandoned, once the run is being cancelled.
     pub cancelling: Option<Cancelling>,
     pub end: Option<End>,
     /// Steps that have been done and can be undone, in the order in which they were done.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undoable: Vec<usize>,
     /// How often it was retried after it had failed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub reopened: u32,
     /// Counts over `steps`, kept up to date so that no decision has to look at all of them.
     #[serde(skip)]

@@ -36,6 +36,15 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// What a count of all steps finds.
+    pub fn of(outline: &Outline, steps: &[StepRun]) -> Self {
+        let mut tally = Self::default();
+        for (at, step) in steps.iter().enumerate() {
+            tally.add(outline, at, step);
+        }
+        tally
+    }
+
     pub fn add(&mut self, outline: &Outline, at: usize, step: &StepRun) {
         if let Some(set) = self.set_of(step) {
             set.insert(at);
@@ -125,10 +134,7 @@ fn percent(step: &StepRun) -> u64 {
 impl super::RunState {
     /// What is counted is what a count would find.
     pub(crate) fn assert_counted(&self) {
-        let mut tally = Tally::default();
-        for (at, step) in self.steps.iter().enumerate() {
-            tally.add(&self.outline, at, step);
-        }
+        let mut tally = Tally::of(&self.outline, &self.steps);
         // Gates that were asked anew stay known, to be refused by name.
         tally.gates.clone_from(&self.tally.gates);
         // Of the log and not of the steps; that a replay counts the same is another check.

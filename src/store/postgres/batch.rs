@@ -14,6 +14,8 @@ use super::connection::{Line, PATIENCE};
 use super::lease::{Lease, NAME};
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
+use crate::store::entry::Entry;
+use crate::store::large::Text;
 use crate::store::text::{restored, stored};
 use crate::store::writer::{Ledger, Verdict, accepted};
 use crate::store::{Commit, GateRow, StoreError, unavailable};
@@ -32,7 +34,7 @@ impl PostgresLedger {
 
 #[async_trait]
 impl Ledger for PostgresLedger {
-    async fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+    async fn store(&mut self, turns: &[Entry]) -> Result<Vec<Verdict>, StoreError> {
         self.lease.may_write()?;
         let connection = self.line.connected().await?;
         let writing = transaction(connection, turns, &self.lease);
@@ -48,11 +50,11 @@ impl Ledger for PostgresLedger {
 
 async fn transaction(
     connection: &mut PgConnection,
-    turns: &[Commit],
+    turns: &[Entry],
     lease: &Lease,
 ) -> Result<Vec<Verdict>, StoreError> {
     let mut verdicts: Vec<Verdict> = vec![Ok(()); turns.len()];
-    if turns.iter().all(|turn| turn.start_key.is_none()) {
+    if turns.iter().all(|entry| entry.turn.start_key.is_none()) {
         write(connection, turns, &mut verdicts, lease).await?;
         return Ok(verdicts);
     }
@@ -66,12 +68,12 @@ async fn transaction(
 /// Keeps the keys of new starts. A key that is taken turns its commit away and names the run it stands for.
 async fn remember_starts(
     connection: &mut PgConnection,
-    turns: &[Commit],
+    turns: &[Entry],
     verdicts: &mut [Verdict],
 ) -> Result<(), sqlx::Error> {
     // The first turn of a key in the batch is the one that may have it.
     let mut first: BTreeMap<&str, &Commit> = BTreeMap::new();
-    for turn in turns {
+    for Entry { turn, .. } in turns {
         if let Some(start) = &turn.start_key {
             first.entry(&start.key).or_insert(turn);
         }
@@ -96,7 +98,7 @@ async fn remember_starts(
         .iter()
         .map(kept_start)
         .collect::<Result<BTreeMap<_, _>, _>>()?;
-    for (turn, verdict) in turns.iter().zip(verdicts) {
+    for (Entry { turn, .. }, verdict) in turns.iter().zip(verdicts) {
         let Some(start) = &turn.start_key else {
             continue;
         };
@@ -127,24 +129,25 @@ fn kept_start(row: &PgRow) -> Result<(String, (RunId, String)), sqlx::Error> {
 /// Stores the accepted turns whose runs stand where they expected them; the others become conflicts.
 async fn write(
     connection: &mut PgConnection,
-    turns: &[Commit],
+    turns: &[Entry],
     verdicts: &mut [Verdict],
     lease: &Lease,
 ) -> Result<(), StoreError> {
-    let accepted: Vec<&Commit> = accepted(turns, verdicts).collect();
+    let accepted: Vec<&Entry> = accepted(turns, verdicts).collect();
     if accepted.is_empty() {
         return Ok(());
     }
     let query = bind_runs(sqlx::query(WRITE), &accepted);
     let query = bind_events(query, &accepted);
-    let query = bind_gates(query, &accepted).bind(NAME).bind(lease.epoch());
+    let query = bind_gates(query, &accepted);
+    let query = bind_values(query, &accepted).bind(NAME).bind(lease.epoch());
     let row = query.fetch_one(connection).await?;
     if !row.try_get::<bool, _>("held")? {
         return Err(lease.lose());
     }
     let written: Vec<String> = row.try_get("written")?;
     let written: BTreeSet<String> = written.into_iter().collect();
-    for (turn, verdict) in turns.iter().zip(verdicts) {
+    for (Entry { turn, .. }, verdict) in turns.iter().zip(verdicts) {
         if verdict.is_ok() && !written.contains(&*stored(turn.summary.header.run_id.as_str())) {
             *verdict = Err(StoreError::Conflict);
         }
@@ -161,8 +164,8 @@ fn column<'c, R: 'c, T>(
     rows.into_iter().map(value).collect()
 }
 
-fn bind_runs<'q>(query: Bound<'q>, turns: &[&Commit]) -> Bound<'q> {
-    let turns = || turns.iter().copied();
+fn bind_runs<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
+    let turns = || entries.iter().map(|entry| &entry.turn);
     let texts = |value: fn(&Commit) -> &str| column(turns(), |turn| stored(value(turn)));
     let optional =
         |value: fn(&Commit) -> Option<&str>| column(turns(), |turn| value(turn).map(stored));
@@ -197,28 +200,47 @@ fn bind_runs<'q>(query: Bound<'q>, turns: &[&Commit]) -> Bound<'q> {
         }))
 }
 
-fn bind_events<'q>(query: Bound<'q>, turns: &[&Commit]) -> Bound<'q> {
-    let events: Vec<(Cow<'_, str>, &Recorded)> = turns
+fn bind_events<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
+    let events: Vec<(Cow<'_, str>, &Recorded, &Text)> = entries
         .iter()
-        .flat_map(|turn| {
-            turn.events
-                .iter()
-                .map(|event| (stored(turn.summary.header.run_id.as_str()), event))
+        .flat_map(|Entry { turn, payloads, .. }| {
+            let run_id = turn.summary.header.run_id.as_str();
+            let events = turn.events.iter().zip(payloads);
+            events.map(move |(event, payload)| (stored(run_id), event, payload))
         })
         .collect();
     query
-        .bind(column(&events, |(run_id, _)| run_id.clone()))
-        .bind(column(&events, |(_, recorded)| i64::from(recorded.seq)))
-        .bind(column(&events, |(_, recorded)| recorded.at.as_micros()))
-        .bind(column(&events, |(_, recorded)| recorded.event.kind()))
+        .bind(column(&events, |(run_id, ..)| run_id.clone()))
+        .bind(column(&events, |(_, recorded, _)| i64::from(recorded.seq)))
+        .bind(column(&events, |(_, recorded, _)| recorded.at.as_micros()))
+        .bind(column(&events, |(_, recorded, _)| recorded.event.kind()))
         // As text, so that it is stored byte for byte.
-        .bind(column(&events, |(_, recorded)| {
-            serde_json::to_string(&recorded.event).unwrap_or_default()
-        }))
+        .bind(column(&events, |(.., payload)| payload.text.as_str()))
+        .bind(column(&events, |(.., payload)| payload.large.as_deref()))
 }
 
-fn bind_gates<'q>(query: Bound<'q>, turns: &[&Commit]) -> Bound<'q> {
-    let gates: Vec<&GateRow> = turns.iter().flat_map(|turn| &turn.gates).collect();
+/// A statement may not put the same row into a table twice.
+fn bind_values<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
+    let values: BTreeMap<(Cow<'_, str>, &str), &str> = entries
+        .iter()
+        .flat_map(|Entry { turn, values, .. }| {
+            let run_id = turn.summary.header.run_id.as_str();
+            values.iter().map(move |kept| {
+                (
+                    (stored(run_id), kept.sha256.as_str()),
+                    kept.content.as_str(),
+                )
+            })
+        })
+        .collect();
+    query
+        .bind(column(values.keys(), |(run_id, _)| run_id.clone()))
+        .bind(column(values.keys(), |(_, sha256)| *sha256))
+        .bind(column(values.values(), |content| *content))
+}
+
+fn bind_gates<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
+    let gates: Vec<&GateRow> = entries.iter().flat_map(|entry| &entry.turn.gates).collect();
     let gates = || gates.iter().copied();
     query
         .bind(column(gates(), |gate| stored(gate.id.as_str())))
@@ -244,7 +266,7 @@ const REMEMBER_STARTS: &str = "
 /// before anything is written: a claim waits until this is stored, and this finds a claim that came first.
 const WRITE: &str = "
     WITH held AS MATERIALIZED (
-        SELECT epoch FROM leases WHERE name = $34 AND epoch = $35 FOR SHARE
+        SELECT epoch FROM leases WHERE name = $38 AND epoch = $39 FOR SHARE
     ), turn AS (
         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
@@ -267,16 +289,24 @@ const WRITE: &str = "
         WHERE runs.seq = excluded.prior_seq
         RETURNING id
     ), logged AS (
-        INSERT INTO run_events (run_id, seq, at, kind, payload)
-        SELECT * FROM UNNEST($22::text[], $23::bigint[], $24::bigint[], $25::text[], $26::text[])
-        AS event (run_id, seq, at, kind, payload)
+        INSERT INTO run_events (run_id, seq, at, kind, payload, large)
+        SELECT * FROM UNNEST($22::text[], $23::bigint[], $24::bigint[], $25::text[], $26::text[], $27::text[])
+        AS event (run_id, seq, at, kind, payload, large)
         WHERE event.run_id IN (SELECT id FROM written)
     ), gated AS (
         INSERT INTO gates (id, run_id, step_id, state, opened_seq, opened_at, deadline)
-        SELECT * FROM UNNEST($27::text[], $28::text[], $29::text[], $30::text[], $31::bigint[], $32::bigint[],
-            $33::bigint[])
+        SELECT * FROM UNNEST($28::text[], $29::text[], $30::text[], $31::text[], $32::bigint[], $33::bigint[],
+            $34::bigint[])
         AS gate (id, run_id, step_id, state, opened_seq, opened_at, deadline)
         WHERE gate.run_id IN (SELECT id FROM written)
         ON CONFLICT (id) DO UPDATE SET state = excluded.state
+    ), kept AS (
+        INSERT INTO run_values (run_id, sha256, content)
+        SELECT * FROM UNNEST($35::text[], $36::text[], $37::text[]) AS value (run_id, sha256, content)
+        WHERE value.run_id IN (SELECT id FROM written)
+        ON CONFLICT (run_id, sha256) DO NOTHING
+    ), dropped AS (
+        DELETE FROM run_snapshots WHERE run_id IN (
+            SELECT turn.id FROM turn JOIN written ON written.id = turn.id WHERE turn.finished_at IS NOT NULL)
     )
     SELECT EXISTS (SELECT 1 FROM held) AS held, ARRAY(SELECT id FROM written) AS written";

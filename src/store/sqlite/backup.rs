@@ -4,12 +4,9 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use thiserror::Error;
 
-use crate::engine::event::Recorded;
-use crate::engine::plan::Outline;
-use crate::engine::state::RunState;
+use super::soundness;
 
 #[derive(Debug, Error)]
 pub enum BackupError {
@@ -92,7 +89,7 @@ pub async fn check(path: &Path) -> Result<Soundness, BackupError> {
     };
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     let database = connect(options).await.map_err(unreadable)?;
-    let found = examine(&database).await;
+    let found = soundness::examine(&database).await;
     database.close().await;
     let soundness = found.map_err(unreadable)?;
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
@@ -110,90 +107,6 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Erro
         .max_connections(1)
         .connect_with(options.create_if_missing(false))
         .await
-}
-
-/// The inner error says what is wrong with what is stored.
-async fn examine(database: &SqlitePool) -> Result<Result<Soundness, String>, sqlx::Error> {
-    let pages: String = sqlx::query_scalar("PRAGMA integrity_check(1)")
-        .fetch_one(database)
-        .await?;
-    if pages != "ok" {
-        return Ok(Err(pages));
-    }
-    let torn: Option<String> = sqlx::query_scalar(
-        "SELECT r.id FROM runs r WHERE r.seq <> (SELECT count(*) FROM run_events e WHERE e.run_id = r.id)
-            OR r.seq <> (SELECT coalesce(max(e.seq), 0) FROM run_events e WHERE e.run_id = r.id) LIMIT 1",
-    )
-    .fetch_optional(database)
-    .await?;
-    if let Some(run) = torn {
-        return Ok(Err(format!("the log of run {run} is not complete")));
-    }
-    let spoilt: Option<(String, i64)> =
-        sqlx::query_as("SELECT run_id, seq FROM run_events WHERE NOT json_valid(payload) LIMIT 1")
-            .fetch_optional(database)
-            .await?;
-    if let Some((run, seq)) = spoilt {
-        return Ok(Err(format!("event {seq} of run {run} cannot be read")));
-    }
-    let open: Vec<(String, i64, String, String)> = sqlx::query_as(
-        "SELECT r.id, r.seq, r.status, v.outline FROM runs r
-         JOIN workflow_versions v ON v.id = r.version_id WHERE r.finished_at IS NULL",
-    )
-    .fetch_all(database)
-    .await?;
-    for (run, seq, status, outline) in &open {
-        let log: Vec<(i64, i64, String)> = sqlx::query_as(
-            "SELECT seq, at, payload FROM run_events WHERE run_id = $1 ORDER BY seq",
-        )
-        .bind(run)
-        .fetch_all(database)
-        .await?;
-        if let Err(what) = folds_to(outline, &log, *seq, status) {
-            return Ok(Err(format!("run {run}: {what}")));
-        }
-    }
-    let (runs, events): (i64, i64) =
-        sqlx::query_as("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM run_events)")
-            .fetch_one(database)
-            .await?;
-    Ok(Ok(Soundness {
-        runs: runs.unsigned_abs(),
-        open_runs: open.len() as u64,
-        events: events.unsigned_abs(),
-        bytes: 0,
-    }))
-}
-
-/// Does the log fold to the state that the lists show?
-fn folds_to(
-    outline: &str,
-    log: &[(i64, i64, String)],
-    seq: i64,
-    status: &str,
-) -> Result<(), String> {
-    let outline: Outline =
-        serde_json::from_str(outline).map_err(|error| format!("its plan: {error}"))?;
-    let events = log
-        .iter()
-        .map(|(seq, at, payload)| {
-            let event = serde_json::from_str(payload)
-                .map_err(|error| format!("event {seq} cannot be read: {error}"))?;
-            Ok(Recorded {
-                seq: u32::try_from(*seq).map_err(|_| format!("an event has the number {seq}"))?,
-                at: crate::engine::time::Timestamp::from_micros(*at),
-                event,
-            })
-        })
-        .collect::<Result<Vec<_>, String>>()?;
-    let state = RunState::replay(Arc::new(outline), &events);
-    if i64::from(state.seq) != seq || state.status().as_str() != status {
-        return Err(format!(
-            "its log says {}, the list says {status}",
-            state.status().as_str()
-        ));
-    }
-    Ok(())
 }
 
 fn part_of(target: &Path) -> PathBuf {

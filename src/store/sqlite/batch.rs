@@ -12,6 +12,8 @@ use super::BUSY_TIMEOUT_MS;
 use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
 use crate::store::database::WriteTurn;
+use crate::store::entry::Entry;
+use crate::store::large::{Kept, Text};
 use crate::store::text::{restored, stored};
 use crate::store::writer::{LocalLedger, Verdict};
 use crate::store::{Commit, GateRow, StartKey, StoreError, unavailable};
@@ -52,7 +54,7 @@ impl SqliteLedger {
 }
 
 impl LocalLedger for SqliteLedger {
-    fn store(&mut self, turns: &[Commit]) -> Result<Vec<Verdict>, StoreError> {
+    fn store(&mut self, turns: &[Entry]) -> Result<Vec<Verdict>, StoreError> {
         let _turn = self.turn.blocking_lock();
         match write(&mut self.connection, turns) {
             Ok(verdicts) => Ok(verdicts),
@@ -78,7 +80,7 @@ fn is_of_one_turn(error: &rusqlite::Error) -> bool {
     )
 }
 
-fn alone(connection: &mut Connection, turn: &Commit) -> Verdict {
+fn alone(connection: &mut Connection, turn: &Entry) -> Verdict {
     let verdicts = write(connection, std::slice::from_ref(turn)).map_err(said)?;
     verdicts.into_iter().next().unwrap_or(Ok(()))
 }
@@ -90,7 +92,7 @@ fn said(error: rusqlite::Error) -> StoreError {
     }
 }
 
-fn write(connection: &mut Connection, turns: &[Commit]) -> rusqlite::Result<Vec<Verdict>> {
+fn write(connection: &mut Connection, turns: &[Entry]) -> rusqlite::Result<Vec<Verdict>> {
     // Taking the lock at once: a reader that starts to write would be refused while another writes. Dropped without a
     // commit it leaves nothing.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -103,7 +105,8 @@ fn write(connection: &mut Connection, turns: &[Commit]) -> rusqlite::Result<Vec<
 }
 
 /// The outer error is everybody's. The inner one is this turn's, of which nothing has been written then.
-fn write_turn(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<Verdict> {
+fn write_turn(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<Verdict> {
+    let turn = &entry.turn;
     if let Some(start) = &turn.start_key
         && let Some(before) = started_before(transaction, turn, start)?
     {
@@ -121,8 +124,14 @@ fn write_turn(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<
     if let Some(start) = &turn.start_key {
         remember_start(transaction, turn, start)?;
     }
-    for event in turn.events.iter() {
-        insert_event(transaction, run_id, event)?;
+    for (event, payload) in turn.events.iter().zip(&entry.payloads) {
+        insert_event(transaction, run_id, event, payload)?;
+    }
+    for value in &entry.values {
+        keep_value(transaction, run_id, value)?;
+    }
+    if turn.summary.finished_at.is_some() {
+        drop_snapshot(transaction, run_id)?;
     }
     for gate in &turn.gates {
         upsert_gate(transaction, gate)?;
@@ -232,20 +241,41 @@ fn insert_event(
     transaction: &Transaction<'_>,
     run_id: &RunId,
     recorded: &Recorded,
+    payload: &Text,
 ) -> rusqlite::Result<()> {
-    let payload = serde_json::to_string(&recorded.event)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     transaction
         .prepare_cached(
-            "INSERT INTO run_events (run_id, seq, at, kind, payload) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO run_events (run_id, seq, at, kind, payload, large) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             stored(run_id.as_str()),
             recorded.seq,
             recorded.at.as_micros(),
             recorded.event.kind(),
-            payload,
+            payload.text,
+            payload.large,
         ])?;
+    Ok(())
+}
+
+fn keep_value(transaction: &Transaction<'_>, run_id: &RunId, value: &Kept) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO run_values (run_id, sha256, content) VALUES (?1, ?2, ?3)
+             ON CONFLICT (run_id, sha256) DO NOTHING",
+        )?
+        .execute(params![
+            stored(run_id.as_str()),
+            value.sha256,
+            value.content
+        ])?;
+    Ok(())
+}
+
+fn drop_snapshot(transaction: &Transaction<'_>, run_id: &RunId) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM run_snapshots WHERE run_id = ?1")?
+        .execute([stored(run_id.as_str())])?;
     Ok(())
 }
 

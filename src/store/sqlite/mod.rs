@@ -4,6 +4,7 @@
 pub mod backup;
 mod batch;
 mod claim;
+mod soundness;
 
 pub(super) use claim::FileLock;
 

@@ -1,8 +1,10 @@
 //! Any JSON value, as people read it: tables for lists of records, words for plain values. Always text, never markup.
 
 use leptos::prelude::*;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use crate::engine::large::{Place, StandIn};
 use crate::ui::format;
 
 /// Rows of a table that are shown; the rest is counted.
@@ -14,6 +16,9 @@ pub fn ValueView(value: Value) -> impl IntoView {
 }
 
 fn show(value: Value, depth: usize) -> AnyView {
+    if let Some(place) = StandIn::of(&value) {
+        return large(&place);
+    }
     match value {
         Value::Null => view! { <span class="muted">"–"</span> }.into_any(),
         Value::Bool(truth) => (if truth { "yes" } else { "no" }).into_any(),
@@ -33,6 +38,18 @@ fn show(value: Value, depth: usize) -> AnyView {
         }
         other => view! { <pre class="json" tabindex="0">{format::pretty(&other)}</pre> }.into_any(),
     }
+}
+
+/// What is not shown before somebody asks for it.
+fn large(place: &Place) -> AnyView {
+    let at = utf8_percent_encode(&place.at, NON_ALPHANUMERIC);
+    let href = format!(
+        "/api/v1/runs/{}/events/{}/value?at={at}",
+        place.run, place.event
+    );
+    let size = format::bytes(place.bytes);
+    view! { <span class="large-value"><span class="muted">{size}" of data, not shown here. "</span><a href=href rel="external" target="_blank">"Open it"</a></span> }
+        .into_any()
 }
 
 fn record(fields: Map<String, Value>, depth: usize) -> AnyView {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::param;
 use crate::engine::event::Origin as Was;
 use crate::engine::ids::RunId;
+use crate::engine::large::StandIn;
 use crate::engine::progress;
 use crate::engine::state::{RunState, RunStatus};
 use crate::engine::time::Timestamp;
@@ -20,7 +21,7 @@ use crate::rpc::error::PageError;
 use crate::rpc::pages::{run, run_files};
 use crate::rpc::views::{ArtifactCard, RunView};
 use crate::ui::components::{
-    Answers, Bar, Elapsed, Failure, Moment, Refusal, RunBadge, StatusIcon,
+    Answers, Bar, Elapsed, Failure, Moment, Refusal, RunBadge, StatusIcon, ValueView,
 };
 use crate::ui::format;
 use crate::ui::live::Live;
@@ -353,9 +354,11 @@ fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
 /// The input, for those who want to know.
 #[component]
 fn Details(viewer: Viewer) -> impl IntoView {
-    let input = viewer
-        .state
-        .with_untracked(|state| format::pretty(&state.input));
+    let input = viewer.state.with_untracked(|state| state.input.clone());
+    let input = match StandIn::of(&input) {
+        Some(_) => view! { <ValueView value=input /> }.into_any(),
+        None => view! { <pre class="json" tabindex="0">{format::pretty(&input)}</pre> }.into_any(),
+    };
     let events = move || {
         viewer
             .state
@@ -364,7 +367,7 @@ fn Details(viewer: Viewer) -> impl IntoView {
     view! {
         <details class="more">
             <summary>"Input"</summary>
-            <pre class="json" tabindex="0">{input}</pre>
+            {input}
         </details>
         <p class="muted">
             {events} " · "

@@ -1,0 +1,28 @@
+//! A turn made ready for the log by whoever hands it in, so that the one who writes for all has nothing left to do but
+//! write.
+
+use super::large::{Kept, Text, take_out};
+use super::{Commit, StoreError, corrupt};
+
+pub(super) struct Entry {
+    pub turn: Commit,
+    /// The payloads of its events.
+    pub payloads: Vec<Text>,
+    /// What is large in them.
+    pub values: Vec<Kept>,
+}
+
+impl Entry {
+    pub(super) fn of(turn: Commit) -> Result<Self, StoreError> {
+        let mut values = Vec::new();
+        let payloads = turn.events.iter().map(|recorded| {
+            let text = serde_json::to_string(&recorded.event)?;
+            take_out(text, &mut values)
+        });
+        Ok(Self {
+            payloads: payloads.collect::<Result<_, _>>().map_err(corrupt)?,
+            values,
+            turn,
+        })
+    }
+}
