@@ -13,6 +13,7 @@ mod perform;
 mod plans;
 mod projection;
 mod reports;
+mod resting;
 pub mod retention;
 mod rooms;
 mod run_task;
@@ -46,6 +47,7 @@ use clock::Clock;
 use families::Families;
 use plans::Plans;
 use reports::Reports;
+use resting::Resting;
 use rooms::{Asker, Rooms};
 use run_task::{Envelope, Origin};
 use schemas::Schemas;
@@ -72,6 +74,7 @@ pub struct Driver {
     rooms: Mutex<Rooms>,
     families: Mutex<Families>,
     reports: Mutex<Reports>,
+    resting: Resting,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
 }
@@ -115,6 +118,7 @@ impl Driver {
             rooms: Mutex::default(),
             families: Mutex::default(),
             reports: Mutex::default(),
+            resting: Resting::default(),
             address,
         })
     }
@@ -206,16 +210,17 @@ impl Driver {
         }
     }
 
-    /// Takes up every run that has not ended: timers are armed again, gates go on waiting, and attempts that the
-    /// last process left behind are made again or put to a person.
+    /// Takes up every run that has neither ended nor been put to rest: timers are armed again, gates go on waiting, and
+    /// attempts that the last process left behind are made again or put to a person.
     pub async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
         self.rooms().begin_recovery();
-        let open = self.store.open_runs().await?;
+        let open = self.store.awake_runs().await?;
         let served = self.rooms().await_runs(&open);
         self.admit(served);
         for run_id in &open {
             self.submit_quietly(run_id, Command::Wake).await;
         }
+        self.keep_waking();
         Ok(open.len())
     }
 
@@ -307,7 +312,7 @@ impl Driver {
         }
     }
 
-    /// The owner of an ended run ends, unless something has arrived meanwhile.
+    /// The owner of a run that has ended or rests ends, unless something has arrived meanwhile.
     fn forget_if_idle(&self, run_id: &RunId, own: &Own, inbox: &mpsc::Receiver<Envelope>) -> bool {
         let mut runs = self.runs();
         let idle = inbox.is_empty();

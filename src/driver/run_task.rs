@@ -13,7 +13,7 @@ use super::bus::Committed;
 use super::children::{Child, has_parent};
 use super::loading::{Loaded, load, refuse_callers};
 use super::perform::Assignment;
-use super::{Driver, Own, SubmitError, projection, snapshots};
+use super::{Driver, Own, SubmitError, projection, resting, snapshots};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
 use crate::engine::event::{Origin as RunOrigin, Performer, Recorded};
@@ -21,6 +21,7 @@ use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
 use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
 use crate::engine::summary::{RunHeader, RunSummary};
+use crate::engine::time::Timestamp;
 use crate::store::{Commit, StartKey, StoreError};
 
 /// Commands that one run may have waiting.
@@ -108,7 +109,8 @@ impl RunTask {
         if !first.is_empty() && !self.handle(first).await {
             return self.driver.forget(&self.run_id, &self.own, &mut self.inbox);
         }
-        let mut alarm = Alarm::default();
+        let (mut alarm, mut idle) = (Alarm::default(), Alarm::default());
+        let mut last_turn = self.driver.clock.now();
         loop {
             if self.loaded.state.end.is_some()
                 && self
@@ -120,14 +122,27 @@ impl RunTask {
             let mut batch = Vec::new();
             let wake_at = self.loaded.state.wake_at();
             alarm.set(&self.driver, wake_at);
+            let rests_at = resting::rests_at(&self.loaded.state, last_turn);
+            idle.set(&self.driver, rests_at);
             // In a fixed order, so that a simulated run repeats; what has been said counts before what is due.
             tokio::select! {
                 biased;
                 received = self.inbox.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
                 () = alarm.rings() => {}
+                () = idle.rings(), if rests_at.is_some() => {
+                    let now = self.driver.clock.now();
+                    if rests_at.is_some_and(|at| at <= now) {
+                        if self.goes_to_rest(now).await {
+                            return;
+                        }
+                        last_turn = now;
+                    }
+                    continue;
+                }
             }
+            last_turn = self.driver.clock.now();
             // Asked also after commands, so that a full inbox does not hold up the timers.
-            if wake_at.is_some_and(|due| due <= self.driver.clock.now()) {
+            if wake_at.is_some_and(|due| due <= last_turn) {
                 batch.push(Envelope {
                     command: Command::Wake,
                     reply: None,
@@ -163,6 +178,28 @@ impl RunTask {
             self.driver.stop_if_unwanted(&self.run_id, origin);
         }
         self.act(effects_under_way(plan, state));
+    }
+
+    /// Whether the run has been put to rest, and this owner is not needed any more.
+    async fn goes_to_rest(&mut self, now: Timestamp) -> bool {
+        let Loaded { plan, state, .. } = &self.loaded;
+        let asks = !self.driver.rooms().askers_of(&self.run_id).is_empty();
+        if asks || !self.calls.is_empty() || !resting::may_rest_now(plan, state, now) {
+            return false;
+        }
+        let rests = self.driver.put_to_rest(&self.run_id, state).await;
+        let idle = rests
+            && self
+                .driver
+                .forget_if_idle(&self.run_id, &self.own, &self.inbox);
+        if idle {
+            // What slipped in goes to whoever has the run next.
+            self.inbox.close();
+            while let Ok(envelope) = self.inbox.try_recv() {
+                self.driver.send(&self.run_id, envelope).await;
+            }
+        }
+        idle
     }
 
     /// Answers what slipped in while the owner was being put away.

@@ -13,7 +13,11 @@ use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
+
+/// Of a run that waits for nothing but people and programs.
+const UNTIL_ASKED: Timestamp = Timestamp::from_micros(i64::MAX);
 
 #[async_trait]
 impl Store for Database {
@@ -83,11 +87,39 @@ impl Store for Database {
         self.write_snapshot(run_id, format, snapshot).await
     }
 
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
-        let sql = Sql::of("SELECT id FROM runs WHERE finished_at IS NULL ORDER BY id");
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        let sql = Sql::of(
+            "SELECT id FROM runs WHERE finished_at IS NULL AND rests_until IS NULL ORDER BY id",
+        );
         let rows = self.all(sql).await?;
         rows.iter()
             .map(|row| row.text("id").map(RunId::new))
+            .collect()
+    }
+
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::of(
+            "UPDATE runs SET rests_until = $1 WHERE id = $2 AND seq = $3 AND finished_at IS NULL",
+        );
+        let sql = sql.bind(until.unwrap_or(UNTIL_ASKED));
+        let mut change = self.change().await?;
+        let rests = change.run(sql.bind(run_id.as_str()).bind(seq)).await? == 1;
+        change.commit().await?;
+        Ok(rests)
+    }
+
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+        let sql = Sql::of(
+            "SELECT id, rests_until FROM runs WHERE rests_until < $1 ORDER BY rests_until, id LIMIT $2",
+        );
+        let rows = self.all(sql.bind(UNTIL_ASKED).bind(limit)).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("id").map(RunId::new)?, row.moment("rests_until")?)))
             .collect()
     }
 

@@ -13,6 +13,7 @@ use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use triggers::Kept;
 
@@ -27,6 +28,8 @@ struct Shelves {
     /// With their formats.
     snapshots: BTreeMap<RunId, (String, Snapshot)>,
     gates: BTreeMap<GateId, GateRow>,
+    /// Until when; none until somebody asks.
+    resting: BTreeMap<RunId, Option<Timestamp>>,
     start_keys: BTreeMap<String, (StartKey, RunId)>,
     versions: BTreeMap<VersionId, Version>,
     triggers: BTreeMap<TriggerId, Kept>,
@@ -99,6 +102,7 @@ impl Store for MemoryStore {
                 .insert(start.key.clone(), (start, run_id.clone()));
         }
         shelves.note_run_end(&commit.summary);
+        shelves.resting.remove(&run_id);
         if commit.summary.finished_at.is_some() {
             shelves.snapshots.remove(&run_id);
         }
@@ -185,13 +189,39 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {
         let shelves = self.shelves();
-        let open = shelves
-            .runs
-            .iter()
-            .filter(|(_, (summary, _))| summary.finished_at.is_none());
-        Ok(open.map(|(id, _)| id.clone()).collect())
+        let awake = shelves.runs.iter().filter(|(id, (summary, _))| {
+            summary.finished_at.is_none() && !shelves.resting.contains_key(*id)
+        });
+        Ok(awake.map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let mut shelves = self.shelves();
+        let run = shelves.runs.get(run_id);
+        let rests =
+            run.is_some_and(|(summary, _)| summary.seq == seq && summary.finished_at.is_none());
+        if rests {
+            shelves.resting.insert(run_id.clone(), until);
+        }
+        Ok(rests)
+    }
+
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+        let shelves = self.shelves();
+        let until_then = |(run_id, until): (&RunId, &Option<Timestamp>)| {
+            until.map(|until| (run_id.clone(), until))
+        };
+        let mut resting: Vec<_> = shelves.resting.iter().filter_map(until_then).collect();
+        resting.sort_by_key(|(_, until)| *until);
+        resting.truncate(limit as usize);
+        Ok(resting)
     }
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {

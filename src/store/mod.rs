@@ -212,8 +212,20 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Recorded>, StoreError>;
 
-    /// Runs that have not ended, oldest first: what recovery has to look at.
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError>;
+    /// Runs that have neither ended nor been put to rest, oldest first: what recovery has to look at.
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError>;
+
+    /// Notes that there is nothing to do for the run before this moment, or before somebody asks. Its next turn ends
+    /// that. False, and nothing is noted, when the run has gone on beyond this event, or has ended.
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError>;
+
+    /// At most `limit` of the runs that rest until some moment, and until when; the next one first.
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError>;
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError>;
 

@@ -104,7 +104,8 @@ impl Simulation {
             logs += &serde_json::to_string(&stored.events).expect("events are JSON");
             logs.push('\n');
         }
-        assert_eq!(at_once(self.store.open_runs()), Vec::new());
+        assert_eq!(at_once(self.store.awake_runs()), Vec::new());
+        assert_eq!(at_once(self.store.resting_runs(1)), Vec::new());
         logs
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
 use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
@@ -175,9 +176,33 @@ impl Store for Line {
         self.store.events(run_id, after, limit).await
     }
 
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {
         self.fate.reach().await?;
-        self.store.open_runs().await
+        self.store.awake_runs().await
+    }
+
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.fate.reach().await?;
+        if self.fate.is_lost() {
+            return Err(StoreError::LeaseLost);
+        }
+        let rests = self.store.put_to_rest(run_id, seq, until).await?;
+        if rests {
+            self.fate.outside.meet("put to rest");
+        }
+        self.fate.pass().await;
+        self.fate.fail("answer to a rest lost")?;
+        Ok(rests)
+    }
+
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+        self.fate.reach().await?;
+        self.store.resting_runs(limit).await
     }
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {

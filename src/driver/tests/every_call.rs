@@ -22,14 +22,15 @@ use crate::store::Store;
 use crate::store::memory::MemoryStore;
 
 /// What the driver calls. `events` and `gate` are for those who read.
-const CALLED: [&str; 10] = [
+const CALLED: [&str; 11] = [
+    "awake_runs",
     "commit",
     "definition",
     "find_version",
     "keep_snapshot",
     "may_act",
-    "open_runs",
     "outline",
+    "resting_runs",
     "resume",
     "run_summary",
     "started_under",

@@ -14,6 +14,7 @@ use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::state::StepStatus;
 use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
 use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
@@ -88,8 +89,21 @@ impl Store for FailingStore {
         self.inner.events(run_id, after, limit).await
     }
 
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
-        self.inner.open_runs().await
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        self.inner.awake_runs().await
+    }
+
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        self.inner.put_to_rest(run_id, seq, until).await
+    }
+
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+        self.inner.resting_runs(limit).await
     }
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {

@@ -9,6 +9,7 @@ use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
+use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
 use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
@@ -125,8 +126,23 @@ impl Store for Line {
         self.call("events", events).await
     }
 
-    async fn open_runs(&self) -> Result<Vec<RunId>, StoreError> {
-        self.call("open_runs", self.store.open_runs()).await
+    async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {
+        self.call("awake_runs", self.store.awake_runs()).await
+    }
+
+    async fn put_to_rest(
+        &self,
+        run_id: &RunId,
+        seq: u32,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let rests = self.store.put_to_rest(run_id, seq, until);
+        self.call("put_to_rest", rests).await
+    }
+
+    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+        let resting = self.store.resting_runs(limit);
+        self.call("resting_runs", resting).await
     }
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError> {

@@ -7,6 +7,7 @@ mod every_call;
 mod faults;
 mod line;
 mod replaced;
+mod resting;
 mod runs;
 mod stage;
 mod triggers;

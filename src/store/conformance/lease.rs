@@ -71,7 +71,7 @@ async fn the_lease_of_a_process_that_has_died_runs_out() {
     drop(first);
     let next = place.open_as("next", SHORT).await.expect("it takes over");
     assert_eq!(epoch(&next).await, 2);
-    assert_eq!(next.open_runs().await, Ok(vec!["r1".into()]));
+    assert_eq!(next.awake_runs().await, Ok(vec!["r1".into()]));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_process_that_was_replaced_stores_nothing_any_more_and_knows_it() {
     assert_eq!(kept, Err(StoreError::LeaseLost));
     first.lost().await;
     assert!(first.is_lost() && !first.may_act().await);
-    assert_eq!(next.open_runs().await, Ok(vec!["r1".into()]));
+    assert_eq!(next.awake_runs().await, Ok(vec!["r1".into()]));
     let events = next.events(&"r1".into(), 0, 10).await;
     assert_eq!(events.expect("it answers").len(), 1);
     assert_eq!(next.artifacts_of(&"r1".into()).await, Ok(Vec::new()));
@@ -168,18 +168,18 @@ async fn nothing_is_stored_behind_the_back_of_the_process_that_took_over() {
             })
         })
         .collect();
-    while first.open_runs().await.expect("it answers").len() < 100 {
+    while first.awake_runs().await.expect("it answers").len() < 100 {
         tokio::task::yield_now().await;
     }
     let next = taken_over(&place, &first).await;
-    let at_takeover = next.open_runs().await.expect("it answers").len();
+    let at_takeover = next.awake_runs().await.expect("it answers").len();
     let mut acknowledged = 0;
     for writer in writers {
         let (stored, error) = writer.await.expect("no panic");
         assert_eq!(error, StoreError::LeaseLost);
         acknowledged += stored;
     }
-    let at_the_end = next.open_runs().await.expect("it answers").len();
+    let at_the_end = next.awake_runs().await.expect("it answers").len();
     assert_eq!((acknowledged, at_the_end), (at_takeover, at_takeover));
 }
 
@@ -241,7 +241,7 @@ async fn a_server_that_breaks_off_is_missed_and_found_again() {
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
-    let refused = database.open_runs().await;
+    let refused = database.awake_runs().await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
@@ -254,7 +254,7 @@ async fn a_server_that_breaks_off_is_missed_and_found_again() {
     let again = tokio::time::timeout(LONG, database.may_act()).await;
     assert_eq!(again, Ok(true));
     database.commit(start("r3")).await.expect("it is stored");
-    let open = database.open_runs().await;
+    let open = database.awake_runs().await;
     assert_eq!(open, Ok(vec!["r1".into(), "r3".into()]));
     assert_eq!(epoch(&database).await, 1);
 }

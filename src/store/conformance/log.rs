@@ -123,7 +123,7 @@ async fn runs_do_not_disturb_each_other_in_one_batch(store: Arc<dyn Store>) {
         };
         assert_eq!(result.expect("no panic"), expected, "run {number}");
     }
-    assert_eq!(store.open_runs().await.expect("it answers").len(), 33);
+    assert_eq!(store.awake_runs().await.expect("it answers").len(), 33);
 }
 
 async fn events_are_read_from_any_point(store: Arc<dyn Store>) {
@@ -170,7 +170,7 @@ async fn open_runs_are_those_that_have_not_ended(store: Arc<dyn Store>) {
         output: 1.into(),
     };
     store.commit(end).await.expect("it is stored");
-    assert_eq!(store.open_runs().await, Ok(vec!["r1".into(), "r3".into()]));
+    assert_eq!(store.awake_runs().await, Ok(vec!["r1".into(), "r3".into()]));
 }
 
 async fn starts_are_counted_by_how_their_keys_begin(store: Arc<dyn Store>) {
@@ -218,7 +218,7 @@ async fn a_start_key_stands_for_one_run(store: Arc<dyn Store>) {
         same_request: false,
     };
     assert_eq!(store.commit(keyed("r3", "other")).await, Err(misused));
-    assert_eq!(store.open_runs().await, Ok(vec!["r1".into()]));
+    assert_eq!(store.awake_runs().await, Ok(vec!["r1".into()]));
 }
 
 async fn a_gate_keeps_the_place_of_its_question(store: Arc<dyn Store>) {
@@ -306,7 +306,7 @@ async fn one_start_key_used_twenty_times_at_once_starts_one_run(store: Arc<dyn S
         tokio::spawn(async move { store.commit(commit).await })
     });
     let results = futures::future::join_all(starts).await;
-    let open = store.open_runs().await.expect("it answers");
+    let open = store.awake_runs().await.expect("it answers");
     assert_eq!(open.len(), 1, "{open:?}");
     let before = StoreError::StartedBefore {
         run_id: open[0].clone(),

@@ -6,6 +6,7 @@ mod large_rows;
 mod lease;
 mod log;
 mod queries;
+mod rest;
 mod triggers;
 
 use std::sync::Arc;

@@ -53,7 +53,7 @@ async fn everything_is_kept_over_a_restart(place: Place) {
     assert_eq!(database.definition(&v1).await, Ok(Some(new.definition)));
     let outline = Outline::clone(&new.outline);
     assert_eq!(database.outline(&v1).await, Ok(Some(outline)));
-    assert_eq!(database.open_runs().await, Ok(vec!["r1".into()]));
+    assert_eq!(database.awake_runs().await, Ok(vec!["r1".into()]));
 }
 
 async fn a_version_is_numbered_and_a_slug_is_taken_once(place: Place) {
@@ -487,7 +487,7 @@ async fn a_change_that_is_not_committed_leaves_nothing(place: Place) {
     // A second one gets through: the first holds nothing any more.
     let change = database.change().await.expect("it answers");
     change.commit().await.expect("it is stored");
-    assert_eq!(database.open_runs().await, Ok(vec!["r1".into()]));
+    assert_eq!(database.awake_runs().await, Ok(vec!["r1".into()]));
 }
 
 async fn a_database_that_was_closed_says_so(place: Place) {
@@ -506,7 +506,7 @@ async fn a_database_that_was_closed_says_so(place: Place) {
     }
     drop(database);
     let database = place.open().await;
-    assert_eq!(database.open_runs().await, Ok(Vec::new()));
+    assert_eq!(database.awake_runs().await, Ok(Vec::new()));
 }
 
 fn version(workflow: &str, version: &str, slug: &str) -> NewVersion {

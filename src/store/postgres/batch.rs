@@ -285,7 +285,8 @@ const WRITE: &str = "
             reason = excluded.reason, message = excluded.message, percent = excluded.percent,
             steps_total = excluded.steps_total, steps_done = excluded.steps_done, steps_failed = excluded.steps_failed,
             waiting_for_people = excluded.waiting_for_people, current = excluded.current,
-            started_by = excluded.started_by, started_at = excluded.started_at, finished_at = excluded.finished_at
+            started_by = excluded.started_by, started_at = excluded.started_at, finished_at = excluded.finished_at,
+            rests_until = NULL
         WHERE runs.seq = excluded.prior_seq
         RETURNING id
     ), logged AS (

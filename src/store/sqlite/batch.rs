@@ -300,15 +300,15 @@ const INSERT_RUN: &str = "
     ON CONFLICT (id) DO NOTHING";
 
 const MOVE_RUN: &str = "
-    UPDATE runs SET seq = ?5, prior_seq = ?2, reason = ?6, message = ?7, percent = ?8, steps_total = ?9,
+    UPDATE runs SET seq = ?5, prior_seq = ?2, rests_until = NULL, reason = ?6, message = ?7, percent = ?8, steps_total = ?9,
         steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13, started_by = ?14,
         started_at = ?15
     WHERE id = ?1 AND seq = ?2 AND status = ?3 AND finished_at IS ?4";
 
 /// As `MOVE_RUN`, also into another status.
 const TURN_RUN: &str = "
-    UPDATE runs SET status = ?3, finished_at = ?4, seq = ?5, prior_seq = ?2, reason = ?6, message = ?7, percent = ?8,
-        steps_total = ?9, steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13,
+    UPDATE runs SET status = ?3, finished_at = ?4, seq = ?5, prior_seq = ?2, rests_until = NULL, reason = ?6,
+        message = ?7, percent = ?8, steps_total = ?9, steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13,
         started_by = ?14, started_at = ?15
     WHERE id = ?1 AND seq = ?2";
 
