@@ -63,6 +63,28 @@ pub fn requests(steps: usize, host: &str) -> Value {
     document(format!("{steps} requests"), made, chained(&ids))
 }
 
+/// An approval, and nothing more.
+pub fn asks_forever() -> Value {
+    document("asks".to_owned(), vec![ask()], Vec::new())
+}
+
+/// Two steps for each item, then an approval: six events an item.
+pub fn long_then_asks() -> Value {
+    let body = json!({
+        "steps": [Mode::Journaled.step("first"), Mode::Journaled.step("second")],
+        "edges": [{ "from": "first", "to": "second" }],
+    });
+    let each = json!({ "id": "each", "kind": "map", "over": "$input.items", "body": body });
+    let edges = vec![json!({ "from": "each", "to": "ask" })];
+    let mut workflow = document("long".to_owned(), vec![each, ask()], edges);
+    workflow["inputs"] = json!({ "type": "object" });
+    workflow
+}
+
+fn ask() -> Value {
+    json!({ "id": "ask", "kind": "human_gate", "message": "Go on?", "timeout_ms": "never" })
+}
+
 /// An approval, then a request to the service.
 pub fn gated(host: &str) -> Value {
     let ask = json!({ "id": "ask", "kind": "human_gate", "message": "Go on?" });

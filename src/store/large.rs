@@ -31,8 +31,8 @@ pub(super) struct Kept {
     pub content: String,
 }
 
-/// Pointer and hash of what was taken out.
-type Places = Vec<(String, String)>;
+/// Pointer and hash of what was taken out, as the column `large` holds it.
+pub(super) type Places = Vec<(String, String)>;
 
 /// Takes out what is large, and adds it to `values`.
 pub(super) fn take_out(text: String, values: &mut Vec<Kept>) -> serde_json::Result<Text> {
@@ -93,20 +93,17 @@ fn find(value: &Value, at: &mut String, found: &mut Vec<String>) {
     }
 }
 
-/// The hashes that a column `large` names.
-pub(super) fn hashes(large: &str) -> Result<Vec<String>, StoreError> {
-    let places: Places = serde_json::from_str(large).map_err(corrupt)?;
-    Ok(places.into_iter().map(|(_, sha256)| sha256).collect())
+pub(super) fn places(large: &str) -> Result<Places, StoreError> {
+    serde_json::from_str(large).map_err(corrupt)
 }
 
 /// The JSON with everything at its place again.
 pub(super) fn put_back(
     text: &str,
-    large: &str,
+    places: Places,
     contents: &BTreeMap<String, String>,
 ) -> Result<Value, StoreError> {
     let mut whole: Value = serde_json::from_str(text).map_err(corrupt)?;
-    let places: Places = serde_json::from_str(large).map_err(corrupt)?;
     for (at, sha256) in places {
         let content = contents.get(&sha256);
         let content = content.ok_or_else(|| corrupt(format!("the value {sha256} is missing")))?;
@@ -158,7 +155,10 @@ mod tests {
             .map(|kept| (kept.sha256.clone(), kept.content.clone()))
             .collect();
         let back = match &text.large {
-            Some(large) => put_back(&text.text, large, &contents).expect("it goes back"),
+            Some(large) => {
+                let places = places(large).expect("it is JSON");
+                put_back(&text.text, places, &contents).expect("it goes back")
+            }
             None => serde_json::from_str(&text.text).expect("it is JSON"),
         };
         assert_eq!(back, *whole);
@@ -193,7 +193,8 @@ mod tests {
         let whole = json!({ "input": "x".repeat(20_000) }).to_string();
         let text = take_out(whole, &mut Vec::new()).expect("it is JSON");
         let large = text.large.expect("something was taken out");
-        let missing = put_back(&text.text, &large, &BTreeMap::new());
+        let places = places(&large).expect("it is JSON");
+        let missing = put_back(&text.text, places, &BTreeMap::new());
         assert!(matches!(missing, Err(StoreError::Corrupt(_))));
     }
 }

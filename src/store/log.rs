@@ -4,7 +4,6 @@
 use async_trait::async_trait;
 
 use super::entry::Entry;
-use super::large::hashes;
 use super::sql::Sql;
 use super::{
     Commit, Database, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard, rows,
@@ -15,6 +14,14 @@ use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
+
+/// A log comes in a few long texts: each row of its own would cost more to hand over than to read.
+const EVENTS: &str = "
+    SELECT '[' || string_agg(
+        '[' || seq || ',' || at || ',' || payload || ',' || coalesce(large, 'null') || ']', ',' ORDER BY seq
+    ) || ']' AS events
+    FROM (SELECT seq, at, payload, large FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS log
+    GROUP BY seq / 1000 ORDER BY min(seq)";
 
 /// Of a run that waits for nothing but people and programs.
 const UNTIL_ASKED: Timestamp = Timestamp::from_micros(i64::MAX);
@@ -45,21 +52,18 @@ impl Store for Database {
         after: u32,
         limit: u32,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let sql = Sql::of(
-            "SELECT seq, at, payload, large FROM run_events
-             WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-        );
+        let sql = Sql::of(EVENTS);
         let sql = sql.bind(run_id.as_str()).bind(after).bind(limit);
-        let rows = self.all(sql).await?;
-        let mut wanted = Vec::new();
-        for row in &rows {
-            if let Some(large) = row.optional_json_text("large")? {
-                wanted.extend(hashes(large)?);
-            }
+        let chunks = self.all(sql).await?;
+        let mut rows = Vec::new();
+        for chunk in &chunks {
+            rows.extend(rows::logged(chunk)?);
         }
-        let contents = self.values(run_id, wanted).await?;
-        rows.iter()
-            .map(|row| rows::recorded(row, &contents))
+        let hashes = rows.iter().flat_map(|row| row.large.iter().flatten());
+        let hashes = hashes.map(|(_, sha256)| sha256.clone()).collect();
+        let contents = self.values(run_id, hashes).await?;
+        rows.into_iter()
+            .map(|row| row.recorded(&contents))
             .collect()
     }
 

@@ -1,12 +1,14 @@
 //! From rows to values.
 
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-use super::large::put_back;
+use super::large::{Places, put_back};
 use super::sql::Row;
 use super::{GateRow, StoreError, corrupt};
 use crate::engine::event::Recorded;
 use crate::engine::summary::{RunHeader, RunSummary};
+use crate::engine::time::Timestamp;
 
 /// The columns that `summary` reads.
 macro_rules! summary_columns {
@@ -48,23 +50,46 @@ pub(super) fn summary(row: &Row) -> Result<RunSummary, StoreError> {
     })
 }
 
-/// With what belongs into it, by hash.
-pub(super) fn recorded(
-    row: &Row,
-    large_values: &BTreeMap<String, String>,
-) -> Result<Recorded, StoreError> {
-    let event = match row.optional_json_text("large")? {
-        None => row.json("payload")?,
-        Some(large) => {
-            let whole = put_back(row.json_text("payload")?, large, large_values)?;
-            serde_json::from_value(whole).map_err(corrupt)?
-        }
-    };
-    Ok(Recorded {
-        seq: row.number("seq")?,
-        at: row.moment("at")?,
-        event,
-    })
+/// A row of the log.
+pub(super) struct Logged<'r> {
+    seq: u32,
+    at: i64,
+    payload: &'r RawValue,
+    pub large: Option<Places>,
+}
+
+/// Some of a log, as one text.
+pub(super) fn logged(row: &Row) -> Result<Vec<Logged<'_>>, StoreError> {
+    let rows: Vec<(u32, i64, &RawValue, Option<Places>)> =
+        serde_json::from_str(row.json_text("events")?).map_err(corrupt)?;
+    let logged = rows.into_iter().map(|(seq, at, payload, large)| Logged {
+        seq,
+        at,
+        payload,
+        large,
+    });
+    Ok(logged.collect())
+}
+
+impl Logged<'_> {
+    /// With what belongs into it, by hash.
+    pub(super) fn recorded(
+        self,
+        large_values: &BTreeMap<String, String>,
+    ) -> Result<Recorded, StoreError> {
+        let event = match self.large {
+            None => serde_json::from_str(self.payload.get()),
+            Some(places) => {
+                let whole = put_back(self.payload.get(), places, large_values)?;
+                serde_json::from_value(whole)
+            }
+        };
+        Ok(Recorded {
+            seq: self.seq,
+            at: Timestamp::from_micros(self.at),
+            event: event.map_err(corrupt)?,
+        })
+    }
 }
 
 pub(super) fn gate(row: &Row) -> Result<GateRow, StoreError> {

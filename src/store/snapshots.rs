@@ -1,6 +1,6 @@
 //! States of runs, written down beside their logs. They may be thrown away at any time.
 
-use super::large::{hashes, put_back, take_out};
+use super::large::{places, put_back, take_out};
 use super::sql::Sql;
 use super::{Database, Snapshot, StoreError, corrupt};
 use crate::engine::ids::RunId;
@@ -22,8 +22,10 @@ impl Database {
         let state = match row.optional_json_text("large")? {
             None => text.to_owned(),
             Some(large) => {
-                let contents = self.values(run_id, hashes(large)?).await?;
-                put_back(text, large, &contents)?.to_string()
+                let places = places(large)?;
+                let hashes = places.iter().map(|(_, sha256)| sha256.clone()).collect();
+                let contents = self.values(run_id, hashes).await?;
+                put_back(text, places, &contents)?.to_string()
             }
         };
         let seq = row.number("seq")?;

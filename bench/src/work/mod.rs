@@ -1,8 +1,9 @@
-//! The workloads, W1 to W9. Each starts a server of its own, so that none inherits what another left.
+//! The workloads, W1 to W10. Each starts a server of its own, so that none inherits what another left.
 
 mod many;
 mod one;
 mod size;
+mod waiting;
 
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -23,4 +24,14 @@ pub const ALL: &[(&str, Workload)] = &[
     ("W7", |binary| Box::pin(one::w7_requests(binary))),
     ("W8", |binary| Box::pin(size::w8_large_run(binary))),
     ("W9", |binary| Box::pin(size::w9_many_runs(binary))),
+    ("W10", |binary| Box::pin(waiting::w10_waiting(binary))),
 ];
+
+fn row(id: &'static str, work: impl Into<String>, figure: String, aim: &'static str) -> Row {
+    Row {
+        id,
+        work: work.into(),
+        figure,
+        aim,
+    }
+}

@@ -5,19 +5,11 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::row;
 use crate::figures::{Row, Samples, count, megabytes, time};
 use crate::http::Client;
 use crate::server::{Server, create, database, run_to_the_end};
 use crate::workflows::{self, Mode};
-
-fn row(id: &'static str, work: impl Into<String>, figure: String, aim: &'static str) -> Row {
-    Row {
-        id,
-        work: work.into(),
-        figure,
-        aim,
-    }
-}
 
 pub async fn w6_start(binary: PathBuf) -> Vec<Row> {
     let (mut cold, mut known) = (Samples::default(), Samples::default());

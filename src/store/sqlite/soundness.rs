@@ -11,7 +11,7 @@ use crate::engine::ids::sha256;
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::engine::time::Timestamp;
-use crate::store::large::put_back;
+use crate::store::large::{places, put_back};
 
 #[derive(FromRow)]
 struct OpenRun {
@@ -147,11 +147,13 @@ fn folds_to(
 fn recorded(row: &EventRow, values: &BTreeMap<String, String>) -> Result<Recorded, String> {
     let seq = row.seq;
     let unreadable = |error: String| format!("event {seq} cannot be read: {error}");
-    let large = row.large.as_deref().unwrap_or("[]");
-    let event = put_back(&row.payload, large, values).map_err(|e| unreadable(e.to_string()))?;
+    let places = places(row.large.as_deref().unwrap_or("[]"));
+    let event = places
+        .and_then(|places| put_back(&row.payload, places, values))
+        .map_err(|error| unreadable(error.to_string()))?;
     Ok(Recorded {
         seq: u32::try_from(seq).map_err(|_| format!("an event has the number {seq}"))?,
         at: Timestamp::from_micros(row.at),
-        event: serde_json::from_value(event).map_err(|e| unreadable(e.to_string()))?,
+        event: serde_json::from_value(event).map_err(|error| unreadable(error.to_string()))?,
     })
 }
