@@ -15,6 +15,5 @@ CREATE TABLE run_snapshots (
     run_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     seq    BIGINT           NOT NULL,
     format TEXT COLLATE "C" NOT NULL, -- of the state: another release may read none but its own
-    state  TEXT COLLATE "C" NOT NULL, -- JSON
-    large  TEXT COLLATE "C"           -- as in run_events
+    state  TEXT COLLATE "C" NOT NULL  -- JSON, with all its values
 );

@@ -15,6 +15,5 @@ CREATE TABLE run_snapshots (
     run_id TEXT    NOT NULL PRIMARY KEY,
     seq    INTEGER NOT NULL,
     format TEXT    NOT NULL, -- of the state: another release may read none but its own
-    state  TEXT    NOT NULL, -- JSON
-    large  TEXT              -- as in run_events
+    state  TEXT    NOT NULL  -- JSON, with all its values
 ) STRICT;

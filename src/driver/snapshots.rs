@@ -18,9 +18,9 @@ const EVENTS_MIN: u32 = 1_000;
 const EVENTS_MIN: u32 = 4;
 
 /// Whether it is time, the last one having been made at `last`. Later ones come at ever greater distances, so that over a
-/// run's whole life not more is written than three times what its last snapshot says.
+/// run's whole life not more is written than five times what its last snapshot says.
 pub(super) fn is_due(seq: u32, last: u32) -> bool {
-    seq.saturating_sub(last) >= EVENTS_MIN.max(last / 2)
+    seq.saturating_sub(last) >= EVENTS_MIN.max(last / 4)
 }
 
 impl Driver {
@@ -114,7 +114,7 @@ mod tests {
                 written += seq;
             }
         }
-        assert!(written < 3 * 50_000, "{written}");
-        assert!(longest_tail < 0.4, "{longest_tail}");
+        assert!(written < 5 * 50_000, "{written}");
+        assert!(longest_tail < 0.25, "{longest_tail}");
     }
 }

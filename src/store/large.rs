@@ -1,4 +1,4 @@
-//! What is large in an event or a snapshot is stored beside it, by the hash of its content: a log is read without its
+//! What is large in an event is stored beside it, by the hash of its content: a log is read without its
 //! large values where they are not asked for, and a value that goes from step to step is stored once a run.
 
 use serde_json::Value;
@@ -13,10 +13,9 @@ use crate::engine::limits::LARGE_VALUE_BYTES;
 /// Hashes asked for in one statement.
 const HASHES_MAX: usize = 500;
 
-/// The fields, wherever they are, that hold values of people and tools. Only these may grow large, and nothing else is
-/// called so above them. What a gate asks stays with its event, because lists of open gates show it.
+/// The fields of events, and of errors in them, that hold values of people and tools. Only these may grow large, but for
+/// what a gate asks: that stays with its event, because lists of open gates show it.
 const VALUE_FIELDS: [&str; 5] = ["input", "output", "items", "kept", "data"];
-const NOT_INSIDE: &str = "question";
 
 /// A JSON text from which everything large has been taken.
 pub(super) struct Text {
@@ -41,8 +40,7 @@ pub(super) fn take_out(text: String, values: &mut Vec<Kept>) -> serde_json::Resu
         return Ok(Text { text, large });
     }
     let mut whole: Value = serde_json::from_str(&text)?;
-    let mut found = Vec::new();
-    find(&whole, &mut String::new(), &mut found);
+    let found = find(&whole);
     if found.is_empty() {
         let large = None;
         return Ok(Text { text, large });
@@ -63,34 +61,21 @@ pub(super) fn take_out(text: String, values: &mut Vec<Kept>) -> serde_json::Resu
     })
 }
 
-fn find(value: &Value, at: &mut String, found: &mut Vec<String>) {
-    let mut below = |token: &str, part: &Value, is_value: bool| {
-        let length = at.len();
-        at.push('/');
-        at.push_str(token);
-        if is_value {
-            let parts = large_parts(part).into_iter();
-            found.extend(parts.map(|(inside, _)| format!("{at}{inside}")));
-        } else {
-            find(part, at, found);
+fn find(event: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut look_at = |at: &str, fields: &Value| {
+        for name in VALUE_FIELDS {
+            if let Some(value) = fields.get(name) {
+                let inside = large_parts(value).into_iter();
+                found.extend(inside.map(|(way, _)| format!("{at}/{name}{way}")));
+            }
         }
-        at.truncate(length);
     };
-    match value {
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                below(&index.to_string(), item, false);
-            }
-        }
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                if name != NOT_INSIDE {
-                    below(name, field, VALUE_FIELDS.contains(&name.as_str()));
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    look_at("", event);
+    if let Some(error) = event.get("error") {
+        look_at("/error", error);
     }
+    found
 }
 
 pub(super) fn places(large: &str) -> Result<Places, StoreError> {
@@ -179,12 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_steps_is_not_a_value() {
-        let steps: Vec<Value> = (0..1_000)
-            .map(|_| json!({ "output": "x".repeat(30), "question": { "input": "y".repeat(20_000) } }))
-            .collect();
-        let (text, values) =
-            round_trip(&json!({ "state": { "steps": steps, "x": "z".repeat(20_000) } }));
+    fn a_question_stays_whole() {
+        let question = json!({ "action": { "input": "y".repeat(20_000) } });
+        let (text, values) = round_trip(&json!({ "kind": "gate_opened", "question": question }));
         assert!(text.large.is_none() && values.is_empty());
     }
 

@@ -88,7 +88,7 @@ impl Store for Database {
         format: &str,
         snapshot: Snapshot,
     ) -> Result<(), StoreError> {
-        self.write_snapshot(run_id, format, snapshot).await
+        self.write_snapshot(run_id, format, &snapshot).await
     }
 
     async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError> {

@@ -255,10 +255,6 @@ impl Row {
         self.get(column)
     }
 
-    pub(super) fn optional_json_text(&self, column: &str) -> Result<Option<&str>, StoreError> {
-        self.get(column)
-    }
-
     /// A column that holds JSON.
     pub(super) fn json<T: serde::de::DeserializeOwned>(
         &self,

@@ -42,20 +42,16 @@ pub(super) fn outputs(first: &Commit, outputs: &[Value]) -> Commit {
     }
 }
 
-pub(super) fn snapshot(seq: u32, says: &Value) -> Snapshot {
+fn snapshot(seq: u32, says: &Value) -> Snapshot {
     let state = says.to_string();
     Snapshot { seq, state }
 }
 
-pub(super) async fn keep(
-    store: &dyn Store,
-    format: &str,
-    snapshot: Snapshot,
-) -> Result<(), StoreError> {
+async fn keep(store: &dyn Store, format: &str, snapshot: Snapshot) -> Result<(), StoreError> {
     store.keep_snapshot(&"r1".into(), format, snapshot).await
 }
 
-pub(super) async fn resumed(store: &dyn Store, format: &str) -> (Option<Snapshot>, Vec<u32>) {
+async fn resumed(store: &dyn Store, format: &str) -> (Option<Snapshot>, Vec<u32>) {
     let resumed = store.resume(&"r1".into(), format).await;
     let resumed = resumed.expect("it answers").expect("the run is there");
     let events = resumed.events.iter().map(|event| event.seq).collect();

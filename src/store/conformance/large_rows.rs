@@ -1,17 +1,12 @@
 //! How large values lie in the tables.
 
-use serde_json::json;
-
-use super::large::{keep, large, outputs, resumed, snapshot};
+use super::large::{large, outputs};
 use super::{Place, on_both_databases, start};
 use crate::engine::ids::RunId;
 use crate::store::sql::Sql;
 use crate::store::{Database, Store};
 
-on_both_databases!(
-    a_large_value_is_stored_once_a_run_and_outside_the_log,
-    what_is_large_in_a_snapshot_is_stored_once_too,
-);
+on_both_databases!(a_large_value_is_stored_once_a_run_and_outside_the_log,);
 
 async fn count(database: &Database, table: &'static str) -> (u32, u32) {
     let mut sql =
@@ -48,18 +43,4 @@ async fn a_large_value_is_stored_once_a_run_and_outside_the_log(place: Place) {
     change.commit().await.expect("it is stored");
     assert_eq!(database.forget_run(&run).await, Ok(true));
     assert_eq!(count(&database, "run_values").await.0, 2, "those of r2");
-}
-
-async fn what_is_large_in_a_snapshot_is_stored_once_too(place: Place) {
-    let database = place.open().await;
-    let first = start("r1");
-    database.commit(first.clone()).await.expect("it is stored");
-    let said = outputs(&first, &[large('a')]);
-    database.commit(said).await.expect("it is stored");
-    let state = json!({ "state": { "steps": [{ "output": large('a') }] } });
-    let kept = snapshot(2, &state);
-    let keeping = keep(&*database, "1", kept.clone());
-    keeping.await.expect("it is kept");
-    assert_eq!(count(&database, "run_values").await.0, 1);
-    assert_eq!(resumed(&*database, "1").await, (Some(kept), vec![]));
 }
