@@ -99,8 +99,9 @@ impl Deciding<'_> {
         let policy = self.plan_step(step).on_error;
         if error.code == RUN_FULL {
             // Whatever came after it would find no room either, item by item.
+            let undo = self.is_to_be_undone(step);
             self.end_failed(step, error.clone(), Vec::new());
-            return self.fail_run(step, &error, policy == ErrorPolicy::Compensate);
+            return self.fail_run(step, &error, undo);
         }
         let value = error.as_value();
         let fallback = self.taken_edges(step, &value, Some(EdgeTrigger::Failed));
@@ -121,6 +122,14 @@ impl Deciding<'_> {
                 self.fail_frame(step, &error, policy == ErrorPolicy::Compensate);
             }
         }
+    }
+
+    /// Does the step, or a map or loop around it, say that its failure is to be undone? Asked where the run ends whoever
+    /// would catch the failure on its way out.
+    fn is_to_be_undone(&self, step: usize) -> bool {
+        let around = |&at: &usize| self.state.frames[self.state.steps[at].frame].owner;
+        std::iter::successors(Some(step), around)
+            .any(|at| self.plan_step(at).on_error == ErrorPolicy::Compensate)
     }
 
     fn end_failed(&mut self, step: usize, error: StepError, taken: Vec<usize>) {
