@@ -184,6 +184,10 @@ pub enum Event {
         step: StepPath,
         error: StepError,
         taken: Vec<usize>,
+        /// What it was to do outside took place, and only what came of it could not be kept: the attempt succeeded. The
+        /// step is undone like a completed one, and whoever has the run retried is asked before it is done again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        happened: bool,
     },
     /// Emitted when the step will not run. `pending` → `skipped`; its outgoing edges are closed, unless a person
     /// skipped it: then the run goes on behind it, by the edges in `taken`.
