@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{Stage, edge, effect, gate, read, with, workflow};
+use crate::engine::command::{Effect, RoomOf};
 use crate::engine::event::{EndReason, EndState, Recorded};
 use crate::engine::limits::{OUTPUT_BYTES_MAX, RUN_VALUE_BYTES_MAX};
 use crate::engine::state::{RunState, StepStatus};
@@ -172,5 +173,35 @@ fn what_fills_a_run_is_undone_when_a_loop_around_it_says_so() {
         assert_eq!(stage.status("deploy.undo"), StepStatus::InProgress);
         stage.succeed("deploy.undo", json!({}));
         assert_full(&stage, "outer.0.again.70.grow");
+    }
+}
+
+#[test]
+fn a_key_that_is_asked_for_is_short_however_long_its_value() {
+    let keyed = with(
+        read("call"),
+        "concurrency",
+        json!({ "max": 1, "key": "=input.large + item" }),
+    );
+    let each =
+        json!({ "id": "each", "kind": "map", "over": ["a", "b", "a"], "body": body([keyed]) });
+    let stage = Stage::start_with(workflow([each], []), json!({ "large": large() }));
+    for event in &stage.events {
+        let text = serde_json::to_string(event).expect("JSON");
+        let is_start = text.contains("run_started");
+        assert!(is_start || text.len() < 1_000, "{} bytes", text.len());
+    }
+    let keys: Vec<&RoomOf> = stage
+        .others
+        .iter()
+        .flat_map(|effect| match effect {
+            Effect::AskForRoom { rooms, .. } => rooms.iter().map(|room| &room.of),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys[0] == keys[2] && keys[0] != keys[1]);
+    for key in keys {
+        assert!(format!("{key:?}").len() < 1_000, "the room of a large key");
     }
 }
