@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout_at};
 
 use super::launch::LaunchError;
 use super::retention::{Retention, keep_sweeping};
@@ -328,6 +329,10 @@ impl Service {
         run_id: &RunId,
         at_most: Duration,
     ) -> Result<RunSummary, ServiceError> {
+        self.wait_until(run_id, Instant::now() + at_most).await
+    }
+
+    async fn wait_until(&self, run_id: &RunId, until: Instant) -> Result<RunSummary, ServiceError> {
         // Listen first, read second: what ends in between is heard.
         let mut news = self.driver.follow(run_id);
         let summary = self.run_summary(run_id).await?;
@@ -350,7 +355,7 @@ impl Service {
             }
         };
         // Running out of time is an answer too: the run as it stands.
-        let _ = tokio::time::timeout(at_most, ended).await;
+        let _ = timeout_at(until, ended).await;
         self.run_summary(run_id).await
     }
 
