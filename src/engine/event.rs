@@ -377,6 +377,40 @@ impl Event {
         }
     }
 
+    /// The step that it changes, when it is one.
+    pub fn step(&self) -> Option<&StepPath> {
+        match self {
+            Event::RunStarted { .. }
+            | Event::RunAdmitted
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunCompensating { .. }
+            | Event::RunReopened { .. }
+            | Event::RunCancelling { .. }
+            | Event::RunFinished { .. } => None,
+            Event::MapStarted { step, .. }
+            | Event::IterationStarted { step, .. }
+            | Event::IterationEnded { step, .. }
+            | Event::WaitStarted { step, .. }
+            | Event::PollMissed { step, .. }
+            | Event::SkipPlanned { step, .. }
+            | Event::StepQueued { step, .. }
+            | Event::AttemptStarted { step, .. }
+            | Event::AttemptProgressed { step, .. }
+            | Event::AttemptFailed { step, .. }
+            | Event::AttemptInterrupted { step, .. }
+            | Event::OutcomeUnknown { step, .. }
+            | Event::OutcomeResolved { step, .. }
+            | Event::GateOpened { step, .. }
+            | Event::GateDecided { step, .. }
+            | Event::GateExpired { step, .. }
+            | Event::StepCompleted { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepSkipped { step, .. }
+            | Event::StepCancelled { step } => Some(step),
+        }
+    }
+
     /// The variant's name as stored.
     pub fn kind(&self) -> &'static str {
         match self {

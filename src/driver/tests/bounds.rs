@@ -241,6 +241,32 @@ async fn a_family_is_counted_over_a_restart() {
     assert_eq!(store.summaries().len(), 1 + 5);
 }
 
+/// Who asks for a run of a workflow that there is not leaves nothing behind.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_never_made_leaves_nothing_behind() {
+    let step = json!({ "id": "a", "kind": "subworkflow", "workflow": "nobody" });
+    let stage = Stage::new(json!({ "name": "W", "steps": [step] }), Script::default());
+    let run = stage.start().await;
+    let state = stage.until_ended(&run).await;
+    assert_eq!(state.status(), RunStatus::Failed);
+    seconds(1).await;
+    assert!(!stage.driver.rooms_in_use());
+}
+
+/// A run that outlives its root may start one more: its family is not kept for ever.
+#[tokio::test(start_paused = true)]
+async fn a_family_is_forgotten_when_its_root_has_ended_before() {
+    let stage = Stage::new(chain(&["a"]), Script::default());
+    let root = stage.start().await;
+    stage.until_ended(&root).await;
+    seconds(1).await;
+    let joined = stage.driver.joins_family(&root).await;
+    assert_eq!(joined, Ok(true));
+    assert_eq!(stage.driver.families().size_of(&root), Some(1));
+    stage.driver.families().settle(&root, true);
+    assert_eq!(stage.driver.families().size_of(&root), None);
+}
+
 fn external() -> Value {
     json!({ "name": "W", "steps": [{ "id": "job", "kind": "external" }] })
 }
