@@ -177,6 +177,8 @@ impl RunTask {
 
     /// Decides, stores and acts, until the batch is through. False: the run cannot go on here.
     async fn handle(&mut self, mut batch: Vec<Envelope>) -> bool {
+        // What tools said while the log could not be read.
+        let mut behind = Vec::new();
         loop {
             let expected_seq = self.loaded.state.seq;
             let draft = self.draft(&batch);
@@ -208,11 +210,12 @@ impl RunTask {
                     tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
                 }
             }
-            match self.after_failure(error, batch, draft).await {
-                Aftermath::Concluded => return true,
+            match self.after_failure(error, batch, draft, &mut behind).await {
+                Aftermath::Concluded => batch = Vec::new(),
                 Aftermath::Again(left) => batch = left,
                 Aftermath::Over => return false,
             }
+            batch.append(&mut behind);
         }
     }
 

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at};
 
 use super::{Draft, Envelope, RunTask, STORE_RETRY_MS, Touched};
 use crate::driver::SubmitError;
 use crate::driver::loading::refuse_callers;
 use crate::engine::state::RunState;
 use crate::engine::summary::RunSummary;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredRun};
 
 /// How long the log is asked for what became of a turn before those who wait for it are told that nobody knows.
 const DOUBT_AFTER_MS: u64 = 3_000;
@@ -31,6 +31,7 @@ impl RunTask {
         error: StoreError,
         mut batch: Vec<Envelope>,
         draft: Draft,
+        behind: &mut Vec<Envelope>,
     ) -> Aftermath {
         if matches!(
             error,
@@ -40,25 +41,16 @@ impl RunTask {
             refuse(batch, &error);
             return Aftermath::Over;
         }
-        let doubt_at = Instant::now() + Duration::from_millis(DOUBT_AFTER_MS);
-        let stored = loop {
-            match self.driver.store.load(&self.run_id).await {
-                Ok(Some(stored)) => break stored,
-                Ok(None) => {
-                    refuse(batch, &error);
-                    return Aftermath::Over;
-                }
-                Err(error) if error.may_pass() => {
-                    if Instant::now() >= doubt_at {
-                        leave_in_doubt(&mut batch);
-                    }
-                    tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
-                }
-                Err(unreadable) => {
-                    tracing::error!(run.id = %self.run_id, error = %unreadable, "run {} cannot be read any more", self.run_id);
-                    refuse(batch, &unreadable);
-                    return Aftermath::Over;
-                }
+        let stored = match self.read_log(&mut batch, behind).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => {
+                refuse(batch, &error);
+                return Aftermath::Over;
+            }
+            Err(unreadable) => {
+                tracing::error!(run.id = %self.run_id, error = %unreadable, "run {} cannot be read any more", self.run_id);
+                refuse(batch, &unreadable);
+                return Aftermath::Over;
             }
         };
         if stored.events.ends_with(&draft.events) {
@@ -80,6 +72,40 @@ impl RunTask {
         refuse(callers, &error);
         tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
         Aftermath::Again(tools)
+    }
+
+    /// What is stored, once it can be read. Nobody is kept waiting for that: whoever is in the batch is told that it is
+    /// in doubt, and whoever comes behind that it has not been tried. What tools say is kept.
+    async fn read_log(
+        &mut self,
+        batch: &mut [Envelope],
+        behind: &mut Vec<Envelope>,
+    ) -> Result<Option<StoredRun>, StoreError> {
+        let (driver, run_id) = (Arc::clone(&self.driver), self.run_id.clone());
+        let reading = async move {
+            loop {
+                match driver.store.load(&run_id).await {
+                    Err(error) if error.may_pass() => {
+                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        tokio::pin!(reading);
+        let doubt_at = Instant::now() + Duration::from_millis(DOUBT_AFTER_MS);
+        let mut beat = interval_at(doubt_at, Duration::from_millis(STORE_RETRY_MS));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut reading => return answer,
+                _ = beat.tick() => {
+                    leave_in_doubt(batch);
+                    let away = StoreError::Unavailable("the log cannot be read".to_owned());
+                    behind.extend(refuse_callers(&mut self.inbox, &SubmitError::Store(away)));
+                }
+            }
+        }
     }
 }
 
