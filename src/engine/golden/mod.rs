@@ -36,6 +36,12 @@ const GOLDEN: &[Golden] = &[
         log: include_str!("retried.log.jsonl"),
         state: include_str!("retried.state.json"),
     },
+    Golden {
+        name: "an effect that took place, whose output was refused, and that is undone",
+        outline: include_str!("happened.outline.json"),
+        log: include_str!("happened.log.jsonl"),
+        state: include_str!("happened.state.json"),
+    },
 ];
 
 impl Golden {
