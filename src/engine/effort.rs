@@ -190,6 +190,7 @@ fn wrap(node: &mut IdedExpr, function: &str, found: &mut bool) {
 #[cfg(test)]
 mod tests {
     use crate::engine::expression::Expression;
+    use crate::engine::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_LEVELS_MAX};
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -264,6 +265,27 @@ mod tests {
                 Ok(json!(true)),
                 "{source}"
             );
+        }
+    }
+
+    #[test]
+    fn the_longest_chains_need_no_deeper_stack() {
+        for link in [
+            " + t",
+            ".trim()",
+            ".replace('a','b')",
+            ".format([t])",
+            ".split('')[0]",
+        ] {
+            let most = (EXPRESSION_BYTES_MAX / link.len()).min(EXPRESSION_LEVELS_MAX - 2);
+            // An index is a level of its own.
+            let links = if link.ends_with(']') { most / 2 } else { most };
+            let source = format!("t{}", link.repeat(links));
+            let evaluated = std::thread::Builder::new()
+                .stack_size(1 << 20)
+                .spawn(move || evaluate(&source, json!({ "t": "a" })).is_ok());
+            let evaluated = evaluated.expect("a thread").join();
+            assert!(evaluated.expect("no panic"), "{link}");
         }
     }
 
