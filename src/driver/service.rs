@@ -247,25 +247,24 @@ impl Service {
     }
 
     /// Puts a template in place: new, or as its next version when it has changed since.
-    pub async fn seed_template(&self, mut definition: Workflow) -> Result<bool, ServiceError> {
+    pub async fn seed_template(&self, mut definition: Workflow) -> Result<(), ServiceError> {
         let existing = self.store.workflow(&slug_of(&definition)).await?;
         let number = existing.as_ref().map_or(1, |row| row.version + 1);
         self.pin_versions(&mut definition, number).await?;
         let outline = self.compiled(&definition)?;
         let id = match &existing {
-            Some(row) if !row.is_template => return Ok(false),
+            Some(row) if !row.is_template => return Ok(()),
             Some(row) => row.id.clone(),
             None => WorkflowId::new(self.driver.clock().new_id()),
         };
-        let is_new = existing.is_none();
         let new = self.version(id, definition, outline, true, "signalbox");
         if let Some(row) = existing
             && self.store.version_hash(&row.version_id).await?.as_ref() == Some(&new.hash)
         {
-            return Ok(false);
+            return Ok(());
         }
         self.store.save_version(&new).await?;
-        Ok(is_new)
+        Ok(())
     }
 
     fn version(
