@@ -32,6 +32,17 @@ pub(super) struct Child {
     pub cancel: CancellationToken,
 }
 
+/// What has become of a run that was to be started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Became {
+    /// It is there, and tells its parent when it ends.
+    Running,
+    /// It has ended, and its parent has been told.
+    Ended,
+    /// There will be none, and its parent has been told why.
+    NotMade,
+}
+
 impl Driver {
     /// Sees to it that the child exists, and that its parent hears of its end.
     pub(super) fn begin_child(self: &Arc<Self>, child: Child) {
@@ -40,48 +51,58 @@ impl Driver {
         let driver = Arc::clone(self);
         self.calls.spawn(async move {
             let mut counted = false;
-            loop {
-                match driver.try_child(&child, &mut counted).await {
-                    Ok(()) => break,
-                    Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {
-                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
-                    }
-                    Err(LaunchError::Submit(SubmitError::Stopping)) if driver.calls.is_closed() => {
-                        return;
-                    }
-                    // Its owner has ended without having stored it, or may have stored it.
-                    Err(LaunchError::Submit(SubmitError::InDoubt | SubmitError::Stopping)) => {
-                        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
-                    }
-                    Err(error) => {
-                        if counted {
-                            driver.families().settle(&child.root, false);
-                        }
-                        return driver.child_refused(&child, &error).await;
-                    }
-                }
-            }
+            let became = driver.try_until_known(&child, &mut counted).await;
             if counted {
-                driver.families().settle(&child.root, true);
+                let is_there = matches!(became, Ok(Became::Running | Became::Ended));
+                driver.families().settle(&child.root, is_there);
             }
-            // Told to stop while it was being started.
-            if child.cancel.is_cancelled() {
-                driver.cancel_child(&child.run_id, &child.parent).await;
+            match became {
+                // Told to stop while it was being started.
+                Ok(Became::Running) if child.cancel.is_cancelled() => {
+                    driver.cancel_child(&child.run_id, &child.parent).await;
+                }
+                Ok(Became::Running) => {}
+                Ok(Became::Ended | Became::NotMade) => driver.rooms().unlink(&child.run_id),
+                Err(error) => {
+                    driver.rooms().unlink(&child.run_id);
+                    driver.child_refused(&child, &error).await;
+                }
             }
         });
     }
 
-    /// `counted`: whether the run counts in its family, from one try to the next.
+    /// Tries while trying again may help. `counted`: whether the run counts in its family.
+    async fn try_until_known(
+        self: &Arc<Self>,
+        child: &Child,
+        counted: &mut bool,
+    ) -> Result<Became, LaunchError> {
+        loop {
+            match self.try_child(child, counted).await {
+                Err(LaunchError::Submit(SubmitError::Store(error))) if error.may_pass() => {}
+                // Whoever takes the parent up next asks again.
+                Err(LaunchError::Submit(SubmitError::Stopping)) if self.calls.is_closed() => {
+                    return Ok(Became::NotMade);
+                }
+                // Its owner has ended without having stored it, or may have stored it.
+                Err(LaunchError::Submit(SubmitError::InDoubt | SubmitError::Stopping)) => {}
+                known => return known,
+            }
+            tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+        }
+    }
+
     async fn try_child(
         self: &Arc<Self>,
         child: &Child,
         counted: &mut bool,
-    ) -> Result<(), LaunchError> {
+    ) -> Result<Became, LaunchError> {
         if let Some(known) = self.store.run_summary(&child.run_id).await? {
-            if known.status.is_terminal() {
-                self.report_end(&child.run_id).await?;
+            if !known.status.is_terminal() {
+                return Ok(Became::Running);
             }
-            return Ok(());
+            self.report_end(&child.run_id).await?;
+            return Ok(Became::Ended);
         }
         if child.cancel.is_cancelled() {
             let command = Command::AttemptStopped {
@@ -89,7 +110,7 @@ impl Driver {
                 attempt: child.attempt,
             };
             self.submit_quietly(&child.parent, command).await;
-            return Ok(());
+            return Ok(Became::NotMade);
         }
         let version = self
             .store
@@ -102,7 +123,7 @@ impl Driver {
             };
             let error = StepError::new("unknown_workflow", format!("there is no {which}"));
             self.fail_step_of(child, error).await;
-            return Ok(());
+            return Ok(Became::NotMade);
         };
         if !*counted {
             *counted = self.joins_family(&child.root).await?;
@@ -115,7 +136,7 @@ impl Driver {
             );
             self.fail_step_of(child, StepError::new("too_many_runs", message))
                 .await;
-            return Ok(());
+            return Ok(Became::NotMade);
         }
         let launch = Launch {
             version,
@@ -132,9 +153,11 @@ impl Driver {
             run_id: Some(child.run_id.clone()),
         };
         match self.launch_as(launch, Some(child.run_id.to_string())).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Became::Running),
             // It had been started, and only the answer was lost.
-            Err(LaunchError::Submit(SubmitError::Rejected(Rejection::AlreadyStarted))) => Ok(()),
+            Err(LaunchError::Submit(SubmitError::Rejected(Rejection::AlreadyStarted))) => {
+                Ok(Became::Running)
+            }
             Err(error) => Err(error),
         }
     }

@@ -19,7 +19,8 @@ struct Family {
     size: u32,
     /// Those that are being started: the store may not have them yet.
     starting: u32,
-    root_has_ended: bool,
+    /// Its root is not in memory any more, so nobody will say when it ends.
+    root_is_gone: bool,
 }
 
 impl Default for Families {
@@ -33,15 +34,16 @@ impl Default for Families {
 
 impl Families {
     /// Counts one more, if there may be one more.
-    fn count_in(&mut self, root: &RunId, stored: u32) -> bool {
+    fn count_in(&mut self, root: &RunId, stored: u32, root_is_gone: bool) -> bool {
         let family = self.by_root.entry(root.clone()).or_insert(Family {
             size: stored,
             starting: 0,
-            root_has_ended: false,
+            root_is_gone,
         });
         let fits = family.size < self.descendants_max;
         family.size += u32::from(fits);
         family.starting += u32::from(fits);
+        self.forget_if_idle(root);
         fits
     }
 
@@ -54,17 +56,23 @@ impl Families {
         }
     }
 
-    /// Should a late descendant start one more, they are counted anew.
-    pub(super) fn root_ended(&mut self, root: &RunId) {
+    /// The owner of the root has ended. Should a late descendant start one more, they are counted anew.
+    pub(super) fn root_is_gone(&mut self, root: &RunId) {
         if let Some(family) = self.by_root.get_mut(root) {
-            family.root_has_ended = true;
+            family.root_is_gone = true;
             self.forget_if_idle(root);
         }
     }
 
+    /// What is kept of the family, if anything.
+    #[cfg(test)]
+    pub(super) fn size_of(&self, root: &RunId) -> Option<u32> {
+        self.by_root.get(root).map(|family| family.size)
+    }
+
     fn forget_if_idle(&mut self, root: &RunId) {
         let family = self.by_root.get(root);
-        if family.is_some_and(|family| family.root_has_ended && family.starting == 0) {
+        if family.is_some_and(|family| family.root_is_gone && family.starting == 0) {
             self.by_root.remove(root);
         }
     }
@@ -79,7 +87,10 @@ impl Driver {
         } else {
             self.store.started_under(&key_prefix(root)).await?
         };
-        Ok(self.families().count_in(root, stored))
+        let mut families = self.families();
+        // Asked while nobody else can: a root that goes away afterwards says so.
+        let root_is_gone = !self.owns(root);
+        Ok(families.count_in(root, stored, root_is_gone))
     }
 }
 

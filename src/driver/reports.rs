@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 use super::{Driver, SubmitError};
 use crate::engine::command::{Command, Report};
@@ -76,23 +77,36 @@ impl Driver {
         let Some(report) = self.reports().hold(&key, report) else {
             return Ok(());
         };
-        if let Err(error) = self.submit_report(&key, report).await {
-            self.reports().held.remove(&key);
-            return Err(error);
-        }
+        let (reply, answer) = oneshot::channel();
         let driver = Arc::clone(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(REPORT_EVERY_MS)).await;
-                let next = driver.reports().next(&key);
-                let Some(report) = next else { return };
-                if driver.submit_report(&key, report).await.is_err() {
-                    driver.reports().held.remove(&key);
-                    return;
-                }
+        // In a task of its own: the caller may go away at any moment, and the step must not stay held then.
+        tokio::spawn(async move { driver.pass_on_reports(&key, report, reply).await });
+        answer.await.map_err(|_| SubmitError::Stopping)?
+    }
+
+    /// Stores the report, answers whoever made it, and goes on with what is held meanwhile.
+    async fn pass_on_reports(
+        self: &Arc<Self>,
+        key: &Key,
+        report: Report,
+        reply: oneshot::Sender<Result<(), SubmitError>>,
+    ) {
+        let mut stored = self.submit_report(key, report).await;
+        if stored.is_err() {
+            // Before the answer: who tries again at once is heard.
+            self.reports().held.remove(key);
+        }
+        // A caller who has gone away does not change what happened.
+        let _ = reply.send(stored.clone());
+        while stored.is_ok() {
+            tokio::time::sleep(Duration::from_millis(REPORT_EVERY_MS)).await;
+            let next = self.reports().next(key);
+            let Some(report) = next else { return };
+            stored = self.submit_report(key, report).await;
+            if stored.is_err() {
+                self.reports().held.remove(key);
             }
-        });
-        Ok(())
+        }
     }
 
     async fn submit_report(

@@ -1,35 +1,34 @@
 //! The owner of one run: a task with an inbox. Commands that arrive together are decided together and stored in one
 //! commit; then listeners hear of them, effects start, and the callers get their answers. In that order, always.
 
-use std::collections::BTreeMap;
+mod doubt;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarm;
 use super::bus::Committed;
 use super::children::{Child, has_parent};
-use super::loading::{Loaded, load, refuse_callers};
+use super::loading::{Loaded, load};
 use super::perform::Assignment;
 use super::{Driver, Own, SubmitError, projection, resting, snapshots};
 use crate::engine::command::{Command, Effect, Rejection};
 use crate::engine::decide::{advance, effects_under_way, rooms_held};
-use crate::engine::event::{Origin as RunOrigin, Performer, Recorded};
+use crate::engine::event::{Event, Origin as RunOrigin, Performer, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::plan::Plan;
-use crate::engine::state::{AttemptOutcome, RunState, StepStatus};
+use crate::engine::state::{AttemptOutcome, StepStatus};
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::store::{Commit, StartKey, StoreError};
+use doubt::Aftermath;
 
 /// Commands that one run may have waiting.
 const INBOX_MAX: usize = 1_024;
 /// Commands decided together.
 const BATCH_MAX: usize = 256;
-/// How long the log is asked for what became of a turn before those who wait for it are told that nobody knows.
-const DOUBT_AFTER_MS: u64 = 3_000;
 /// Pause before the database is tried again.
 pub(super) const STORE_RETRY_MS: u64 = 500;
 
@@ -55,6 +54,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
     let own = sender.downgrade();
     tokio::spawn(async move {
         let mut inbox = inbox;
+        let (of_roots, root) = (Arc::clone(&driver), run_id.clone());
         match load(&driver, &run_id, origin, &mut inbox).await {
             Some((loaded, first)) => {
                 RunTask {
@@ -74,6 +74,7 @@ pub(super) fn spawn(driver: &Arc<Driver>, run_id: RunId, origin: Origin) -> mpsc
                 driver.forget(&run_id, &own, &mut inbox);
             }
         }
+        of_roots.families().root_is_gone(&root);
     });
     sender
 }
@@ -96,11 +97,10 @@ struct Draft {
     verdicts: Vec<Result<(), Rejection>>,
 }
 
-/// What is left to do after a commit that was not acknowledged.
-enum Aftermath {
-    Concluded,
-    Again(Vec<Envelope>),
-    Over,
+/// Whose need of a room a turn may have changed.
+enum Touched {
+    All,
+    Steps(BTreeSet<StepPath>),
 }
 
 impl RunTask {
@@ -214,12 +214,14 @@ impl RunTask {
 
     /// Decides, stores and acts, until the batch is through. False: the run cannot go on here.
     async fn handle(&mut self, mut batch: Vec<Envelope>) -> bool {
+        // What tools said while the log could not be read.
+        let mut behind = Vec::new();
         loop {
             let expected_seq = self.loaded.state.seq;
             let draft = self.draft(&batch);
             if draft.events.is_empty() {
                 // Nothing may have come of a room.
-                self.give_back_rooms();
+                self.give_back_rooms(touched(&batch, &[]));
                 answer(batch, draft.verdicts);
                 return true;
             }
@@ -245,11 +247,12 @@ impl RunTask {
                     tracing::warn!(run.id = %self.run_id, %error, "a turn of run {} was not acknowledged", self.run_id);
                 }
             }
-            match self.after_failure(error, batch, draft).await {
-                Aftermath::Concluded => return true,
+            match self.after_failure(error, batch, draft, &mut behind).await {
+                Aftermath::Concluded => batch = Vec::new(),
                 Aftermath::Again(left) => batch = left,
                 Aftermath::Over => return false,
             }
+            batch.append(&mut behind);
         }
     }
 
@@ -266,14 +269,13 @@ impl RunTask {
     /// The draft is on disk: listeners hear of it, effects start, callers get their answers.
     fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft, summary: Arc<RunSummary>) {
         self.driver.bus.publish(Committed {
-            events: draft.events,
+            events: Arc::clone(&draft.events),
             summary,
         });
         self.act(draft.effects);
         self.write_down();
-        self.give_back_rooms();
+        self.give_back_rooms(touched(&batch, &draft.events));
         if self.loaded.state.end.is_some() {
-            self.driver.families().root_ended(&self.run_id);
             self.tell_parent();
         }
         answer(batch, draft.verdicts);
@@ -288,17 +290,24 @@ impl RunTask {
     }
 
     /// Rooms, and places in the queue for them, that the run or one of its steps needs no longer.
-    fn give_back_rooms(&self) {
+    fn give_back_rooms(&self, touched: Touched) {
         let mut rooms = self.driver.rooms();
-        let served = if self.loaded.state.end.is_some() {
-            rooms.release_run(&self.run_id)
-        } else {
-            let askers = rooms.askers_of(&self.run_id);
-            let idle = askers
-                .into_iter()
-                .filter(|(_, step)| !self.needs_room(step));
-            idle.flat_map(|asker| rooms.release(&asker)).collect()
+        let askers = match touched {
+            _ if self.loaded.state.end.is_some() => {
+                let served = rooms.release_run(&self.run_id);
+                drop(rooms);
+                return self.driver.admit(served);
+            }
+            Touched::All => rooms.askers_of(&self.run_id),
+            Touched::Steps(steps) => {
+                let asker = |step: StepPath| (self.run_id.clone(), Some(step));
+                steps.into_iter().map(asker).collect()
+            }
         };
+        let idle = askers
+            .into_iter()
+            .filter(|(_, step)| !self.needs_room(step));
+        let served = idle.flat_map(|asker| rooms.release(&asker)).collect();
         drop(rooms);
         self.driver.admit(served);
     }
@@ -389,62 +398,6 @@ impl RunTask {
             effects,
             verdicts,
         }
-    }
-
-    /// The store did not say that the draft is stored. The log tells whether it is; until it can be read, nobody
-    /// gets an answer that might be wrong, and after a while those who wait are told so.
-    async fn after_failure(
-        &mut self,
-        error: StoreError,
-        mut batch: Vec<Envelope>,
-        draft: Draft,
-    ) -> Aftermath {
-        if matches!(
-            error,
-            StoreError::StartedBefore { .. } | StoreError::LeaseLost
-        ) {
-            refuse_callers(&mut self.inbox, &SubmitError::Store(error.clone()));
-            refuse(batch, &error);
-            return Aftermath::Over;
-        }
-        let doubt_at = Instant::now() + Duration::from_millis(DOUBT_AFTER_MS);
-        let stored = loop {
-            match self.driver.store.load(&self.run_id).await {
-                Ok(Some(stored)) => break stored,
-                Ok(None) => {
-                    refuse(batch, &error);
-                    return Aftermath::Over;
-                }
-                Err(error) if error.may_pass() => {
-                    if Instant::now() >= doubt_at {
-                        leave_in_doubt(&mut batch);
-                    }
-                    tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await
-                }
-                Err(unreadable) => {
-                    tracing::error!(run.id = %self.run_id, error = %unreadable, "run {} cannot be read any more", self.run_id);
-                    refuse(batch, &unreadable);
-                    return Aftermath::Over;
-                }
-            }
-        };
-        if stored.events.ends_with(&draft.events) {
-            // It was stored after all, and only the answer was lost: the state in memory is right.
-            let summary = RunSummary::of(&self.loaded.header, &self.loaded.state);
-            self.conclude(batch, draft, Arc::new(summary));
-            return Aftermath::Concluded;
-        }
-        self.loaded.state = RunState::replay(Arc::clone(&self.loaded.plan.outline), &stored.events);
-        if error == StoreError::Conflict {
-            return Aftermath::Again(batch);
-        }
-        // Callers may try again themselves; what tools have said must not be lost.
-        let (callers, tools): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|envelope| envelope.reply.is_some());
-        refuse(callers, &error);
-        tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
-        Aftermath::Again(tools)
     }
 
     fn act(&mut self, effects: Vec<Effect>) {
@@ -543,22 +496,22 @@ impl RunTask {
     }
 }
 
-/// Tells those who wait that it is not known what came of what they asked for. They are still callers: what they asked
-/// for is not done again for them.
-fn leave_in_doubt(batch: &mut [Envelope]) {
-    for envelope in batch {
-        if let Some(reply) = envelope.reply.take() {
-            let _ = reply.send(Err(SubmitError::InDoubt));
-            let (nobody, _) = oneshot::channel();
-            envelope.reply = Some(nobody);
+/// The steps that the turn speaks of, and those that were told of a room: not all that hold one, of which a run may
+/// have thousands.
+fn touched(batch: &[Envelope], events: &[Recorded]) -> Touched {
+    let is_pause = |recorded: &Recorded| matches!(recorded.event, Event::RunPaused { .. });
+    if events.iter().any(is_pause) {
+        return Touched::All;
+    }
+    let spoken_of = events.iter().filter_map(|recorded| recorded.event.step());
+    let told = batch.iter().filter_map(|envelope| {
+        if let Command::Admit { step } = &envelope.command {
+            step.as_ref()
+        } else {
+            None
         }
-    }
-}
-
-fn refuse(batch: Vec<Envelope>, error: &StoreError) {
-    for reply in batch.into_iter().filter_map(|envelope| envelope.reply) {
-        let _ = reply.send(Err(SubmitError::Store(error.clone())));
-    }
+    });
+    Touched::Steps(spoken_of.chain(told).cloned().collect())
 }
 
 fn stops(effect: &Effect, step: &StepPath, number: u32) -> bool {

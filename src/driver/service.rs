@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::broadcast;
+use tokio::time::{Instant, timeout_at};
 
 use super::launch::LaunchError;
 use super::retention::{Retention, keep_sweeping};
@@ -247,25 +248,24 @@ impl Service {
     }
 
     /// Puts a template in place: new, or as its next version when it has changed since.
-    pub async fn seed_template(&self, mut definition: Workflow) -> Result<bool, ServiceError> {
+    pub async fn seed_template(&self, mut definition: Workflow) -> Result<(), ServiceError> {
         let existing = self.store.workflow(&slug_of(&definition)).await?;
         let number = existing.as_ref().map_or(1, |row| row.version + 1);
         self.pin_versions(&mut definition, number).await?;
         let outline = self.compiled(&definition)?;
         let id = match &existing {
-            Some(row) if !row.is_template => return Ok(false),
+            Some(row) if !row.is_template => return Ok(()),
             Some(row) => row.id.clone(),
             None => WorkflowId::new(self.driver.clock().new_id()),
         };
-        let is_new = existing.is_none();
         let new = self.version(id, definition, outline, true, "signalbox");
         if let Some(row) = existing
             && self.store.version_hash(&row.version_id).await?.as_ref() == Some(&new.hash)
         {
-            return Ok(false);
+            return Ok(());
         }
         self.store.save_version(&new).await?;
-        Ok(is_new)
+        Ok(())
     }
 
     fn version(
@@ -329,6 +329,10 @@ impl Service {
         run_id: &RunId,
         at_most: Duration,
     ) -> Result<RunSummary, ServiceError> {
+        self.wait_until(run_id, Instant::now() + at_most).await
+    }
+
+    async fn wait_until(&self, run_id: &RunId, until: Instant) -> Result<RunSummary, ServiceError> {
         // Listen first, read second: what ends in between is heard.
         let mut news = self.driver.follow(run_id);
         let summary = self.run_summary(run_id).await?;
@@ -351,7 +355,7 @@ impl Service {
             }
         };
         // Running out of time is an answer too: the run as it stands.
-        let _ = tokio::time::timeout(at_most, ended).await;
+        let _ = timeout_at(until, ended).await;
         self.run_summary(run_id).await
     }
 

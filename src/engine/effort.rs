@@ -1,6 +1,9 @@
-//! What one evaluation of an expression may take. A macro inside a macro multiplies the lengths of two lists, and a list
-//! of references multiplies a value: so a short text can ask for more than any machine has. The places where that
-//! happens are wrapped in functions that count, and that fail once it is too much.
+//! What one evaluation of an expression may take. A macro inside a macro multiplies the lengths of two lists, a list of
+//! references multiplies a value, and so does a text that replaces each letter of another one: so a short text can ask
+//! for more than any machine has. The places where that happens are wrapped in functions that count, and that fail once
+//! it is too much.
+
+mod texts;
 
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr};
 use std::sync::Arc;
@@ -31,6 +34,7 @@ impl Effort {
             .add_function(WALKED, walked)
             .and_then(|()| context.add_function(GATHERED, gathered))
             .expect("the library has no functions of these names");
+        texts::watch(self, context);
     }
 
     fn walk(&self, list: cel::Value) -> Result<cel::Value, cel::ExecutionError> {
@@ -41,17 +45,24 @@ impl Effort {
             _ => 0,
         };
         add(&self.iterations, more as u64);
-        self.check(list)
+        self.check()?;
+        Ok(list)
     }
 
     fn gather(&self, value: cel::Value) -> Result<cel::Value, cel::ExecutionError> {
-        add(&self.bytes, weight(&value));
-        self.check(value)
+        self.spend(weight(&value))?;
+        Ok(value)
     }
 
-    fn check(&self, value: cel::Value) -> Result<cel::Value, cel::ExecutionError> {
+    /// Counts so many bytes, before they are made where that can be.
+    fn spend(&self, bytes: u64) -> Result<(), cel::ExecutionError> {
+        add(&self.bytes, bytes);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), cel::ExecutionError> {
         match self.excess() {
-            None => Ok(value),
+            None => Ok(()),
             Some(excess) => Err(cel::ExecutionError::function_error("list", excess)),
         }
     }
@@ -114,6 +125,7 @@ fn wrap_within(node: &mut IdedExpr, found: &mut bool) {
             for part in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
                 wrap_within(part, found);
             }
+            texts::bound_call(node, found);
         }
         Expr::List(list) => {
             for element in &mut list.elements {
@@ -155,6 +167,11 @@ fn wrap_entry(entry: &mut EntryExpr, found: &mut bool) {
     wrap(value, GATHERED, found);
 }
 
+/// Is it what a macro has gathered so far? No author can write such a name.
+fn is_of_macro(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Ident(name) if name.starts_with('@'))
+}
+
 fn wrap(node: &mut IdedExpr, function: &str, found: &mut bool) {
     // As long as the text it was written in.
     if matches!(node.expr, Expr::Literal(_)) {
@@ -173,6 +190,7 @@ fn wrap(node: &mut IdedExpr, function: &str, found: &mut bool) {
 #[cfg(test)]
 mod tests {
     use crate::engine::expression::Expression;
+    use crate::engine::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_LEVELS_MAX};
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -213,6 +231,99 @@ mod tests {
             assert!(error.contains("bytes of values"), "{error}");
         }
         assert_eq!(evaluate("[big, big].size()", values), Ok(json!(2)));
+    }
+
+    #[test]
+    fn strings_that_are_made_on_the_way_count_too() {
+        let values = json!({ "a": Vec::from_iter(0..100), "mid": "x".repeat(10_000),
+            "big": "x".repeat(900_000), "o": { "k": "x".repeat(900_000) } });
+        for source in [
+            "a.all(x, (big + big).size() > 0)",
+            "a.exists(x, (big + big).size() < 0) || true",
+            "a.all(x, big.upperAscii() != big.lowerAscii())",
+            "a.all(x, bytes(big).size() > 0)",
+            "a.all(x, big.substring(1).reverse().trim().size() > 0)",
+            "a.all(x, '%s'.format([string(x)]) + o.k != '')",
+            "a.all(x, (a.map(y, y) + [x]).size() > 0 && (['b'] + [o.k]).size() > 0)",
+            "mid.replace('x', mid).size()",
+            "mid.replace('', mid).size()",
+            "mid.replace('x', mid, 5000).size()",
+            "mid.split('').join(mid).size()",
+            "mid.split('', 9000).join(mid).size()",
+            "a.map(x, mid).join(mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid + mid).size()",
+        ] {
+            let error = evaluate(source, values.clone()).expect_err(source);
+            assert!(error.contains("bytes of values"), "{source}: {error}");
+        }
+        for source in [
+            "a.map(x, mid.size() + x).size() == 100",
+            "a.all(x, string(x).size() < 3)",
+            "big.split('y').join('z').replace('y', big) == big",
+        ] {
+            assert_eq!(
+                evaluate(source, values.clone()),
+                Ok(json!(true)),
+                "{source}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_chains_need_no_deeper_stack() {
+        for link in [
+            " + t",
+            ".trim()",
+            ".replace('a','b')",
+            ".format([t])",
+            ".split('')[0]",
+        ] {
+            let most = (EXPRESSION_BYTES_MAX / link.len()).min(EXPRESSION_LEVELS_MAX - 2);
+            // An index is a level of its own.
+            let links = if link.ends_with(']') { most / 2 } else { most };
+            let source = format!("t{}", link.repeat(links));
+            let evaluated = std::thread::Builder::new()
+                .stack_size(1 << 20)
+                .spawn(move || evaluate(&source, json!({ "t": "a" })).is_ok());
+            let evaluated = evaluated.expect("a thread").join();
+            assert!(evaluated.expect("no panic"), "{link}");
+        }
+    }
+
+    #[test]
+    fn what_makes_strings_gives_what_it_gave() {
+        let values = json!({ "t": "a-b-c", "l": ["a", "b"], "none": [], "n": 1 });
+        for (source, expected) in [
+            ("t.replace('-', '+')", json!("a+b+c")),
+            ("t.replace('-', '+', 1)", json!("a+b-c")),
+            ("t.replace('-', '+', -1)", json!("a+b+c")),
+            ("t.replace('-', '+', 0)", json!("a-b-c")),
+            ("'ab'.replace('', '-')", json!("-a-b-")),
+            ("t.split('-')", json!(["a", "b", "c"])),
+            ("t.split('-', 2)", json!(["a", "b-c"])),
+            ("t.split('-', 0)", json!([])),
+            ("'äb'.split('')", json!(["ä", "b"])),
+            ("'abc'.split('', 2)", json!(["a", "bc"])),
+            ("l.join()", json!("ab")),
+            ("l.join(', ')", json!("a, b")),
+            ("none.join('x')", json!("")),
+            ("l.map(x, x + x).join('/')", json!("aa/bb")),
+            ("'%d of %s'.format([n, t])", json!("1 of a-b-c")),
+            ("t.upperAscii().substring(2, 4)", json!("B-")),
+            ("[1] + [2, 3]", json!([1, 2, 3])),
+            ("n + 1", json!(2)),
+            ("string(n) + '%'", json!("1%")),
+        ] {
+            assert_eq!(evaluate(source, values.clone()), Ok(expected), "{source}");
+        }
+        for source in [
+            "t.replace(1, 'x')",
+            "n.replace('a', 'b')",
+            "t.join()",
+            "[1].join()",
+            "n.split('')",
+        ] {
+            assert!(evaluate(source, values.clone()).is_err(), "{source}");
+        }
     }
 
     #[test]

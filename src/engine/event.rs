@@ -184,6 +184,10 @@ pub enum Event {
         step: StepPath,
         error: StepError,
         taken: Vec<usize>,
+        /// What it was to do outside took place, and only what came of it could not be kept: the attempt succeeded. The
+        /// step is undone like a completed one, and whoever has the run retried is asked before it is done again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        happened: bool,
     },
     /// Emitted when the step will not run. `pending` → `skipped`; its outgoing edges are closed, unless a person
     /// skipped it: then the run goes on behind it, by the edges in `taken`.
@@ -370,6 +374,40 @@ impl Event {
             origin: None,
             kept: BTreeMap::new(),
             queued: false,
+        }
+    }
+
+    /// The step that it changes, when it is one.
+    pub fn step(&self) -> Option<&StepPath> {
+        match self {
+            Event::RunStarted { .. }
+            | Event::RunAdmitted
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunCompensating { .. }
+            | Event::RunReopened { .. }
+            | Event::RunCancelling { .. }
+            | Event::RunFinished { .. } => None,
+            Event::MapStarted { step, .. }
+            | Event::IterationStarted { step, .. }
+            | Event::IterationEnded { step, .. }
+            | Event::WaitStarted { step, .. }
+            | Event::PollMissed { step, .. }
+            | Event::SkipPlanned { step, .. }
+            | Event::StepQueued { step, .. }
+            | Event::AttemptStarted { step, .. }
+            | Event::AttemptProgressed { step, .. }
+            | Event::AttemptFailed { step, .. }
+            | Event::AttemptInterrupted { step, .. }
+            | Event::OutcomeUnknown { step, .. }
+            | Event::OutcomeResolved { step, .. }
+            | Event::GateOpened { step, .. }
+            | Event::GateDecided { step, .. }
+            | Event::GateExpired { step, .. }
+            | Event::StepCompleted { step, .. }
+            | Event::StepFailed { step, .. }
+            | Event::StepSkipped { step, .. }
+            | Event::StepCancelled { step } => Some(step),
         }
     }
 

@@ -70,5 +70,5 @@ pub const KEPT_BYTES_MAX: usize = 16_000_000;
 pub const RUN_VALUE_BYTES_MAX: u64 = 64_000_000;
 /// What the nested macros of one evaluation may go through in all: a list of a thousand against another one.
 pub const EXPRESSION_ITERATIONS_MAX: u64 = 1_000_000;
-/// Values that one evaluation may gather in lists and objects on its way to its result.
+/// Values that one evaluation may gather in lists and objects, and texts that it may make, on its way to its result.
 pub const EXPRESSION_VALUE_BYTES_MAX: u64 = 16_000_000;

@@ -18,6 +18,9 @@ use crate::tools::toolbox;
 /// The template that is made for a schedule, and brings one that somebody has to switch on.
 const SCHEDULED: &str = "cron-health-check";
 
+/// The tag of a template whose schedule may not be there yet.
+const UNFINISHED: &str = "unfinished";
+
 /// Each is a file in `templates/`.
 const TEMPLATES: &[(&str, &str)] = &[
     (
@@ -101,13 +104,34 @@ async fn seed(service: &Service, name: &'static str, text: &str) -> Result<(), A
         }
         other => broken(other.to_string()),
     };
-    let is_new = service.seed_template(workflow).await.map_err(refused)?;
-    // Only with the template itself: somebody may have changed the schedule since, or deleted it.
-    if is_new && name == SCHEDULED {
-        service
-            .create_trigger(quarter_hourly(name))
+    if name == SCHEDULED {
+        bring_schedule(service, name, &workflow)
             .await
             .map_err(refused)?;
+    }
+    service.seed_template(workflow).await.map_err(refused)
+}
+
+/// Makes the schedule with the template itself and not again: somebody may have changed it since, or deleted it. The two
+/// are stored one after the other, so the template is stored with a mark at first, and without it once both are there:
+/// whoever finds the mark goes on where a process has died.
+async fn bring_schedule(
+    service: &Service,
+    name: &str,
+    workflow: &Workflow,
+) -> Result<(), ServiceError> {
+    let has_mark = match service.workflow(name).await {
+        Ok((row, _)) => row.is_template && row.tags.iter().any(|tag| tag == UNFINISHED),
+        Err(ServiceError::NotFound(_)) => {
+            let mut marked = workflow.clone();
+            marked.tags.push(UNFINISHED.to_owned());
+            service.seed_template(marked).await?;
+            true
+        }
+        Err(other) => return Err(other),
+    };
+    if has_mark && service.triggers(name, None, 1).await?.is_empty() {
+        service.create_trigger(quarter_hourly(name)).await?;
     }
     Ok(())
 }

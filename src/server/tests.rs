@@ -41,6 +41,44 @@ async fn a_server_that_was_replaced_says_so_and_answers_nothing_new() {
     }
 }
 
+/// A process may die when it has stored a template, and before it has stored the schedule that comes with it.
+#[tokio::test]
+async fn the_next_process_brings_the_schedule_that_the_last_one_owed() {
+    const TEMPLATE: &str = "cron-health-check";
+    let database = PostgresServer::shared().new_database().into();
+    let triggers = async |service: &Service| {
+        let found = service.triggers(TEMPLATE, None, 10).await;
+        found.expect("the template is there")
+    };
+    let service = service_on(&database).await;
+    let brought = triggers(&service).await;
+    assert_eq!(brought.len(), 1);
+    service
+        .delete_trigger(&brought[0].trigger.id)
+        .await
+        .expect("it is there");
+    let (_, mut definition) = service.workflow(TEMPLATE).await.expect("it is there");
+    definition.tags.push("unfinished".to_owned());
+    service
+        .seed_template(definition)
+        .await
+        .expect("it is stored");
+    service.stop().await;
+
+    let next = service_on(&database).await;
+    let brought = triggers(&next).await;
+    assert_eq!(brought.len(), 1);
+    let (row, _) = next.workflow(TEMPLATE).await.expect("it is there");
+    assert_eq!(row.tags, ["operations"]);
+    next.delete_trigger(&brought[0].trigger.id)
+        .await
+        .expect("it is there");
+    next.stop().await;
+
+    let last = service_on(&database).await;
+    assert!(triggers(&last).await.is_empty(), "somebody has deleted it");
+}
+
 #[tokio::test]
 async fn a_foreign_host_is_refused_everywhere() {
     for path in ["/", "/api/v1/health", "/favicon.svg", "/none"] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 use super::{RunCard, Service, ServiceError};
 use crate::driver::launch::Launch;
@@ -32,6 +33,7 @@ impl Service {
         new: NewRun,
         wait: Option<Duration>,
     ) -> Result<RunCard, ServiceError> {
+        let until = wait.map(|wait| Instant::now() + wait);
         let version = self.version_of(&new.workflow, new.version).await?;
         let run_id = RunId::new(self.driver.clock().new_id());
         // Listened to before it is there, so that its log need not be read.
@@ -47,15 +49,15 @@ impl Service {
         };
         let started = self.driver.launch(launch).await?;
         let heard = if started == run_id {
-            heard_until(news, wait).await
+            heard_until(news, until).await
         } else {
             None
         };
         if let Some(card) = heard {
             return Ok(card);
         }
-        if let Some(wait) = wait {
-            self.wait(&started, wait).await?;
+        if let Some(until) = until {
+            self.wait_until(&started, until).await?;
         }
         Ok(RunCard::of(&self.run(&started).await?))
     }
@@ -280,11 +282,11 @@ impl Service {
     }
 }
 
-/// What the news tell of a run from its first turn to its end, or for so long, or of its first turn. `None` when they
+/// What the news tell of a run from its first turn to its end, or until then, or of its first turn. `None` when they
 /// do not tell everything.
-async fn heard_until(mut news: RunNews, wait: Option<Duration>) -> Option<RunCard> {
+async fn heard_until(mut news: RunNews, until: Option<Instant>) -> Option<RunCard> {
     let mut card = RunCard::beginning(&*news.try_recv()?);
-    let Some(wait) = wait else {
+    let Some(until) = until else {
         return Some(card);
     };
     let to_the_end = async {
@@ -293,7 +295,7 @@ async fn heard_until(mut news: RunNews, wait: Option<Duration>) -> Option<RunCar
         }
         Some(())
     };
-    match tokio::time::timeout(wait, to_the_end).await {
+    match timeout_at(until, to_the_end).await {
         Ok(None) => None,
         // Running out of time is an answer too: the run as it stands.
         Ok(Some(())) | Err(_) => Some(card),

@@ -187,6 +187,7 @@ const TELLING: &[&str] = &[
     "tool lost its answer",
     "tool panicked",
     "tool reported",
+    "tool said too much",
     "tool stopped when told",
     "tool was deaf",
     "tool was slow",

@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::store::Fate;
 use super::world::{Call, Entry};
 use crate::driver::tool::{Tool, ToolCall, ToolOutcome, Toolbox};
+use crate::engine::bounds::tests::nested;
 use crate::engine::command::Command;
 use crate::engine::failure::StepError;
+use crate::engine::limits::VALUE_DEPTH_MAX;
 use crate::engine::properties::workflows::Stock;
 use crate::engine::tool::{Catalogue, EffectClass, ToolSpec};
 
@@ -93,7 +95,11 @@ impl Actor {
         }
         let output = json!({ "ok": known.attempt });
         match dice {
-            0..25 => self.succeed(known, output),
+            0..3 => {
+                outside.meet("tool said too much");
+                self.succeed(known, nested(VALUE_DEPTH_MAX + 1))
+            }
+            3..25 => self.succeed(known, output),
             25..45 => {
                 sleep(outside.below(400)).await;
                 self.succeed(known, output)

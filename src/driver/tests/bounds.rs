@@ -1,11 +1,12 @@
 //! Bounds over all runs, where the simulation found them broken. Each test names a seed that did.
 
+use futures::FutureExt;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::stage::{Act, Script, Stage, assert_completed, chain, keep, status_of};
 use crate::engine::command::{Command, Report};
-use crate::engine::event::Event;
+use crate::engine::event::{Event, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::store::memory::MemoryStore;
@@ -240,21 +241,72 @@ async fn a_family_is_counted_over_a_restart() {
     assert_eq!(store.summaries().len(), 1 + 5);
 }
 
+/// Who asks for a run of a workflow that there is not leaves nothing behind.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_never_made_leaves_nothing_behind() {
+    let step = json!({ "id": "a", "kind": "subworkflow", "workflow": "nobody" });
+    let stage = Stage::new(json!({ "name": "W", "steps": [step] }), Script::default());
+    let run = stage.start().await;
+    let state = stage.until_ended(&run).await;
+    assert_eq!(state.status(), RunStatus::Failed);
+    seconds(1).await;
+    assert!(!stage.driver.rooms_in_use());
+}
+
+/// A run that outlives its root may start one more: its family is not kept for ever.
+#[tokio::test(start_paused = true)]
+async fn a_family_is_forgotten_when_its_root_has_ended_before() {
+    let stage = Stage::new(chain(&["a"]), Script::default());
+    let root = stage.start().await;
+    stage.until_ended(&root).await;
+    seconds(1).await;
+    let joined = stage.driver.joins_family(&root).await;
+    assert_eq!(joined, Ok(true));
+    assert_eq!(stage.driver.families().size_of(&root), Some(1));
+    stage.driver.families().settle(&root, true);
+    assert_eq!(stage.driver.families().size_of(&root), None);
+}
+
+fn external() -> Value {
+    json!({ "name": "W", "steps": [{ "id": "job", "kind": "external" }] })
+}
+
+fn at(percent: u8) -> Report {
+    let doing = format!("{percent} done");
+    Report::Progressed { percent, doing }
+}
+
+fn percents(log: &[Recorded]) -> Vec<u8> {
+    let percents = log.iter().filter_map(|recorded| match &recorded.event {
+        Event::AttemptProgressed { percent, .. } => Some(*percent),
+        _ => None,
+    });
+    percents.collect()
+}
+
+/// A caller whose connection breaks in the middle of a report does not silence those that come after it.
+#[tokio::test(start_paused = true)]
+async fn a_reporter_that_goes_away_is_followed_by_others() {
+    let stage = Stage::new(external(), Script::default());
+    let (run, job) = (stage.start().await, StepPath::new("job"));
+    let dropped = stage.driver.report(&run, &job, at(1)).now_or_never();
+    assert!(dropped.is_none(), "it was not stored yet");
+    for percent in 2..5 {
+        seconds(1).await;
+        let said = stage.driver.report(&run, &job, at(percent));
+        said.await.expect("it waits for this");
+    }
+    seconds(1).await;
+    assert_eq!(percents(&stage.log(&run).await), [1, 2, 3, 4]);
+}
+
 /// Reports of a step outside: a few a second, and the last one before the end.
 #[tokio::test(start_paused = true)]
 async fn reports_of_progress_are_coalesced_and_the_last_is_kept() {
-    let stage = Stage::new(
-        json!({ "name": "W", "steps": [{ "id": "job", "kind": "external" }] }),
-        Script::default(),
-    );
-    let run = stage.start().await;
-    let job = StepPath::new("job");
-    let say = |percent: u8| Report::Progressed {
-        percent,
-        doing: format!("{percent} done"),
-    };
+    let stage = Stage::new(external(), Script::default());
+    let (run, job) = (stage.start().await, StepPath::new("job"));
     for percent in 0..100 {
-        let said = stage.driver.report(&run, &job, say(percent));
+        let said = stage.driver.report(&run, &job, at(percent));
         said.await.expect("it waits for this");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -262,15 +314,9 @@ async fn reports_of_progress_are_coalesced_and_the_last_is_kept() {
     let said = stage.driver.report(&run, &job, done);
     said.await.expect("it waits for this");
     let log = stage.log(&run).await;
-    let percents: Vec<u8> = log
-        .iter()
-        .filter_map(|recorded| match &recorded.event {
-            Event::AttemptProgressed { percent, .. } => Some(*percent),
-            _ => None,
-        })
-        .collect();
+    let percents = percents(&log);
     assert!((4..=7).contains(&percents.len()), "{percents:?}");
     assert_eq!(percents.last(), Some(&99));
-    let late = stage.driver.report(&run, &job, say(1)).await;
+    let late = stage.driver.report(&run, &job, at(1)).await;
     assert!(late.is_err(), "the run has ended");
 }

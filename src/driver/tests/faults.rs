@@ -187,6 +187,70 @@ async fn a_run_of_forty_steps_survives_a_failure_of_each_of_its_commits() {
     }
 }
 
+/// The second commit fails, and then the log cannot be read.
+fn broken_after_the_start(workflow: serde_json::Value) -> Arc<FailingStore> {
+    let inner = MemoryStore::default();
+    keep(&inner, workflow);
+    Arc::new(FailingStore {
+        inner,
+        calls: AtomicUsize::new(0),
+        fail_at: 2,
+        fault: Fault::BeforeCommit,
+        loads_that_fail: AtomicUsize::new(usize::MAX),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_behind_a_turn_in_doubt_is_not_kept_waiting_by_an_outage() {
+    let store = broken_after_the_start(chain(&["a"]));
+    let stage = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Report(200)])]));
+    let run = stage.start().await;
+    let pause = || {
+        let (actor, comment) = ("ann".to_owned(), String::new());
+        stage.driver.submit(&run, Command::Pause { actor, comment })
+    };
+    let later = |ms| async move {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        tokio::time::timeout(Duration::from_secs(4), pause()).await
+    };
+    let (first, second, third) = tokio::join!(later(0), later(1_000), later(9_000));
+    assert_eq!(first, Ok(Err(SubmitError::InDoubt)));
+    for behind in [second, third] {
+        let refused = behind.expect("it is answered while the outage lasts");
+        assert!(matches!(refused, Err(SubmitError::Store(_))), "{refused:?}");
+    }
+    // What the tool says meanwhile is kept.
+    store.loads_that_fail.store(0, Ordering::SeqCst);
+    assert_completed(&stage.until_ended(&run).await);
+    assert_eq!(stage.script.calls("a"), 1);
+}
+
+/// A run that is given up before it is made does not count in its family.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_given_up_is_not_counted() {
+    let store = broken_after_the_start(json!({
+        "name": "W",
+        "steps": [
+            { "id": "below", "kind": "subworkflow", "workflow": "w", "timeout_ms": 5_000 },
+            { "id": "busy", "kind": "tool_call", "tool": "act.read" },
+        ],
+        "edges": [{ "from": "below", "to": "busy", "on": "failed" }]
+    }));
+    let stage = Stage::on(
+        store.clone(),
+        Script::of(&[("busy", vec![Act::Report(250)])]),
+    );
+    let run = stage.start().await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(stage.driver.families().size_of(&run), Some(0));
+    store.loads_that_fail.store(0, Ordering::SeqCst);
+    assert_completed(&stage.until_ended(&run).await);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(store.inner.summaries().len(), 1);
+    assert_eq!(stage.driver.families().size_of(&run), None);
+    assert!(!stage.driver.rooms_in_use());
+}
+
 #[tokio::test(start_paused = true)]
 async fn recovery_waits_for_a_store_that_does_not_answer() {
     let inner = MemoryStore::default();

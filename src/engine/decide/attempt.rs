@@ -345,26 +345,34 @@ impl Deciding<'_> {
     /// The run is about to undo what it did, and this step may have done something that can be undone: whether it did
     /// has to be known first, also where doing it twice would be harmless.
     pub(super) fn must_be_known(&self, step: usize) -> bool {
-        let changes = self.state.steps[step]
-            .running_attempt()
-            .is_some_and(|attempt| match &self.plan_step(step).work {
-                Work::Tool { spec, .. } | Work::Poll { spec, .. } => !matches!(
-                    spec.effect_of(&attempt.input),
-                    EffectClass::Pure | EffectClass::Read
-                ),
-                Work::Subworkflow { .. } | Work::External { .. } => true,
-                Work::Gate(_)
-                | Work::Condition { .. }
-                | Work::Parallel
-                | Work::Join { .. }
-                | Work::Transform { .. }
-                | Work::Map(_)
-                | Work::Loop(_)
-                | Work::Wait { .. } => false,
-            });
         self.state.compensating.is_some()
-            && changes
+            && self.state.steps[step].running_attempt().is_some()
+            && self.changes_something(step)
             && self.plan.outline.undone_by(self.shape(step)).is_some()
+    }
+
+    /// Does the step's last attempt do something outside, when it succeeds?
+    pub(super) fn changes_something(&self, step: usize) -> bool {
+        let Some(attempt) = self.state.steps[step].attempts.last() else {
+            return false;
+        };
+        match &self.plan_step(step).work {
+            Work::Tool { spec, .. } | Work::Poll { spec, .. } => {
+                match spec.effect_of(&attempt.input) {
+                    EffectClass::Pure | EffectClass::Read => false,
+                    EffectClass::Idempotent | EffectClass::Effect => true,
+                }
+            }
+            Work::Subworkflow { .. } | Work::External { .. } => true,
+            Work::Gate(_)
+            | Work::Condition { .. }
+            | Work::Parallel
+            | Work::Join { .. }
+            | Work::Transform { .. }
+            | Work::Map(_)
+            | Work::Loop(_)
+            | Work::Wait { .. } => false,
+        }
     }
 
     pub(super) fn attempt_lost(&mut self, step: &StepPath, attempt: u32) -> Result<(), Rejection> {

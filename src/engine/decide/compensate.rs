@@ -123,6 +123,7 @@ impl Deciding<'_> {
             step: path,
             error,
             taken: Vec::new(),
+            happened: false,
         });
     }
 

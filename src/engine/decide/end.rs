@@ -114,6 +114,7 @@ impl Deciding<'_> {
             step: path,
             error: StepError::new(IN_DOUBT, message),
             taken: Vec::new(),
+            happened: false,
         });
         self.step_ended(step);
     }

@@ -7,7 +7,7 @@ use crate::engine::command::{Effect, Rejection};
 use crate::engine::event::{EndState, Event, SkipReason};
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Work;
-use crate::engine::state::{FrameEnd, StepStatus};
+use crate::engine::state::{Attempt, FrameEnd, StepStatus};
 use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, StepKind};
 
 /// The error of a step that ended in doubt.
@@ -241,11 +241,21 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    /// What is not known of a step that ended in doubt: it must not be done again before somebody has said.
+    /// Why a step must not be done again before somebody has said what became of it: that was not known when it ended,
+    /// or it did take place.
     fn doubt(&self, step: usize) -> Option<(usize, u32, String)> {
         let run = &self.state.steps[step];
-        let error = run.error.as_ref().filter(|error| error.code == IN_DOUBT)?;
-        Some((step, run.made, error.message.clone()))
+        let error = run.error.as_ref()?;
+        if error.code == IN_DOUBT {
+            return Some((step, run.made, error.message.clone()));
+        }
+        // A tool that may be called again with the same key does no more by that; a run that is made again does.
+        let harmless = |attempt: &Attempt| attempt.repeatable && attempt.by.is_tool();
+        if !run.took_place() || run.attempts.last().is_some_and(harmless) {
+            return None;
+        }
+        let message = format!("it took place, and then the step failed: {}", error.message);
+        Some((step, run.made, message))
     }
 
     /// Steps of a failed run that stand in the way of its success.

@@ -1,6 +1,6 @@
 //! How a step ends: completed, failed, taken over from another run; and which ways lead on from there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Deciding;
 use crate::engine::bounds;
@@ -15,14 +15,22 @@ const RUN_FULL: &str = "too_much_data";
 
 impl Deciding<'_> {
     pub(super) fn complete(&mut self, step: usize, output: Value) {
-        if let Err(why) = bounds::check(&output) {
-            let message = format!("the output {why}");
-            return self.fail(step, StepError::new("output_too_large", message));
+        match self.check_output(&output) {
+            Ok(()) => self.complete_by(step, output, None, false),
+            // Nobody works on with what an undo gives; that it has undone something must not be lost.
+            Err(error) if self.is_undo(step) => {
+                let stand_in = json!({ "left_out": error.message });
+                self.complete_by(step, stand_in, None, false);
+            }
+            Err(error) => self.fail_done(step, error),
         }
-        if let Err(error) = self.check_room_for(bounds::json_bytes(&output)) {
-            return self.fail(step, error);
-        }
-        self.complete_by(step, output, None, false);
+    }
+
+    /// Whether the log takes the output.
+    fn check_output(&self, output: &Value) -> Result<(), StepError> {
+        bounds::check(output)
+            .map_err(|why| StepError::new("output_too_large", format!("the output {why}")))?;
+        self.check_room_for(bounds::json_bytes(output))
     }
 
     /// Completes a gate that was rejected and has a way on for it.
@@ -53,7 +61,7 @@ impl Deciding<'_> {
                 });
                 self.step_ended(step);
             }
-            Err(message) => self.fail(step, StepError::new("condition_failed", message)),
+            Err(message) => self.fail_done(step, StepError::new("condition_failed", message)),
         }
     }
 
@@ -88,19 +96,30 @@ impl Deciding<'_> {
 
     /// The step has failed for good: the run goes on or fails, as the step's ways and its error policy say.
     pub(super) fn fail(&mut self, step: usize, error: StepError) {
+        self.fail_having(false, step, error);
+    }
+
+    /// As `fail`, of a step whose work is done and only what it gave cannot be kept. What took place outside is undone
+    /// with the rest, and not made a second time unasked.
+    fn fail_done(&mut self, step: usize, error: StepError) {
+        self.fail_having(self.changes_something(step), step, error);
+    }
+
+    fn fail_having(&mut self, happened: bool, step: usize, error: StepError) {
         let error = self.fitting(error);
         if self.is_undo(step) {
             return self.undo_failed(step, error);
         }
         self.end_iterations_of(step);
         if self.is_stopping() {
-            return self.end_failed(step, error, Vec::new());
+            return self.end_failed(step, happened, error, Vec::new());
         }
         let policy = self.plan_step(step).on_error;
         if error.code == RUN_FULL {
             // Whatever came after it would find no room either, item by item.
-            self.end_failed(step, error.clone(), Vec::new());
-            return self.fail_run(step, &error, policy == ErrorPolicy::Compensate);
+            let undo = self.is_to_be_undone(step);
+            self.end_failed(step, happened, error.clone(), Vec::new());
+            return self.fail_run(step, &error, undo);
         }
         let value = error.as_value();
         let fallback = self.taken_edges(step, &value, Some(EdgeTrigger::Failed));
@@ -108,27 +127,36 @@ impl Deciding<'_> {
             (Ok(ways), _) if !ways.is_empty() => Ok(ways),
             (Ok(_), ErrorPolicy::Continue) => self.taken_edges(step, &value, None),
             (Ok(_), ErrorPolicy::Fail | ErrorPolicy::Compensate) => {
-                self.end_failed(step, error.clone(), Vec::new());
+                self.end_failed(step, happened, error.clone(), Vec::new());
                 return self.fail_frame(step, &error, policy == ErrorPolicy::Compensate);
             }
             (Err(message), _) => Err(message),
         };
         match ways {
-            Ok(taken) => self.end_failed(step, error, taken),
+            Ok(taken) => self.end_failed(step, happened, error, taken),
             Err(message) => {
-                self.end_failed(step, error, Vec::new());
+                self.end_failed(step, happened, error, Vec::new());
                 let error = StepError::new("condition_failed", message);
                 self.fail_frame(step, &error, policy == ErrorPolicy::Compensate);
             }
         }
     }
 
-    fn end_failed(&mut self, step: usize, error: StepError, taken: Vec<usize>) {
+    /// Does the step, or a map or loop around it, say that its failure is to be undone? Asked where the run ends whoever
+    /// would catch the failure on its way out.
+    fn is_to_be_undone(&self, step: usize) -> bool {
+        let around = |&at: &usize| self.state.frames[self.state.steps[at].frame].owner;
+        std::iter::successors(Some(step), around)
+            .any(|at| self.plan_step(at).on_error == ErrorPolicy::Compensate)
+    }
+
+    fn end_failed(&mut self, step: usize, happened: bool, error: StepError, taken: Vec<usize>) {
         let path = self.path(step);
         self.emit(Event::StepFailed {
             step: path,
             error,
             taken,
+            happened,
         });
         self.step_ended(step);
     }

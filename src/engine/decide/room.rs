@@ -2,12 +2,15 @@
 //! not decided here; what waits, and what it becomes, is.
 
 use serde_json::Value;
+use std::borrow::Cow;
 
 use super::Deciding;
+use crate::engine::binding::Binding;
 use crate::engine::command::{Effect, Rejection, Room, RoomOf};
 use crate::engine::event::{Event, Performer};
 use crate::engine::failure::StepError;
-use crate::engine::ids::StepPath;
+use crate::engine::ids::{StepPath, content_hash};
+use crate::engine::limits::NAME_CHARS_MAX;
 use crate::engine::plan::{Plan, Work};
 use crate::engine::state::{RunState, StepStatus};
 
@@ -24,13 +27,22 @@ impl Deciding<'_> {
             });
         }
         if let Some(limit) = &self.plan_step(step).limit {
-            let of = match self.resolve(step, &limit.key)? {
-                Value::Null => RoomOf::Step(self.plan.outline.steps[self.shape(step)].id.clone()),
-                key => RoomOf::Key(text_of(&key)),
+            let of = match self.key_of(step, &limit.key)? {
+                None => RoomOf::Step(self.plan.outline.steps[self.shape(step)].id.clone()),
+                Some(key) => RoomOf::Key(key),
             };
             rooms.push(Room { of, max: limit.max });
         }
         Ok(rooms)
+    }
+
+    /// Whether the log has room for the value does not matter: only its short text goes there. So what could ask once
+    /// can ask again, however much the run has come to hold in between.
+    fn key_of(&self, step: usize, key: &Binding) -> Result<Option<String>, StepError> {
+        let key = key
+            .resolve(&self.names(step))
+            .map_err(|message| StepError::new("unresolved_binding", message))?;
+        Ok(text_of(&key))
     }
 
     pub(super) fn ask_for_room(&mut self, step: usize, rooms: Vec<Room>) {
@@ -176,21 +188,28 @@ fn run_rooms(plan: &Plan, state: &RunState) -> Result<Vec<Room>, String> {
         return Ok(Vec::new());
     };
     let names = super::scope::Names::of_run(plan, state);
-    let key = match limit.key.resolve(&names)? {
-        Value::Null => None,
-        key => Some(text_of(&key)),
-    };
+    let key = limit.key.resolve(&names)?;
     Ok(vec![Room {
-        of: RoomOf::Workflow(key),
+        of: RoomOf::Workflow(text_of(&key)),
         max: limit.max,
     }])
 }
 
-fn text_of(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    }
+/// By what the key is known, none for null. It is logged for each step that waits, and kept in memory as often: of a
+/// long one the beginning and its hash tell as well which are the same.
+fn text_of(key: &Value) -> Option<String> {
+    let text = match key {
+        Value::Null => return None,
+        Value::String(text) => Cow::Borrowed(text.as_str()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Cow::Owned(key.to_string())
+        }
+    };
+    let text = match text.char_indices().nth(NAME_CHARS_MAX) {
+        Some((cut, _)) => format!("{} … {}", &text[..cut], content_hash(key)),
+        None => text.into_owned(),
+    };
+    Some(text)
 }
 
 fn name_of(room: &Room) -> String {

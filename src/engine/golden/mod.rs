@@ -38,6 +38,12 @@ const GOLDEN: &[Golden] = &[
         log: include_str!("retried.log.jsonl"),
         state: include_str!("retried.state.json"),
     },
+    Golden {
+        name: "an effect that took place, whose output was refused, and that is undone",
+        outline: include_str!("happened.outline.json"),
+        log: include_str!("happened.log.jsonl"),
+        state: include_str!("happened.state.json"),
+    },
 ];
 
 impl Golden {
@@ -114,7 +120,7 @@ fn what_a_snapshot_says_is_bound_to_its_format() {
         (format, hash.as_str()),
         (
             Some("1"),
-            "978460f33fddda3f3fb480a33fdbdba6eba36752f24e047e87e70ce0153fd31c"
+            "2efb472eefa868a6ffc5605d8c657732342cc615aea75dcd1c2c9ef3de9713b0"
         )
     );
 }

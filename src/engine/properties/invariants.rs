@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::command::{Command, Effect, Turn};
-use crate::engine::event::{Decision, Event, Performer, Recorded, SkipReason};
+use crate::engine::event::{Decision, EndState, Event, Performer, Recorded, SkipReason};
 use crate::engine::plan::{Plan, Work};
 use crate::engine::progress;
 use crate::engine::state::{EdgeState, RunState, StepStatus};
@@ -27,6 +27,7 @@ pub(crate) fn check_change(plan: &Plan, before: &RunState, after: &RunState, eve
     invariant_nothing_starts_after_a_cancel(before, events);
     invariant_no_more_in_flight_than_allowed(plan, after);
     invariant_hundred_percent_means_ended(after);
+    invariant_what_took_place_is_undone(plan, after);
 }
 
 /// Of what begins with these events; `state` has them applied, and nothing after them.
@@ -145,6 +146,22 @@ fn invariant_last_things_are_undone_first(plan: &Plan, state: &RunState, events:
     }
 }
 
+/// Before a run that undoes what it did has failed, somebody has tried to undo each thing.
+fn invariant_what_took_place_is_undone(plan: &Plan, state: &RunState) {
+    let failed = state.end.as_ref().map(|end| end.state) == Some(EndState::Failed);
+    if state.compensating.is_none() || !failed {
+        return;
+    }
+    for step in &state.steps {
+        let done = step.status == StepStatus::Completed && !step.kept || step.took_place();
+        let undo = plan.outline.undone_by(step.shape).filter(|_| done);
+        let undo = undo.and_then(|shape| state.in_frame(step.frame, shape));
+        if let Some(undo) = undo {
+            assert_eq!(state.steps[undo].skipped, None, "it stays as it was done");
+        }
+    }
+}
+
 fn invariant_whoever_waits_waits_for_a_named_thing(state: &RunState) {
     if state.end.is_some() {
         assert!(
@@ -224,7 +241,7 @@ fn invariant_nothing_starts_after_a_cancel(before: &RunState, events: &[Event]) 
         });
         assert!(!starts, "a run that is being cancelled starts nothing");
         let completed = events.iter().any(|event| {
-            matches!(event, Event::RunFinished { state, .. } if *state != crate::engine::event::EndState::Cancelled)
+            matches!(event, Event::RunFinished { state, .. } if *state != EndState::Cancelled)
         });
         assert!(!completed, "a cancelled run ends as cancelled");
     }

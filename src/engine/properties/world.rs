@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::chance::Chance;
 use super::invariants;
+use crate::engine::bounds::tests::nested;
 use crate::engine::command::{Command, Rejection, Report, Turn};
 use crate::engine::decide::{advance, decide};
 use crate::engine::event::{Decision, EndState, Performer, Recorded, Resolution};
 use crate::engine::failure::StepError;
 use crate::engine::ids::StepPath;
+use crate::engine::limits::VALUE_DEPTH_MAX;
 use crate::engine::plan::Plan;
 use crate::engine::state::{End, RunState, StepStatus};
 use crate::engine::time::{Moment, Timestamp};
@@ -115,7 +117,12 @@ impl World {
             return self.somebody_elsewhere_says_something(chance, step, by);
         }
         let command = match chance.below(100) {
-            0..50 => Command::AttemptSucceeded {
+            0..4 => Command::AttemptSucceeded {
+                step,
+                attempt,
+                output: nested(VALUE_DEPTH_MAX + 1),
+            },
+            4..50 => Command::AttemptSucceeded {
                 step,
                 attempt,
                 output: json!({ "ok": attempt }),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Cancelling, Compensating, EdgeState, End, FrameEnd, Paused, RunState, StepStatus};
 use crate::engine::bounds::json_bytes;
-use crate::engine::event::{Event, Recorded, SkipReason};
+use crate::engine::event::{Event, Recorded, Resolution, SkipReason};
 use crate::engine::failure::StepError;
 use crate::engine::ids::StepPath;
 use crate::engine::time::Timestamp;
@@ -130,17 +130,34 @@ impl RunState {
                 None => FrameEnd::Done,
             });
         }
-        if let Event::StepCompleted { kept, .. } = event {
-            if *kept {
-                self.kept.remove(path);
-            } else if self.outline.undone_by(self.steps[step].shape).is_some() {
-                self.undoable.push(step);
-            }
+        if let Event::StepCompleted { kept: true, .. } = event {
+            self.kept.remove(path);
+        }
+        if let Event::StepCompleted { kept: false, .. } | Event::StepFailed { happened: true, .. } =
+            event
+        {
+            self.note_done(step);
+        }
+        if let Event::OutcomeResolved { resolution, .. } = event
+            && *resolution == Resolution::DidNot
+        {
+            self.undoable.retain(|done| *done != step);
         }
         self.change(step, |run| {
             run.apply(recorded.at, &recorded.event)
                 .map(<[usize]>::to_vec)
         });
+    }
+
+    /// What can be undone is kept in the order in which it was done; what was done again, where it was done last.
+    fn note_done(&mut self, step: usize) {
+        if self.outline.undone_by(self.steps[step].shape).is_none() {
+            return;
+        }
+        if self.reopened > 0 {
+            self.undoable.retain(|done| *done != step);
+        }
+        self.undoable.push(step);
     }
 
     /// Changes a step, and everything that is counted of it. The answer names the ways that lead on, if it has ended.

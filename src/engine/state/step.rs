@@ -163,6 +163,12 @@ impl StepRun {
         u32::try_from(self.attempts.iter().filter(counts).count()).unwrap_or(u32::MAX)
     }
 
+    /// It has failed although its last attempt had succeeded: what it did outside took place.
+    pub fn took_place(&self) -> bool {
+        let succeeded = |attempt: &Attempt| attempt.outcome == AttemptOutcome::Succeeded;
+        self.status == StepStatus::Failed && self.attempts.last().is_some_and(succeeded)
+    }
+
     /// When something has to happen to it by itself.
     pub fn due(&self) -> Option<Timestamp> {
         match self.status {
@@ -305,8 +311,13 @@ impl StepRun {
                 self.kept = *kept;
                 return Some(taken);
             }
-            Event::StepFailed { error, taken, .. } => {
-                self.fail(at, error);
+            Event::StepFailed {
+                error,
+                taken,
+                happened,
+                ..
+            } => {
+                self.fail(at, error, *happened);
                 return Some(taken);
             }
             Event::StepSkipped { reason, taken, .. } => {
@@ -430,9 +441,13 @@ impl StepRun {
         self.error = None;
     }
 
-    fn fail(&mut self, at: Timestamp, error: &StepError) {
-        let outcome = AttemptOutcome::Failed {
-            error: error.clone(),
+    fn fail(&mut self, at: Timestamp, error: &StepError, happened: bool) {
+        let outcome = if happened {
+            AttemptOutcome::Succeeded
+        } else {
+            AttemptOutcome::Failed {
+                error: error.clone(),
+            }
         };
         self.end_attempt(None, at, outcome);
         self.end(StepStatus::Failed, at);

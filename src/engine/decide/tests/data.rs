@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::stage::{Stage, edge, effect, gate, read, with, workflow};
+use crate::engine::command::{Effect, RoomOf};
 use crate::engine::event::{EndReason, EndState, Recorded};
 use crate::engine::limits::{OUTPUT_BYTES_MAX, RUN_VALUE_BYTES_MAX};
 use crate::engine::state::{RunState, StepStatus};
@@ -17,6 +18,12 @@ fn body(steps: impl IntoIterator<Item = Value>) -> Value {
 
 fn set(id: &str, value: Value) -> Value {
     json!({ "id": id, "kind": "transform", "set": value })
+}
+
+/// An effect that can be undone.
+fn undoable(id: &str) -> Value {
+    let undo = json!({ "tool": "t.effect", "with": { "all": format!("${id}") } });
+    with(effect(id), "compensate", undo)
 }
 
 /// Steps that nothing follows, side by side.
@@ -89,11 +96,7 @@ fn a_replay_counts_the_same() {
 fn a_full_run_can_still_be_undone() {
     let mut document = workflow(
         [
-            with(
-                effect("deploy"),
-                "compensate",
-                json!({ "tool": "t.effect", "with": { "all": "$deploy" } }),
-            ),
+            undoable("deploy"),
             json!({ "id": "again", "kind": "loop", "until": "false", "max_iterations": 1_000,
         "body": body([set("grow", json!({ "all": "$input.large", "n": "=index" }))]) }),
         ],
@@ -146,5 +149,59 @@ fn many_references_to_one_value_are_refused_before_they_are_copied() {
         let stage = Stage::start_with(workflow([step], []), json!({ "large": large() }));
         let error = stage.step(&id).error.clone().expect("it failed");
         assert!(error.message.contains("larger than"), "{}", error.message);
+    }
+}
+
+#[test]
+fn what_fills_a_run_is_undone_when_a_loop_around_it_says_so() {
+    for policy in ["again", "outer"] {
+        let grow = set("grow", json!({ "all": "$input.large", "n": "=index" }));
+        let mut again = json!({ "id": "again", "kind": "loop", "until": "false",
+            "max_iterations": 1_000, "body": body([with(grow, "on_error", json!("continue"))]) });
+        let mut outer = json!({ "id": "outer", "kind": "map", "over": [1],
+            "on_item_error": "continue", "max_failed": 1 });
+        let asks = if policy == "outer" {
+            &mut outer
+        } else {
+            &mut again
+        };
+        asks["on_error"] = json!("compensate");
+        outer["body"] = body([again]);
+        let document = workflow([undoable("deploy"), outer], [edge("deploy", "outer")]);
+        let mut stage = Stage::start_with(document, json!({ "large": large() }));
+        stage.succeed("deploy", json!({ "number": 1 }));
+        assert_eq!(stage.status("deploy.undo"), StepStatus::InProgress);
+        stage.succeed("deploy.undo", json!({}));
+        assert_full(&stage, "outer.0.again.70.grow");
+    }
+}
+
+#[test]
+fn a_key_that_is_asked_for_is_short_however_long_its_value() {
+    let keyed = with(
+        read("call"),
+        "concurrency",
+        json!({ "max": 1, "key": "=input.large + item" }),
+    );
+    let each =
+        json!({ "id": "each", "kind": "map", "over": ["a", "b", "a"], "body": body([keyed]) });
+    let stage = Stage::start_with(workflow([each], []), json!({ "large": large() }));
+    for event in &stage.events {
+        let text = serde_json::to_string(event).expect("JSON");
+        let is_start = text.contains("run_started");
+        assert!(is_start || text.len() < 1_000, "{} bytes", text.len());
+    }
+    let keys: Vec<&RoomOf> = stage
+        .others
+        .iter()
+        .flat_map(|effect| match effect {
+            Effect::AskForRoom { rooms, .. } => rooms.iter().map(|room| &room.of),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(keys.len(), 3);
+    assert!(keys[0] == keys[2] && keys[0] != keys[1]);
+    for key in keys {
+        assert!(format!("{key:?}").len() < 1_000, "the room of a large key");
     }
 }

@@ -8,5 +8,6 @@ mod ends;
 mod gates;
 mod iterations;
 mod stage;
+mod took_place;
 mod undo;
 mod waits;
