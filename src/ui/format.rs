@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::engine::event::SkipReason;
 use crate::engine::ids::StepPath;
+use crate::engine::large::StandIn;
 use crate::engine::plan::Outline;
 use crate::engine::time::Timestamp;
 
@@ -65,6 +66,9 @@ pub fn pretty(value: &Value) -> String {
 /// The value in one short line: a text as it stands, anything else as JSON.
 pub fn brief(value: &Value) -> String {
     const CHARS: usize = 80;
+    if let Some(place) = StandIn::of(value) {
+        return bytes(place.bytes);
+    }
     let text = match value.as_str() {
         Some(text) => text.to_owned(),
         None => value.to_string(),
@@ -73,6 +77,17 @@ pub fn brief(value: &Value) -> String {
         Some((cut, _)) => format!("{} …", &text[..cut]),
         None => text,
     }
+}
+
+/// Where a step is inside of maps and loops: `each 4` for `each.3.ask`, counted as people count.
+pub fn iterations(path: &StepPath) -> Option<String> {
+    let parts: Vec<&str> = path.as_str().split('.').collect();
+    let pairs = parts.windows(2).filter_map(|pair| {
+        let index: u32 = pair[1].parse().ok()?;
+        Some(format!("{} {}", in_words(pair[0]), index + 1))
+    });
+    let pairs: Vec<String> = pairs.collect();
+    (!pairs.is_empty()).then(|| pairs.join(", "))
 }
 
 /// `used_percent` → `Used percent`.
@@ -113,6 +128,18 @@ mod tests {
         assert_eq!(
             utc(Timestamp::from_micros(1_763_683_200_000_001)),
             "2025-11-21 00:00:00 UTC"
+        );
+    }
+
+    #[test]
+    fn a_step_inside_of_others_says_where() {
+        let place = |path: &str| iterations(&StepPath::new(path));
+        assert_eq!(place("ask"), None);
+        assert_eq!(place("publish.approval"), None);
+        assert_eq!(place("each_host.3.ask").as_deref(), Some("Each host 4"));
+        assert_eq!(
+            place("each.0.again.12.ask.approval").as_deref(),
+            Some("Each 1, Again 13")
         );
     }
 }

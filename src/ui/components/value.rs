@@ -11,12 +11,18 @@ use crate::ui::format;
 const ROWS_MAX: usize = 50;
 
 #[component]
-pub fn ValueView(value: Value) -> impl IntoView {
-    show(value, 0)
+pub fn ValueView(
+    value: Value,
+    /// It comes from the events of a run as they are watched, with stand-ins for what is large. What a gate shows does
+    /// not: there something that looks like a stand-in is what was said, and is to be seen as that.
+    #[prop(optional)]
+    watched: bool,
+) -> impl IntoView {
+    show(value, 0, watched)
 }
 
-fn show(value: Value, depth: usize) -> AnyView {
-    if let Some(place) = StandIn::of(&value) {
+fn show(value: Value, depth: usize, watched: bool) -> AnyView {
+    if watched && let Some(place) = StandIn::of(&value) {
         return large(&place);
     }
     match value {
@@ -27,14 +33,16 @@ fn show(value: Value, depth: usize) -> AnyView {
         Value::Array(items) if items.is_empty() => {
             view! { <span class="muted">"none"</span> }.into_any()
         }
-        Value::Array(items) if depth == 0 && items.iter().all(Value::is_object) => table(items),
-        Value::Object(fields) if depth < 2 && !fields.is_empty() => record(fields, depth),
+        Value::Array(items) if depth == 0 && items.iter().all(Value::is_object) => {
+            table(items, watched)
+        }
+        Value::Object(fields) if depth < 2 && !fields.is_empty() => record(fields, depth, watched),
         Value::Array(items)
             if items
                 .iter()
                 .all(|item| !item.is_object() && !item.is_array()) =>
         {
-            list(items, depth)
+            list(items, depth, watched)
         }
         other => view! { <pre class="json" tabindex="0">{format::pretty(&other)}</pre> }.into_any(),
     }
@@ -42,32 +50,30 @@ fn show(value: Value, depth: usize) -> AnyView {
 
 /// What is not shown before somebody asks for it.
 fn large(place: &Place) -> AnyView {
-    let at = utf8_percent_encode(&place.at, NON_ALPHANUMERIC);
-    let href = format!(
-        "/api/v1/runs/{}/events/{}/value?at={at}",
-        place.run, place.event
-    );
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let (run, at) = (encoded(place.run.as_str()), encoded(&place.at));
+    let href = format!("/api/v1/runs/{run}/events/{}/value?at={at}", place.event);
     let size = format::bytes(place.bytes);
     view! { <span class="large-value"><span class="muted">{size}" of data, not shown here. "</span><a href=href rel="external" target="_blank">"Open it"</a></span> }
         .into_any()
 }
 
-fn record(fields: Map<String, Value>, depth: usize) -> AnyView {
+fn record(fields: Map<String, Value>, depth: usize, watched: bool) -> AnyView {
     let rows: Vec<_> = fields
         .into_iter()
         .map(|(name, value)| {
             // A list of records inside a record is a table all the same.
             let inner = if value.is_array() { 0 } else { depth + 1 };
-            view! { <div><dt>{format::in_words(&name)}</dt><dd>{show(value, inner)}</dd></div> }
+            view! { <div><dt>{format::in_words(&name)}</dt><dd>{show(value, inner, watched)}</dd></div> }
         })
         .collect();
     view! { <dl class="record">{rows}</dl> }.into_any()
 }
 
-fn list(items: Vec<Value>, depth: usize) -> AnyView {
+fn list(items: Vec<Value>, depth: usize, watched: bool) -> AnyView {
     let items: Vec<_> = items
         .into_iter()
-        .map(|item| view! { <li>{show(item, depth + 1)}</li> })
+        .map(|item| view! { <li>{show(item, depth + 1, watched)}</li> })
         .collect();
     view! { <ul class="values">{items}</ul> }.into_any()
 }
@@ -84,7 +90,7 @@ fn column_place(name: &str) -> u8 {
     }
 }
 
-fn table(items: Vec<Value>) -> AnyView {
+fn table(items: Vec<Value>, watched: bool) -> AnyView {
     let mut columns: Vec<String> = Vec::new();
     for name in items
         .iter()
@@ -110,7 +116,7 @@ fn table(items: Vec<Value>) -> AnyView {
                 .map(|name| {
                     let prose = column_place(name) == PROSE;
                     let label = format::in_words(name);
-                    view! { <td class:prose=prose data-label=label>{show(item.get(name).cloned().unwrap_or_default(), 1)}</td> }
+                    view! { <td class:prose=prose data-label=label>{show(item.get(name).cloned().unwrap_or_default(), 1, watched)}</td> }
                 })
                 .collect();
             view! { <tr>{cells}</tr> }

@@ -9,6 +9,7 @@ use crate::rpc::actions::DecideGate;
 use crate::rpc::pages::approvals;
 use crate::rpc::views::{ApprovalsView, DoubtCard, GateCard};
 use crate::ui::components::{Answers, Empty, Failure, GateForm, Moment, Refusal, StepBadge};
+use crate::ui::format;
 use crate::ui::live::Live;
 
 #[component]
@@ -102,6 +103,7 @@ fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
             <h2>{gate.question.title.clone()}</h2>
             <p class="muted">
                 <a href=format!("/runs/{}", gate.run_id)>{gate.workflow_name}</a>
+                {format::iterations(&gate.step_id).map(|place| format!(" · {place}"))}
                 " · asked " <Moment at=gate.opened_at />
                 {gate.deadline.map(|deadline| view! { " · answer by " <Moment at=deadline /> })}
             </p>
@@ -120,6 +122,7 @@ fn Doubt(doubt: DoubtCard) -> impl IntoView {
             <h2>{doubt.step_name}</h2>
             <p class="muted">
                 <a href=format!("/runs/{}", doubt.run_id)>{doubt.workflow_name}</a>
+                {format::iterations(&doubt.step_id).map(|place| format!(" · {place}"))}
                 {doubt.since.map(|since| view! { " · since " <Moment at=since /> })}
             </p>
             <p>"It is not known whether this happened: " {message} "."</p>

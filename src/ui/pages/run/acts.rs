@@ -175,7 +175,7 @@ pub fn OutcomeForm(
     view! {
         <div class="gate gate-unknown">
             <p class="gate-message">"It is not known whether this happened: " {ended_in} "."</p>
-            {asked.map(|asked| view! { <div class="shown"><p class="shown-label">"What was sent"</p><ValueView value=asked /></div> })}
+            {asked.map(|asked| view! { <div class="shown"><p class="shown-label">"What was sent"</p><ValueView value=asked watched=true /></div> })}
             <p>"Look at the receiving side, then say what you found. Nothing is repeated unless you say so."</p>
             <ActionForm action=resolve.action attr:class="gate-form">
                 <input type="hidden" name="run_id" value=viewer.run_id.get_value() />

@@ -356,7 +356,7 @@ fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
 fn Details(viewer: Viewer) -> impl IntoView {
     let input = viewer.state.with_untracked(|state| state.input.clone());
     let input = match StandIn::of(&input) {
-        Some(_) => view! { <ValueView value=input /> }.into_any(),
+        Some(_) => view! { <ValueView value=input watched=true /> }.into_any(),
         None => view! { <pre class="json" tabindex="0">{format::pretty(&input)}</pre> }.into_any(),
     };
     let events = move || {

@@ -257,11 +257,11 @@ fn Details(
         Memo::new(move |_| attempts.with(|list| list.last().map(|attempt| attempt.input.clone())));
     let input = move || {
         let input = input.get().filter(tells_something)?;
-        Some(view! { <h4>"Input"</h4><ValueView value=input /> })
+        Some(view! { <h4>"Input"</h4><ValueView value=input watched=true /> })
     };
     let output = move || {
         let output = output.get()?;
-        Some(view! { <h4>"Output"</h4><ValueView value=output /> })
+        Some(view! { <h4>"Output"</h4><ValueView value=output watched=true /> })
     };
     view! {
         <Show when=move || has_more.get()>
