@@ -1,5 +1,6 @@
 //! How a run gets into memory: from its start, or from its log, and then with what the last process left behind.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -76,6 +77,7 @@ pub(super) async fn load(
             Err(error) => {
                 tracing::warn!(run.id = %run_id, %error, "run {run_id} cannot be loaded now");
                 kept.extend(refuse_callers(inbox, &SubmitError::Store(error)));
+                leave_out_old_progress(&mut kept);
                 tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
             }
         }
@@ -116,4 +118,54 @@ pub(super) fn refuse_callers(
         }
     }
     kept
+}
+
+/// Of what a tool has said of its progress only the last is kept: an outage may take hours.
+pub(super) fn leave_out_old_progress(kept: &mut Vec<Envelope>) {
+    let mut told = BTreeSet::new();
+    kept.reverse();
+    kept.retain(|envelope| {
+        if let Command::AttemptProgressed { step, attempt, .. } = &envelope.command {
+            return told.insert((step.clone(), *attempt));
+        }
+        true
+    });
+    kept.reverse();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(attempt: u32, percent: u8) -> Envelope {
+        Envelope {
+            command: Command::AttemptProgressed {
+                step: "a".into(),
+                attempt,
+                percent,
+                doing: String::new(),
+            },
+            reply: None,
+        }
+    }
+
+    #[test]
+    fn of_the_progress_of_an_attempt_the_last_is_kept_in_its_place() {
+        let wake = || Envelope {
+            command: Command::Wake,
+            reply: None,
+        };
+        let mut kept = vec![
+            progress(1, 10),
+            wake(),
+            progress(1, 20),
+            progress(2, 5),
+            wake(),
+            progress(2, 6),
+        ];
+        leave_out_old_progress(&mut kept);
+        let commands: Vec<Command> = kept.into_iter().map(|envelope| envelope.command).collect();
+        let (first, last) = (progress(1, 20).command, progress(2, 6).command);
+        assert_eq!(commands, [Command::Wake, first, Command::Wake, last]);
+    }
 }

@@ -75,6 +75,7 @@ pub struct Driver {
     families: Mutex<Families>,
     reports: Mutex<Reports>,
     resting: Resting,
+    snapshots: snapshots::Writing,
     /// Where this server is, as its own workflows may name it.
     address: Arc<str>,
 }
@@ -119,6 +120,7 @@ impl Driver {
             families: Mutex::default(),
             reports: Mutex::default(),
             resting: Resting::default(),
+            snapshots: snapshots::Writing::default(),
             address,
         })
     }

@@ -2,10 +2,10 @@
 //! memory, and the database notes until when there is nothing to do for it. Whatever is said to it takes it up again; for
 //! the rest there is one sleeper for all of them. A start takes up only what does not rest, however many wait.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, oneshot};
 
 use super::Driver;
 use super::children::has_parent;
@@ -16,6 +16,7 @@ use crate::engine::ids::RunId;
 use crate::engine::plan::Plan;
 use crate::engine::state::RunState;
 use crate::engine::time::Timestamp;
+use crate::store::Rest;
 
 /// How long nothing has happened to a run before it is put to rest: who has just looked at it may act on it.
 #[cfg(not(test))]
@@ -28,14 +29,22 @@ const REST_MS_MIN: i64 = 300_000;
 #[cfg(test)]
 const REST_MS_MIN: i64 = 500;
 /// Runs looked up at once.
-const WOKEN_AT_ONCE: u32 = 500;
+const WOKEN_AT_ONCE: usize = 500;
+/// Runs put to rest at once, and the pause behind them: after a busy hour ten thousand ask in the same second, and the log
+/// is not to wait for them.
+const PUT_AT_ONCE: usize = 100;
+const PAUSE_MS: i64 = 50;
 
 #[derive(Default)]
 pub(super) struct Resting {
     is_kept: AtomicBool,
-    /// Somebody has been put to rest.
+    /// Who asks to be put to rest, and has to be told.
+    wishes: Mutex<VecDeque<Wish>>,
+    /// There is a new wish.
     changed: Arc<Notify>,
 }
+
+type Wish = (Rest, oneshot::Sender<bool>);
 
 /// When the run may be put to rest if nothing happens until then. Not while a tool, another run or a free room has still
 /// to answer; and not what is a step of another run: whoever takes the process up asks whether it is still wanted.
@@ -62,23 +71,56 @@ pub(super) fn may_rest_now(plan: &Plan, state: &RunState, now: Timestamp) -> boo
 }
 
 impl Driver {
-    /// Notes in the database that there is nothing to do for the run. False: it stays.
-    pub(super) async fn put_to_rest(self: &Arc<Self>, run_id: &RunId, state: &RunState) -> bool {
-        let rests = self.store.put_to_rest(run_id, state.seq, state.wake_at());
-        match rests.await {
-            Ok(rests) => {
-                self.keep_waking();
-                self.resting.changed.notify_one();
-                rests
-            }
-            Err(error) => {
-                tracing::debug!(run.id = %run_id, %error, "the run stays in memory");
-                false
-            }
-        }
+    /// The answer is whether the database has noted that there is nothing to do for the run. Until it comes the run goes
+    /// on as ever.
+    pub(super) fn ask_for_rest(
+        self: &Arc<Self>,
+        run_id: &RunId,
+        state: &RunState,
+    ) -> oneshot::Receiver<bool> {
+        let rest = Rest {
+            run_id: run_id.clone(),
+            seq: state.seq,
+            until: state.wake_at(),
+        };
+        let (told, answer) = oneshot::channel();
+        self.wishes().push_back((rest, told));
+        self.keep_waking();
+        self.resting.changed.notify_one();
+        answer
     }
 
-    /// Wakes resting runs when their moment has come, from now on and for as long as the driver is there.
+    fn wishes(&self) -> MutexGuard<'_, VecDeque<Wish>> {
+        let wishes = self.resting.wishes.lock();
+        wishes.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Some of those who ask. Answers whether there are more.
+    async fn put_some_to_rest(&self) -> bool {
+        let (some, more) = {
+            let mut wishes = self.wishes();
+            // Who has gone on meanwhile does not listen any more.
+            wishes.retain(|(_, told)| !told.is_closed());
+            let count = wishes.len().min(PUT_AT_ONCE);
+            let some: Vec<Wish> = wishes.drain(..count).collect();
+            (some, !wishes.is_empty())
+        };
+        if some.is_empty() {
+            return false;
+        }
+        let (runs, told): (Vec<Rest>, Vec<_>) = some.into_iter().unzip();
+        let rest = self.store.put_to_rest(&runs).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "runs stay in memory");
+            vec![false; runs.len()]
+        });
+        for (told, rests) in told.into_iter().zip(rest) {
+            // Who has gone on meanwhile has ended the rest by that.
+            let _ = told.send(rests);
+        }
+        more
+    }
+
+    /// Puts runs to rest, and wakes them when their moment has come, from now on and for as long as the driver is there.
     pub(super) fn keep_waking(self: &Arc<Self>) {
         if self.resting.is_kept.swap(true, Ordering::Relaxed) {
             return;
@@ -93,7 +135,12 @@ impl Driver {
                 else {
                     return;
                 };
-                let next = driver.wake_those_due(&mut told).await;
+                let more = driver.put_some_to_rest().await;
+                let next = if more {
+                    Some(later(driver.clock.now(), PAUSE_MS))
+                } else {
+                    driver.wake_those_due(&mut told).await
+                };
                 let clock = driver.clock_shared();
                 drop(driver);
                 let until_next = async {
@@ -102,6 +149,10 @@ impl Driver {
                         None => std::future::pending().await,
                     }
                 };
+                if more {
+                    until_next.await;
+                    continue;
+                }
                 tokio::select! {
                     () = changed.notified() => {}
                     () = until_next => {}
@@ -116,14 +167,16 @@ impl Driver {
         told: &mut BTreeSet<(Timestamp, RunId)>,
     ) -> Option<Timestamp> {
         let now = self.clock.now();
-        let resting = match self.store.resting_runs(WOKEN_AT_ONCE).await {
+        // Behind those that have been told and cannot move, such as one that cannot be read any more.
+        let looked_up = WOKEN_AT_ONCE + told.len();
+        let resting = match self.store.resting_runs(looked_up).await {
             Ok(resting) => resting,
             Err(error) => {
                 tracing::debug!(%error, "it is not known which runs rest");
                 return Some(later(now, STORE_RETRY_MS as i64));
             }
         };
-        let all = resting.len() < WOKEN_AT_ONCE as usize;
+        let all = resting.len() < looked_up;
         let mut next = None;
         let mut due = BTreeSet::new();
         for (run_id, until) in resting {
@@ -140,7 +193,7 @@ impl Driver {
         match (next, all) {
             (Some(next), _) => Some(next),
             (None, true) => None,
-            // There are more behind them, which are found when these have moved.
+            // There are more behind them.
             (None, false) => Some(later(now, STORE_RETRY_MS as i64)),
         }
     }

@@ -111,6 +111,7 @@ impl RunTask {
         }
         let (mut alarm, mut idle) = (Alarm::default(), Alarm::default());
         let mut last_turn = self.driver.clock.now();
+        let mut asked: Option<oneshot::Receiver<bool>> = None;
         loop {
             if self.loaded.state.end.is_some()
                 && self
@@ -129,17 +130,23 @@ impl RunTask {
                 biased;
                 received = self.inbox.recv_many(&mut batch, BATCH_MAX) => if received == 0 { return },
                 () = alarm.rings() => {}
-                () = idle.rings(), if rests_at.is_some() => {
+                rests = answered(&mut asked) => {
+                    if rests && self.leaves().await {
+                        return;
+                    }
+                    last_turn = self.driver.clock.now();
+                    continue;
+                }
+                () = idle.rings(), if rests_at.is_some() && asked.is_none() => {
                     let now = self.driver.clock.now();
                     if rests_at.is_some_and(|at| at <= now) {
-                        if self.goes_to_rest(now).await {
-                            return;
-                        }
+                        asked = self.ask_for_rest(now);
                         last_turn = now;
                     }
                     continue;
                 }
             }
+            asked = None;
             last_turn = self.driver.clock.now();
             // Asked also after commands, so that a full inbox does not hold up the timers.
             if wake_at.is_some_and(|due| due <= last_turn) {
@@ -180,22 +187,23 @@ impl RunTask {
         self.act(effects_under_way(plan, state));
     }
 
-    /// Whether the run has been put to rest, and this owner is not needed any more.
-    async fn goes_to_rest(&mut self, now: Timestamp) -> bool {
+    /// To be put to rest, if the run may be.
+    fn ask_for_rest(&self, now: Timestamp) -> Option<oneshot::Receiver<bool>> {
         let Loaded { plan, state, .. } = &self.loaded;
         let asks = !self.driver.rooms().askers_of(&self.run_id).is_empty();
-        if asks || !self.calls.is_empty() || !resting::may_rest_now(plan, state, now) {
-            return false;
-        }
-        let rests = self.driver.put_to_rest(&self.run_id, state).await;
-        let idle = rests
-            && self
-                .driver
-                .forget_if_idle(&self.run_id, &self.own, &self.inbox);
+        let may = !asks && self.calls.is_empty() && resting::may_rest_now(plan, state, now);
+        may.then(|| self.driver.ask_for_rest(&self.run_id, state))
+    }
+
+    /// The run rests. Whether this owner is not needed any more.
+    async fn leaves(&mut self) -> bool {
+        let idle = self
+            .driver
+            .forget_if_idle(&self.run_id, &self.own, &self.inbox);
         if idle {
-            // What slipped in goes to whoever has the run next.
+            // What slips in goes to whoever has the run next.
             self.inbox.close();
-            while let Ok(envelope) = self.inbox.try_recv() {
+            while let Some(envelope) = self.inbox.recv().await {
                 self.driver.send(&self.run_id, envelope).await;
             }
         }
@@ -283,8 +291,10 @@ impl RunTask {
 
     fn write_down(&mut self) {
         let state = &self.loaded.state;
-        if state.end.is_none() && snapshots::is_due(state.seq, self.loaded.written_down) {
-            self.driver.write_down(&self.run_id, state);
+        if state.end.is_none()
+            && snapshots::is_due(state.seq, self.loaded.written_down)
+            && self.driver.write_down(&self.run_id, state)
+        {
             self.loaded.written_down = state.seq;
         }
     }
@@ -522,6 +532,15 @@ fn stops(effect: &Effect, step: &StepPath, number: u32) -> bool {
         } => stopped == step && *attempt == number,
         Effect::CallTool { .. } | Effect::StartRun { .. } | Effect::AskForRoom { .. } => false,
     }
+}
+
+async fn answered(asked: &mut Option<oneshot::Receiver<bool>>) -> bool {
+    let Some(answer) = asked else {
+        return std::future::pending().await;
+    };
+    let answer = answer.await.unwrap_or(false);
+    *asked = None;
+    answer
 }
 
 fn answer(batch: Vec<Envelope>, verdicts: Vec<Result<(), Rejection>>) {

@@ -3,6 +3,7 @@
 //! the time to fold it anew.
 
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 use super::Driver;
 use super::loading::Loaded;
@@ -17,6 +18,20 @@ const EVENTS_MIN: u32 = 1_000;
 #[cfg(test)]
 const EVENTS_MIN: u32 = 4;
 
+/// A run that holds more in values has no snapshot: reading them is what takes its time, with or without.
+const VALUE_BYTES_MAX: u64 = 8_000_000;
+/// Snapshots on their way at once; another run's waits for its next turn.
+const WRITTEN_AT_ONCE: usize = 2;
+
+/// Bounds what is on its way.
+pub(super) struct Writing(Arc<Semaphore>);
+
+impl Default for Writing {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(WRITTEN_AT_ONCE)))
+    }
+}
+
 /// Whether it is time, the last one having been made at `last`. Later ones come at ever greater distances, so that over a
 /// run's whole life not more is written than five times what its last snapshot says.
 pub(super) fn is_due(seq: u32, last: u32) -> bool {
@@ -24,13 +39,19 @@ pub(super) fn is_due(seq: u32, last: u32) -> bool {
 }
 
 impl Driver {
-    /// Nobody waits for it, and nothing depends on it.
-    pub(super) fn write_down(self: &Arc<Self>, run_id: &RunId, state: &RunState) {
+    /// Nobody waits for it, and nothing depends on it. False: not now.
+    pub(super) fn write_down(self: &Arc<Self>, run_id: &RunId, state: &RunState) -> bool {
+        if state.value_bytes() > VALUE_BYTES_MAX {
+            return false;
+        }
+        let Ok(place) = Arc::clone(&self.snapshots.0).try_acquire_owned() else {
+            return false;
+        };
         let state_text = match state.to_snapshot() {
             Ok(text) => text,
             Err(error) => {
                 tracing::warn!(run.id = %run_id, %error, "the state of run {run_id} cannot be written down");
-                return;
+                return false;
             }
         };
         let snapshot = Snapshot {
@@ -45,7 +66,9 @@ impl Driver {
             if let Err(error) = kept.await {
                 tracing::debug!(run.id = %run_id, %error, "a snapshot was not kept");
             }
+            drop(place);
         });
+        true
     }
 
     /// The run as it stands in the store.

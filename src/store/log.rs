@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use super::entry::Entry;
 use super::sql::Sql;
 use super::{
-    Commit, Database, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard, rows,
+    Commit, Database, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
+    rows,
 };
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
@@ -101,23 +102,22 @@ impl Store for Database {
             .collect()
     }
 
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        let sql = Sql::of(
-            "UPDATE runs SET rests_until = $1 WHERE id = $2 AND seq = $3 AND finished_at IS NULL",
-        );
-        let sql = sql.bind(until.unwrap_or(UNTIL_ASKED));
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError> {
         let mut change = self.change().await?;
-        let rests = change.run(sql.bind(run_id.as_str()).bind(seq)).await? == 1;
+        let mut rest = Vec::with_capacity(runs.len());
+        for Rest { run_id, seq, until } in runs {
+            let sql = Sql::of(
+                "UPDATE runs SET rests_until = $1 WHERE id = $2 AND seq = $3 AND finished_at IS NULL",
+            );
+            let sql = sql.bind(until.unwrap_or(UNTIL_ASKED));
+            let changed = change.run(sql.bind(run_id.as_str()).bind(*seq)).await?;
+            rest.push(changed == 1);
+        }
         change.commit().await?;
-        Ok(rests)
+        Ok(rest)
     }
 
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
         let sql = Sql::of(
             "SELECT id, rests_until FROM runs WHERE rests_until < $1 ORDER BY rests_until, id LIMIT $2",
         );

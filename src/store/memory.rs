@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Commit, GateRow, Resumed, RunEnd, Snapshot, StartKey, Store, StoreError, StoredRun, VersionCard,
+    Commit, GateRow, Rest, Resumed, RunEnd, Snapshot, StartKey, Store, StoreError, StoredRun,
+    VersionCard,
 };
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
@@ -72,6 +73,18 @@ impl MemoryStore {
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         // A panic while the lock was held cannot have left a half-made change: each change is one insert.
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelves {
+    fn put_to_rest(&mut self, rest: &Rest) -> bool {
+        let run = self.runs.get(&rest.run_id);
+        let rests = run
+            .is_some_and(|(summary, _)| summary.seq == rest.seq && summary.finished_at.is_none());
+        if rests {
+            self.resting.insert(rest.run_id.clone(), rest.until);
+        }
+        rests
     }
 }
 
@@ -197,30 +210,19 @@ impl Store for MemoryStore {
         Ok(awake.map(|(id, _)| id.clone()).collect())
     }
 
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError> {
         let mut shelves = self.shelves();
-        let run = shelves.runs.get(run_id);
-        let rests =
-            run.is_some_and(|(summary, _)| summary.seq == seq && summary.finished_at.is_none());
-        if rests {
-            shelves.resting.insert(run_id.clone(), until);
-        }
-        Ok(rests)
+        Ok(runs.iter().map(|rest| shelves.put_to_rest(rest)).collect())
     }
 
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
         let shelves = self.shelves();
         let until_then = |(run_id, until): (&RunId, &Option<Timestamp>)| {
             until.map(|until| (run_id.clone(), until))
         };
         let mut resting: Vec<_> = shelves.resting.iter().filter_map(until_then).collect();
         resting.sort_by_key(|(_, until)| *until);
-        resting.truncate(limit as usize);
+        resting.truncate(limit);
         Ok(resting)
     }
 

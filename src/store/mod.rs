@@ -156,6 +156,16 @@ pub struct Snapshot {
     pub state: String,
 }
 
+/// A run for which there is nothing to do for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rest {
+    pub run_id: RunId,
+    /// Its last event when that was found.
+    pub seq: u32,
+    /// None: until somebody asks.
+    pub until: Option<Timestamp>,
+}
+
 /// Shaped by what the caller can do about it.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum StoreError {
@@ -215,17 +225,12 @@ pub trait Store: Send + Sync {
     /// Runs that have neither ended nor been put to rest, oldest first: what recovery has to look at.
     async fn awake_runs(&self) -> Result<Vec<RunId>, StoreError>;
 
-    /// Notes that there is nothing to do for the run before this moment, or before somebody asks. Its next turn ends
-    /// that. False, and nothing is noted, when the run has gone on beyond this event, or has ended.
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError>;
+    /// Notes that there is nothing to do for these runs for a while. The next turn of a run ends that. One answer a run:
+    /// false, and nothing is noted of it, when it has gone on or has ended.
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError>;
 
     /// At most `limit` of the runs that rest until some moment, and until when; the next one first.
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError>;
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError>;
 
     async fn run_summary(&self, run_id: &RunId) -> Result<Option<RunSummary>, StoreError>;
 

@@ -107,3 +107,46 @@ async fn a_spoilt_copy_is_found_out() {
     ]);
     assert!(text(&missing.stderr).contains("there is no database file"));
 }
+
+#[tokio::test]
+async fn large_values_are_checked_and_a_database_of_an_earlier_release_is_sound() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite:{}", folder.path().join("signalbox.db").display());
+    let server = Server::on(&database, 700).await;
+    server
+        .create(json!({
+            "name": "Asks",
+            "inputs": { "type": "object" },
+            "steps": [{ "id": "ask", "kind": "human_gate" }],
+        }))
+        .await;
+    let input = json!({ "text": "long ".repeat(10_000) });
+    let run = server.start_run("asks", input).await;
+    server.until_run(&run, "waiting").await;
+    let target = folder.path().join("copy.db");
+    assert!(copy(&database, &target).status.success());
+    let name = target.display().to_string();
+    let change = |sql: &str| {
+        let file = rusqlite::Connection::open(&target).expect("it opens");
+        file.execute_batch(sql).expect("it is SQL");
+    };
+    change("UPDATE run_values SET content = '\"long\"'");
+    let found = signalbox(&["check", &name]);
+    let said = text(&found.stderr);
+    assert!(
+        !found.status.success() && said.contains("is spoilt"),
+        "{said}"
+    );
+    change("DELETE FROM run_values");
+    let said = text(&signalbox(&["check", &name]).stderr);
+    assert!(said.contains("has lost a value"), "{said}");
+    // As the release before had it: no values apart, no snapshots.
+    change(
+        "UPDATE run_events SET payload = json_set(payload, '$.input', json('{}')) WHERE large IS NOT NULL;
+         ALTER TABLE run_events DROP COLUMN large;
+         DROP TABLE run_values; DROP TABLE run_snapshots;
+         DROP INDEX runs_resting; ALTER TABLE runs DROP COLUMN rests_until;",
+    );
+    let found = signalbox(&["check", &name]);
+    assert!(found.status.success(), "{}", text(&found.stderr));
+}

@@ -8,7 +8,7 @@ use tokio::time::{Instant, interval_at};
 
 use super::{Draft, Envelope, RunTask, STORE_RETRY_MS, Touched};
 use crate::driver::SubmitError;
-use crate::driver::loading::refuse_callers;
+use crate::driver::loading::{leave_out_old_progress, refuse_callers};
 use crate::engine::state::RunState;
 use crate::engine::summary::RunSummary;
 use crate::store::{StoreError, StoredRun};
@@ -103,6 +103,7 @@ impl RunTask {
                     leave_in_doubt(batch);
                     let away = StoreError::Unavailable("the log cannot be read".to_owned());
                     behind.extend(refuse_callers(&mut self.inbox, &SubmitError::Store(away)));
+                    leave_out_old_progress(behind);
                 }
             }
         }

@@ -16,7 +16,9 @@ use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{
+    Commit, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
+};
 
 /// What may happen to a process, as the simulation decides.
 pub(super) struct Fate {
@@ -181,18 +183,13 @@ impl Store for Line {
         self.store.awake_runs().await
     }
 
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError> {
         self.fate.reach().await?;
         if self.fate.is_lost() {
             return Err(StoreError::LeaseLost);
         }
-        let rests = self.store.put_to_rest(run_id, seq, until).await?;
-        if rests {
+        let rests = self.store.put_to_rest(runs).await?;
+        for _ in rests.iter().filter(|rests| **rests) {
             self.fate.outside.meet("put to rest");
         }
         self.fate.pass().await;
@@ -200,7 +197,7 @@ impl Store for Line {
         Ok(rests)
     }
 
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
         self.fate.reach().await?;
         self.store.resting_runs(limit).await
     }

@@ -12,7 +12,9 @@ use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{
+    Commit, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
+};
 
 /// What goes wrong at the chosen call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,17 +132,12 @@ impl Store for Line {
         self.call("awake_runs", self.store.awake_runs()).await
     }
 
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        let rests = self.store.put_to_rest(run_id, seq, until);
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError> {
+        let rests = self.store.put_to_rest(runs);
         self.call("put_to_rest", rests).await
     }
 
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
         let resting = self.store.resting_runs(limit);
         self.call("resting_runs", resting).await
     }

@@ -15,7 +15,9 @@ use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
-use crate::store::{Commit, GateRow, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard};
+use crate::store::{
+    Commit, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
+};
 
 /// Whether the process still holds the store; nothing while nobody can say.
 type Standing = Option<bool>;
@@ -75,16 +77,11 @@ impl Store for LeasedStore {
         self.inner.awake_runs().await
     }
 
-    async fn put_to_rest(
-        &self,
-        run_id: &RunId,
-        seq: u32,
-        until: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        self.inner.put_to_rest(run_id, seq, until).await
+    async fn put_to_rest(&self, runs: &[Rest]) -> Result<Vec<bool>, StoreError> {
+        self.inner.put_to_rest(runs).await
     }
 
-    async fn resting_runs(&self, limit: u32) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
+    async fn resting_runs(&self, limit: usize) -> Result<Vec<(RunId, Timestamp)>, StoreError> {
         self.inner.resting_runs(limit).await
     }
 

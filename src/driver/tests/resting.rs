@@ -102,6 +102,8 @@ async fn one_that_is_due_sooner_than_the_others_is_not_kept_waiting_by_them() {
     keep(&memory, waits(20_000));
     // Another driver, because versions are kept in memory; the first one sleeps for the late run.
     let other = Stage::on(memory, Script::default());
+    assert_eq!(other.driver.recover().await, Ok(0));
+    sleep_ms(1_000).await;
     let soon = other.start().await;
     until_out_of_memory(&other, &soon).await;
     sleep_ms(25_000).await;

@@ -140,6 +140,7 @@ impl RunState {
         }
         if let Event::OutcomeResolved { resolution, .. } = event
             && *resolution == Resolution::DidNot
+            && !self.steps[step].has_succeeded()
         {
             self.undoable.retain(|done| *done != step);
         }

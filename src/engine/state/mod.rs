@@ -212,7 +212,7 @@ impl RunState {
     }
 
     /// Bytes of values that its log holds, as JSON text.
-    pub(in crate::engine) fn value_bytes(&self) -> u64 {
+    pub fn value_bytes(&self) -> u64 {
         self.tally.value_bytes
     }
 

@@ -163,6 +163,12 @@ impl StepRun {
         u32::try_from(self.attempts.iter().filter(counts).count()).unwrap_or(u32::MAX)
     }
 
+    /// One of its attempts has, whatever became of a later one.
+    pub(super) fn has_succeeded(&self) -> bool {
+        let mut attempts = self.attempts.iter();
+        attempts.any(|attempt| attempt.outcome == AttemptOutcome::Succeeded)
+    }
+
     /// It has failed although its last attempt had succeeded: what it did outside took place.
     pub fn took_place(&self) -> bool {
         let succeeded = |attempt: &Attempt| attempt.outcome == AttemptOutcome::Succeeded;

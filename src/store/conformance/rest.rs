@@ -7,7 +7,7 @@ use crate::engine::ids::RunId;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
-use crate::store::{Commit, Store};
+use crate::store::{Commit, Rest, Store};
 
 on_every_store!(
     a_resting_run_is_listed_with_its_moment_and_not_among_the_awake,
@@ -20,7 +20,7 @@ fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
-async fn resting(store: &dyn Store, limit: u32) -> Vec<(String, i64)> {
+async fn resting(store: &dyn Store, limit: usize) -> Vec<(String, i64)> {
     let resting = store.resting_runs(limit).await.expect("it answers");
     let resting = resting.into_iter();
     resting
@@ -29,9 +29,13 @@ async fn resting(store: &dyn Store, limit: u32) -> Vec<(String, i64)> {
 }
 
 async fn rests(store: &dyn Store, run: &str, seq: u32, until: Option<i64>) -> bool {
-    let run = RunId::new(run);
-    let rests = store.put_to_rest(&run, seq, until.map(at)).await;
-    rests.expect("it answers")
+    let rest = Rest {
+        run_id: RunId::new(run),
+        seq,
+        until: until.map(at),
+    };
+    let rests = store.put_to_rest(&[rest]).await;
+    rests.expect("it answers") == [true]
 }
 
 async fn a_resting_run_is_listed_with_its_moment_and_not_among_the_awake(store: Arc<dyn Store>) {

@@ -130,7 +130,7 @@ fn write_turn(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
     for value in &entry.values {
         keep_value(transaction, run_id, value)?;
     }
-    if turn.summary.finished_at.is_some() {
+    if turn.summary.finished_at.is_some() && turn.expected_seq > 0 {
         drop_snapshot(transaction, run_id)?;
     }
     for gate in &turn.gates {
@@ -210,7 +210,7 @@ fn insert_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<
 }
 
 /// False when the run is not where the turn expected it. Most turns change neither what the run is found by nor whether
-/// it has ended, and then no index has to be written.
+/// it has ended or rests, and then no index has to be written.
 fn move_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<bool> {
     let summary = &turn.summary;
     let id = stored(summary.header.run_id.as_str());
@@ -300,12 +300,12 @@ const INSERT_RUN: &str = "
     ON CONFLICT (id) DO NOTHING";
 
 const MOVE_RUN: &str = "
-    UPDATE runs SET seq = ?5, prior_seq = ?2, rests_until = NULL, reason = ?6, message = ?7, percent = ?8, steps_total = ?9,
+    UPDATE runs SET seq = ?5, prior_seq = ?2, reason = ?6, message = ?7, percent = ?8, steps_total = ?9,
         steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13, started_by = ?14,
         started_at = ?15
-    WHERE id = ?1 AND seq = ?2 AND status = ?3 AND finished_at IS ?4";
+    WHERE id = ?1 AND seq = ?2 AND status = ?3 AND finished_at IS ?4 AND rests_until IS NULL";
 
-/// As `MOVE_RUN`, also into another status.
+/// As `MOVE_RUN`, also into another status and out of its rest.
 const TURN_RUN: &str = "
     UPDATE runs SET status = ?3, finished_at = ?4, seq = ?5, prior_seq = ?2, rests_until = NULL, reason = ?6,
         message = ?7, percent = ?8, steps_total = ?9, steps_done = ?10, steps_failed = ?11, waiting_for_people = ?12, current = ?13,

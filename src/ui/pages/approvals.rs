@@ -125,7 +125,7 @@ fn Doubt(doubt: DoubtCard) -> impl IntoView {
                 {format::iterations(&doubt.step_id).map(|place| format!(" · {place}"))}
                 {doubt.since.map(|since| view! { " · since " <Moment at=since /> })}
             </p>
-            <p>"It is not known whether this happened: " {message} "."</p>
+            <p>"Only a person can tell what became of this: " {message} "."</p>
             <p><a class="button" href=href>"Look and answer"</a></p>
         </article>
     }

@@ -174,7 +174,7 @@ pub fn OutcomeForm(
     let ended_in = message.trim_end_matches('.').to_owned();
     view! {
         <div class="gate gate-unknown">
-            <p class="gate-message">"It is not known whether this happened: " {ended_in} "."</p>
+            <p class="gate-message">"Only a person can tell what became of this: " {ended_in} "."</p>
             {asked.map(|asked| view! { <div class="shown"><p class="shown-label">"What was sent"</p><ValueView value=asked watched=true /></div> })}
             <p>"Look at the receiving side, then say what you found. Nothing is repeated unless you say so."</p>
             <ActionForm action=resolve.action attr:class="gate-form">

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use super::param;
 use crate::engine::event::Origin as Was;
 use crate::engine::ids::RunId;
-use crate::engine::large::StandIn;
 use crate::engine::progress;
 use crate::engine::state::{RunState, RunStatus};
 use crate::engine::time::Timestamp;
@@ -355,9 +354,10 @@ fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
 #[component]
 fn Details(viewer: Viewer) -> impl IntoView {
     let input = viewer.state.with_untracked(|state| state.input.clone());
-    let input = match StandIn::of(&input) {
-        Some(_) => view! { <ValueView value=input watched=true /> }.into_any(),
-        None => view! { <pre class="json" tabindex="0">{format::pretty(&input)}</pre> }.into_any(),
+    let text = format::pretty(&input);
+    let input = match text.contains("$large") {
+        true => view! { <ValueView value=input watched=true /> }.into_any(),
+        false => view! { <pre class="json" tabindex="0">{text}</pre> }.into_any(),
     };
     let events = move || {
         viewer
