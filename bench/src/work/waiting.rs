@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::row;
@@ -20,7 +20,7 @@ pub async fn w10_waiting(binary: PathBuf) -> Vec<Row> {
     rows
 }
 
-async fn many_that_wait(binary: &PathBuf) -> Vec<Row> {
+async fn many_that_wait(binary: &Path) -> Vec<Row> {
     const RUNS: usize = 10_000;
     let server = Server::start(binary).await;
     let before = server.memory().0;
@@ -74,7 +74,7 @@ async fn many_that_wait(binary: &PathBuf) -> Vec<Row> {
     ]
 }
 
-async fn one_with_a_long_log(binary: &PathBuf) -> Vec<Row> {
+async fn one_with_a_long_log(binary: &Path) -> Vec<Row> {
     let mut server = Server::start(binary).await;
     let mut client = server.client().await;
     let workflow = create(&mut client, &workflows::long_then_asks()).await;
