@@ -8,7 +8,7 @@ import { deadAddress } from "../support/world";
 async function startTemplate(page: Page, slug: string, fill: Record<string, string> = {}): Promise<void> {
   await open(page, `/workflows/${slug}`);
   for (const [label, value] of Object.entries(fill)) await page.getByLabel(label).fill(value);
-  await page.getByRole("button", { name: "Start" }).click();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
   await expect(page).toHaveURL(/\/runs\/[\w-]+$/);
 }
 
@@ -47,6 +47,14 @@ test("a deploy that turns out unhealthy is undone", async ({ page }) => {
   await expect(runStatus(page)).toContainText("Failed");
   await expect(page.locator(".step h3", { hasText: "Undo: Announce the maintenance" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Retry what failed" })).toHaveCount(0);
+});
+
+test("a check that a schedule starts is quiet while all is well, and asks when something is not", async ({ page }) => {
+  const easy = { "Disk limit (%)": "100", "Memory limit (%)": "100", "Load limit per processor": "1000" };
+  await startTemplate(page, "cron-health-check", easy);
+  await until(page, ended(page, "Completed"));
+  await startTemplate(page, "cron-health-check", { ...easy, Endpoints: await deadAddress() });
+  await until(page, runStatus(page).getByText("Waiting for you"));
 });
 
 test("a run is paused, resumed, and run again", async ({ page, request }) => {
