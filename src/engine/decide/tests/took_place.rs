@@ -156,6 +156,27 @@ fn what_somebody_says_did_not_happen_is_not_undone() {
 }
 
 #[test]
+fn that_a_second_attempt_did_not_happen_says_nothing_of_the_first() {
+    let split = json!({ "id": "split", "kind": "parallel" });
+    let mut deploy = undoable(effect("deploy"));
+    deploy["tool"] = json!("t.put");
+    let other = with(read("other"), "on_error", json!("compensate"));
+    let document = workflow(
+        [split, deploy, other],
+        [edge("split", "deploy"), edge("split", "other")],
+    );
+    let mut stage = start(document);
+    stage.succeed("deploy", too_large());
+    assert_eq!(stage.end().0, EndState::Failed);
+    retry(&mut stage);
+    assert_eq!(calls_of(&stage, "deploy"), 2);
+    stage.fail("other", "broken");
+    stage.lose("deploy");
+    resolve(&mut stage, "deploy", Resolution::DidNot);
+    assert_eq!(stage.status("deploy.undo"), StepStatus::InProgress);
+}
+
+#[test]
 fn an_undo_that_says_too_much_has_undone_all_the_same() {
     let mut stage = start(deployment(read("check")));
     stage.succeed("deploy", json!(1));
