@@ -197,9 +197,11 @@ fn a_cancelled_run_says_that_it_happened() {
     assert_eq!(stage.end().0, EndState::Cancelled);
     let outcome = &stage.step("deploy").attempts[0].outcome;
     assert_eq!(*outcome, AttemptOutcome::Succeeded);
-    let failed = stage.events.iter().find_map(|event| match event {
-        Event::StepFailed { error, .. } => Some(error.code.as_str()),
-        _ => None,
+    let failed = stage.events.iter().find_map(|event| {
+        let Event::StepFailed { error, .. } = event else {
+            return None;
+        };
+        Some(error.code.as_str())
     });
     assert_eq!(failed, Some("output_too_large"));
 }
