@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::clock::Clock;
+use crate::engine::event::{Event, Origin};
 use crate::engine::ids::RunId;
 use crate::engine::time::Timestamp;
 use crate::store::{Database, Expired, Store, StoreError};
@@ -60,19 +61,18 @@ impl Retention {
     }
 }
 
-/// Sweeps every hour, for ever. What fails is said in the log and tried again the next time.
+/// Sweeps now and every hour, for ever. What fails is said in the log and tried again the next time.
 pub async fn keep_sweeping(store: Arc<Database>, clock: Arc<dyn Clock>, retention: Retention) {
     if retention.keeps_everything() {
         return;
     }
     loop {
-        // Not at once: runs that the last process left are taken up first, and may ask for those they started.
-        tokio::time::sleep(SWEEP_EVERY).await;
         match sweep(&store, clock.now(), &retention).await {
             Ok(0) => {}
             Ok(runs) => tracing::info!(runs, "forgot {runs} ended runs"),
             Err(error) => tracing::error!(%error, "ended runs could not be cleared away"),
         }
+        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }
 
@@ -90,23 +90,49 @@ pub async fn sweep(
             .expired_runs(&expired, last.as_ref(), BATCH_RUNS)
             .await?;
         for run_id in &batch {
-            if let Some(folder) = &retention.export_to {
-                match export(store, run_id, folder).await {
-                    // It stays where it is, for somebody to look at; the others need not wait for that.
-                    Err(SweepError::Store(error @ StoreError::Corrupt(_))) => {
-                        tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be read, and so is kept");
-                        continue;
-                    }
-                    exported => exported?,
+            match let_go(store, run_id, retention.export_to.as_deref()).await {
+                // It stays where it is, for somebody to look at; the others need not wait for that.
+                Err(SweepError::Store(error @ StoreError::Corrupt(_))) => {
+                    tracing::error!(run.id = %run_id, %error, "run {run_id} cannot be read, and so is kept");
                 }
+                gone => forgotten += u32::from(gone?),
             }
-            forgotten += u32::from(store.forget_run(run_id).await?);
         }
         last = batch.into_iter().next_back();
         if last.is_none() {
             return Ok(forgotten);
         }
     }
+}
+
+/// False when the run stays.
+async fn let_go(
+    store: &Database,
+    run_id: &RunId,
+    export_to: Option<&Path>,
+) -> Result<bool, SweepError> {
+    if is_step_of_open_run(store, run_id).await? {
+        return Ok(false);
+    }
+    if let Some(folder) = export_to {
+        export(store, run_id, folder).await?;
+    }
+    Ok(store.forget_run(run_id).await?)
+}
+
+/// A run that is a step of another one stays until that has ended: it may not have heard yet what came of its step,
+/// and would have it done again if there were no such run.
+async fn is_step_of_open_run(store: &Database, run_id: &RunId) -> Result<bool, StoreError> {
+    let first = store.events(run_id, 0, 1).await?.into_iter().next();
+    let Some(Event::RunStarted {
+        origin: Some(Origin::Parent { run_id: parent, .. }),
+        ..
+    }) = first.map(|recorded| recorded.event)
+    else {
+        return Ok(false);
+    };
+    let parent = store.run_summary(&parent).await?;
+    Ok(parent.is_some_and(|parent| !parent.status.is_terminal()))
 }
 
 /// Writes the files that the run left into the folder `RUN`, then `RUN.jsonl`: a line that says what the run was and
@@ -184,7 +210,7 @@ mod tests {
         let removed = std::fs::remove_dir_all(&name);
         assert!(written.is_ok() && removed.is_ok(), "{written:?}");
     }
-    use crate::engine::event::{EndState, Event, Recorded};
+    use crate::engine::event::{EndState, Recorded};
     use crate::engine::state::RunStatus;
     use crate::engine::summary::{RunHeader, RunSummary};
     use crate::store::{Commit, LeaseTerms, NewArtifact};
@@ -379,6 +405,38 @@ mod tests {
                 247,
                 vec!["r250".to_owned(), "r249".to_owned(), "r003".to_owned()]
             )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_step_of_another_run_stays_until_that_has_ended() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = database(folder.path()).await;
+        for (id, ended) in [("open", None), ("ended", Some(2))] {
+            store.commit(run(id, ended)).await.expect("it is stored");
+        }
+        for (id, parent) in [("r1", "open"), ("r2", "ended"), ("r3", "forgotten")] {
+            let mut step = run(id, Some(2));
+            let mut events = step.events.to_vec();
+            if let Event::RunStarted { origin, .. } = &mut events[0].event {
+                *origin = Some(Origin::Parent {
+                    run_id: RunId::new(parent),
+                    step: "sub".into(),
+                    depth: 1,
+                    root: None,
+                });
+            }
+            step.events = events.into();
+            store.commit(step).await.expect("it is stored");
+        }
+        let retention = Retention {
+            days: Some(1),
+            ..Retention::default()
+        };
+        let gone = sweep(&store, day(40), &retention).await.expect("it sweeps");
+        assert_eq!(
+            (gone, left(&store).await),
+            (3, vec!["r1".to_owned(), "open".to_owned()])
         );
     }
 

@@ -6,21 +6,13 @@ use serde_json::{Value, json};
 use crate::server::{Server, answer};
 use crate::stub::Stub;
 
-fn call(id: &str, url: &str) -> Value {
-    json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url } })
-}
-
-fn post(id: &str, url: &str) -> Value {
-    json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url, "method": "POST" } })
-}
-
 fn gated(stub: &Stub) -> Value {
     json!({
         "name": "Gated",
         "steps": [
-            call("look", &format!("{}/ok/look", stub.address)),
+            stub.get("look", "ok/look"),
             { "id": "agree", "kind": "human_gate", "show": ["$look.status"] },
-            post("act", &format!("{}/ok/act", stub.address))
+            stub.post("act", "ok/act")
         ],
         "edges": [{ "from": "look", "to": "agree" }, { "from": "agree", "to": "act" }]
     })
@@ -179,7 +171,7 @@ async fn a_cancelled_run_stays_cancelled_and_the_late_answer_changes_nothing() {
     let (server, stub) = (Server::start().await, Stub::start().await);
     let workflow = json!({
         "name": "Slow",
-        "steps": [call("slow", &format!("{}/slow/1500/slow", stub.address)), call("after", &format!("{}/ok/after", stub.address))],
+        "steps": [stub.get("slow", "slow/1500/slow"), stub.get("after", "ok/after")],
         "edges": [{ "from": "slow", "to": "after" }]
     });
     let run = server
@@ -214,7 +206,7 @@ async fn a_cancelled_run_stays_cancelled_and_the_late_answer_changes_nothing() {
 #[tokio::test]
 async fn a_failing_call_is_retried_on_the_curve() {
     let (server, stub) = (Server::start().await, Stub::start().await);
-    let mut step = call("flaky", &format!("{}/flaky/2/flaky", stub.address));
+    let mut step = stub.get("flaky", "flaky/2/flaky");
     step["retry"] = json!({ "max_attempts": 3, "base_ms": 200, "cap_ms": 300 });
     let run = server
         .start_run(
@@ -260,10 +252,10 @@ async fn a_false_branch_never_runs_and_the_join_after_it_does() {
         "inputs": { "type": "object", "required": ["n"], "properties": { "n": { "type": "integer" } } },
         "steps": [
             { "id": "big", "kind": "condition", "expression": "input.n > 10" },
-            call("yes", &format!("{}/ok/yes", stub.address)),
-            call("no", &format!("{}/ok/no", stub.address)),
+            stub.get("yes", "ok/yes"),
+            stub.get("no", "ok/no"),
             { "id": "joined", "kind": "join", "rule": "none_failed_min_one_success" },
-            call("after", &format!("{}/ok/after", stub.address))
+            stub.get("after", "ok/after")
         ],
         "edges": [
             { "from": "big", "to": "yes", "when": "big.result" }, { "from": "big", "to": "no", "default": true },

@@ -15,11 +15,6 @@ crate::server::also_on_postgres!(
     killed_while_a_subworkflow_runs_both_runs_end,
 );
 
-fn put(id: &str, stub: &Stub, way: &str) -> Value {
-    let url = format!("{}/{way}", stub.address);
-    json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url, "method": "PUT" } })
-}
-
 async fn blow(server: &mut Server, within_us: u64) {
     let pause = Duration::from_micros(chance(1_000..within_us));
     println!("kill after {pause:?}");
@@ -34,14 +29,14 @@ async fn killed_while_undoing_it_undoes_everything_once_more_or_once() {
     let mut steps: Vec<Value> = ids
         .iter()
         .map(|id| {
-            let mut step = put(id, &stub, &format!("ok/{id}"));
+            let mut step = stub.put(id, &format!("ok/{id}"));
             let url = format!("{}/slow/30/undo_{id}", stub.address);
             step["compensate"] =
                 json!({ "tool": "http.request", "with": { "url": url, "method": "PUT" } });
             step
         })
         .collect();
-    let mut last = put("last", &stub, "flaky/99/last");
+    let mut last = stub.put("last", "flaky/99/last");
     last["on_error"] = json!("compensate");
     steps.push(last);
     let order: Vec<&str> = ids.iter().map(String::as_str).chain(["last"]).collect();
@@ -94,7 +89,7 @@ async fn killed_in_a_map_of_a_thousand_it_does_every_item() {
     let (mut server, stub) = (Server::start().await, Stub::start().await);
     let each = json!({
         "id": "each", "kind": "map", "over": "$input.items", "max_parallel": 50,
-        "body": { "steps": [put("count", &stub, "ok/count")] },
+        "body": { "steps": [stub.put("count", "ok/count")] },
     });
     server
         .create(json!({ "name": "Many", "steps": [each] }))
@@ -119,7 +114,7 @@ async fn killed_in_a_map_of_a_thousand_it_does_every_item() {
 async fn killed_while_a_subworkflow_runs_both_runs_end() {
     let (mut server, stub) = (Server::start().await, Stub::start().await);
     let inner = json!({
-        "name": "Inner", "steps": [put("a", &stub, "slow/40/a"), put("b", &stub, "slow/40/b")],
+        "name": "Inner", "steps": [stub.put("a", "slow/40/a"), stub.put("b", "slow/40/b")],
         "edges": [{ "from": "a", "to": "b" }],
     });
     server.create(inner).await;

@@ -1,34 +1,16 @@
-//! The kinds that hold others, wait or work elsewhere, and what people do to runs, as a program meets them.
+//! The kinds that hold others, wait or work elsewhere, as a program meets them.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::{Server, now};
+use crate::server::{Server, workflow};
 use crate::stub::Stub;
 
 crate::server::also_on_postgres!(
     a_map_asks_every_endpoint_and_lists_those_that_are_down,
     a_subworkflow_is_a_run_of_its_own,
     what_was_done_is_undone_in_reverse_order,
-    a_failed_run_is_retried_and_keeps_what_was_done,
 );
-
-fn call(id: &str, stub: &Stub, way: &str) -> Value {
-    let url = format!("{}/{way}", stub.address);
-    json!({ "id": id, "kind": "tool_call", "tool": "http.request", "with": { "url": url, "method": "PUT" } })
-}
-
-fn workflow(name: &str, steps: Value, edges: &[(&str, &str)]) -> Value {
-    let edges: Vec<Value> = edges
-        .iter()
-        .map(|(from, to)| json!({ "from": from, "to": to }))
-        .collect();
-    json!({ "name": name, "steps": steps, "edges": edges })
-}
-
-async fn act(server: &Server, run: &str, act: &str) -> (StatusCode, Value) {
-    server.post(&format!("/runs/{run}/{act}"), json!({})).await
-}
 
 #[tokio::test]
 async fn a_map_asks_every_endpoint_and_lists_those_that_are_down() {
@@ -85,7 +67,7 @@ async fn a_loop_goes_round_until_it_is_healthy_and_a_wait_asks_again() {
 #[tokio::test]
 async fn a_subworkflow_is_a_run_of_its_own() {
     let (server, stub) = (Server::start().await, Stub::start().await);
-    let mut inner = workflow("Inner", json!([call("do", &stub, "ok/inner")]), &[]);
+    let mut inner = workflow("Inner", json!([stub.put("do", "ok/inner")]), &[]);
     inner["inputs"] = json!({ "type": "object", "required": ["x"], "properties": { "x": { "type": "integer" } } });
     server.create(inner).await;
     let sub = |with: Value| json!({ "id": "sub", "kind": "subworkflow", "workflow": "inner", "with": with });
@@ -141,7 +123,7 @@ async fn cancelling_a_run_cancels_the_runs_it_started() {
         .expect("a run")
         .to_owned();
     server.gate(&child).await;
-    act(&server, &run, "cancel").await;
+    server.act(&run, "cancel").await;
     server.until_run(&run, "cancelled").await;
     server.until_run(&child, "cancelled").await;
 }
@@ -181,13 +163,13 @@ async fn somebody_outside_reports_an_external_step() {
 async fn what_was_done_is_undone_in_reverse_order() {
     let (server, stub) = (Server::start().await, Stub::start().await);
     let undoable = |id: &str| {
-        let mut step = call(id, &stub, &format!("ok/{id}"));
+        let mut step = stub.put(id, &format!("ok/{id}"));
         let url = format!("{}/ok/undo", stub.address);
         step["compensate"] =
             json!({ "tool": "http.request", "with": { "url": url, "method": "PUT", "body": id } });
         step
     };
-    let mut last = call("c", &stub, "flaky/99/c");
+    let mut last = stub.put("c", "flaky/99/c");
     last["on_error"] = json!("compensate");
     let steps = json!([undoable("a"), undoable("b"), last]);
     server
@@ -201,155 +183,11 @@ async fn what_was_done_is_undone_in_reverse_order() {
     let begun = |step: Value| step["started_at"].as_str().expect("it began").to_owned();
     let first = begun(server.step(&run, "b.undo").await);
     assert!(first <= begun(server.step(&run, "a.undo").await));
-    let (status, problem) = act(&server, &run, "retry").await;
+    let (status, problem) = server.act(&run, "retry").await;
     assert_eq!(
         (status, &problem["code"]),
         (StatusCode::CONFLICT, &json!("undone"))
     );
-}
-
-#[tokio::test]
-async fn a_paused_run_starts_nothing_until_it_is_resumed() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let steps = json!([call("a", &stub, "slow/300/a"), call("b", &stub, "ok/b")]);
-    server.create(workflow("Held", steps, &[("a", "b")])).await;
-    let run = server.start_run("held", json!({})).await;
-    assert_eq!(act(&server, &run, "pause").await.0, StatusCode::OK);
-    let (status, again) = act(&server, &run, "pause").await;
-    assert_eq!(
-        (status, &again["code"]),
-        (StatusCode::CONFLICT, &json!("already_paused"))
-    );
-    server.until_run(&run, "paused").await;
-    assert_eq!(server.step(&run, "a").await["status"], "completed");
-    assert_eq!(stub.calls("b"), 0);
-    assert_eq!(act(&server, &run, "resume").await.0, StatusCode::OK);
-    server.until_run(&run, "completed").await;
-    assert_eq!(act(&server, &run, "resume").await.0, StatusCode::CONFLICT);
-}
-
-#[tokio::test]
-async fn a_failed_run_is_retried_and_keeps_what_was_done() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let steps = json!([call("a", &stub, "ok/a"), call("b", &stub, "flaky/1/b")]);
-    server.create(workflow("Twice", steps, &[("a", "b")])).await;
-    let run = server.start_run("twice", json!({})).await;
-    server.until_run(&run, "failed").await;
-    assert_eq!(act(&server, &run, "retry").await.0, StatusCode::OK);
-    server.until_run(&run, "completed").await;
-    assert_eq!((stub.calls("a"), stub.calls("b")), (1, 2));
-    let (status, problem) = act(&server, &run, "retry").await;
-    assert_eq!(
-        (status, &problem["code"]),
-        (StatusCode::CONFLICT, &json!("not_failed"))
-    );
-}
-
-#[tokio::test]
-async fn a_failed_step_is_skipped_by_hand_with_a_reason() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let steps = json!([call("a", &stub, "flaky/99/a"), call("b", &stub, "ok/b")]);
-    server
-        .create(workflow("Skipped", steps, &[("a", "b")]))
-        .await;
-    let run = server.start_run("skipped", json!({})).await;
-    server.until_run(&run, "failed").await;
-    let path = format!("/runs/{run}/steps/a/skip");
-    assert_eq!(
-        server.post(&path, json!({})).await.0,
-        StatusCode::BAD_REQUEST
-    );
-    let (status, _) = server
-        .post(&path, json!({ "comment": "not needed today" }))
-        .await;
-    assert_eq!(status, StatusCode::OK);
-    server.until_run(&run, "completed").await;
-    let skipped = server.step(&run, "a").await["skipped"].clone();
-    assert_eq!(skipped["comment"], "not needed today");
-    assert_eq!(stub.calls("b"), 1);
-}
-
-#[tokio::test]
-async fn a_run_is_started_again_and_forked_also_to_another_version() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let steps = |way: &str| json!([call("a", &stub, "ok/a"), call("b", &stub, way)]);
-    let edges = &[("a", "b")];
-    let slug = server
-        .create(workflow("Forked", steps("flaky/99/b"), edges))
-        .await;
-    let run = server.start_run(&slug, json!({})).await;
-    server.until_run(&run, "failed").await;
-
-    let (status, again) = act(&server, &run, "again").await;
-    assert_eq!(status, StatusCode::CREATED);
-    let again = again["run_id"].as_str().expect("a run").to_owned();
-    assert_eq!(
-        server.until_run(&again, "failed").await["origin"]["run_id"],
-        json!(run)
-    );
-    assert_eq!(stub.calls("a"), 2);
-
-    let mended = workflow("Forked", steps("ok/mended"), edges);
-    let (status, version) = server
-        .post(&format!("/workflows/{slug}/versions"), mended)
-        .await;
-    assert_eq!((status, &version["version"]), (StatusCode::OK, &json!(2)));
-    let fork = json!({ "step": "b", "version": 2 });
-    let (status, forked) = server.post(&format!("/runs/{run}/fork"), fork).await;
-    assert_eq!(status, StatusCode::CREATED, "{forked}");
-    let forked = forked["run_id"].as_str().expect("a run").to_owned();
-    let ended = server.until_run(&forked, "completed").await;
-    assert_eq!(ended["version"], 2);
-    assert_eq!(
-        (stub.calls("a"), stub.calls("mended")),
-        (2, 1),
-        "a was taken over"
-    );
-    let (status, problem) = server
-        .post(&format!("/runs/{run}/fork"), json!({ "step": "nobody" }))
-        .await;
-    assert_eq!(
-        (status, &problem["code"]),
-        (StatusCode::NOT_FOUND, &json!("not_forked"))
-    );
-}
-
-#[tokio::test]
-async fn runs_and_calls_wait_for_their_turn() {
-    let (server, stub) = (Server::start().await, Stub::start().await);
-    let mut step = call("a", &stub, "slow/100/a");
-    step["concurrency"] = json!({ "max": 1, "key": "db" });
-    server.create(workflow("Calls", json!([step]), &[])).await;
-    let mut single = workflow("Runs", json!([call("a", &stub, "slow/100/b")]), &[]);
-    single["concurrency"] = json!({ "max": 1 });
-    server.create(single).await;
-    for slug in ["calls", "runs"] {
-        let started = now();
-        let mut runs = Vec::new();
-        for _ in 0..4 {
-            runs.push(server.start_run(slug, json!({})).await);
-        }
-        for run in &runs {
-            server.until_run(run, "completed").await;
-        }
-        // Four calls of a tenth of a second each, one after the other, whatever the machine.
-        assert!(started.elapsed().as_millis() >= 400, "{slug}");
-    }
-}
-
-#[tokio::test]
-async fn a_long_step_that_is_cancelled_ends_within_the_grace_time() {
-    let server = Server::start().await;
-    let sleep = json!([{ "id": "long", "kind": "tool_call", "tool": "util.sleep", "with": { "ms": 10_000 } }]);
-    server.create(workflow("Long", sleep, &[])).await;
-    let run = server.start_run("long", json!({})).await;
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    act(&server, &run, "cancel").await;
-    let started = now();
-    let ended = server.until_run(&run, "cancelled").await;
-    assert!(started.elapsed().as_secs() < 10);
-    assert_eq!(ended["reason"], "cancelled_by_user");
-    assert_eq!(server.step(&run, "long").await["status"], "cancelled");
 }
 
 #[tokio::test]
@@ -370,4 +208,98 @@ async fn the_rehearsed_deploy_succeeds_and_is_undone() {
         undone["output"]["value"],
         json!({ "host": "web-2", "now": "v1" })
     );
+}
+
+#[tokio::test]
+async fn no_more_items_are_under_way_than_the_map_allows_and_one_that_fails_stops_the_others() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let each = |id: &str, over: Value, body: Value| json!({ "id": id, "kind": "map", "over": over, "max_parallel": 2, "body": { "steps": [body] } });
+    let four = each(
+        "four",
+        json!([1, 2, 3, 4]),
+        stub.put("ask", "slow/100/four"),
+    );
+    server.create(workflow("Four", json!([four]), &[])).await;
+    let run = server.start_run("four", json!({})).await;
+    server.until_run(&run, "completed").await;
+    assert_eq!((stub.calls("four"), stub.most_at_once("four")), (4, 2));
+
+    let ways = json!(["flaky/99/bad", "slow/60000/long", "ok/never"]);
+    let mut ask = stub.get("ask", "");
+    ask["with"]["url"] = json!(format!("='{}/' + item", stub.address));
+    let strict = each("strict", ways, ask);
+    server
+        .create(workflow("Strict", json!([strict]), &[]))
+        .await;
+    let run = server.start_run("strict", json!({})).await;
+    server.until_run(&run, "failed").await;
+    assert_eq!(server.step(&run, "strict.0.ask").await["status"], "failed");
+    assert_eq!(
+        server.step(&run, "strict.1.ask").await["status"],
+        "cancelled"
+    );
+    assert_eq!(stub.calls("never"), 0);
+}
+
+#[tokio::test]
+async fn a_loop_that_never_gets_there_fails_after_its_last_round() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let again = json!({
+        "id": "again", "kind": "loop", "until": "ask.status == 418", "max_iterations": 3,
+        "body": { "steps": [stub.put("ask", "ok/round")] },
+    });
+    server.create(workflow("Vain", json!([again]), &[])).await;
+    let run = server.start_run("vain", json!({})).await;
+    server.until_run(&run, "failed").await;
+    let error = server.step(&run, "again").await["error"].clone();
+    assert_eq!(error["code"], "iterations_exhausted", "{error}");
+    assert_eq!(stub.calls("round"), 3);
+}
+
+/// A map holds a loop, which holds a pause, another run, a job outside and a question.
+#[tokio::test]
+async fn every_kind_is_done_inside_the_others() {
+    let server = Server::start().await;
+    let inner = json!([{ "id": "twice", "kind": "map", "over": [1, 2], "body": { "steps": [
+        { "id": "double", "kind": "transform", "set": { "n": "=item * 2" } },
+    ] } }]);
+    server.create(workflow("Inner", inner, &[])).await;
+    let body = json!({
+        "steps": [
+            { "id": "pause", "kind": "wait", "for_ms": 20 },
+            { "id": "sub", "kind": "subworkflow", "workflow": "inner" },
+            { "id": "job", "kind": "external", "timeout_ms": 60_000 },
+            { "id": "ask", "kind": "human_gate" },
+        ],
+        "edges": [
+            { "from": "pause", "to": "sub" }, { "from": "sub", "to": "job" }, { "from": "job", "to": "ask" },
+        ],
+    });
+    let rounds = json!({ "id": "rounds", "kind": "loop", "until": "index == 1", "body": body });
+    let hosts =
+        json!({ "id": "hosts", "kind": "map", "over": ["a", "b"], "body": { "steps": [rounds] } });
+    server.create(workflow("Nested", json!([hosts]), &[])).await;
+    let run = server.start_run("nested", json!({})).await;
+    for round in 0..2 {
+        for host in 0..2 {
+            let inside = format!("hosts.{host}.rounds.{round}");
+            server
+                .until_step(&run, &format!("{inside}.job"), "waiting_for_external")
+                .await;
+            let path = format!("/runs/{run}/steps/{inside}.job/result");
+            let done = json!({ "outcome": "succeeded", "output": host });
+            let (status, body) = server.post(&path, done).await;
+            assert_eq!(status, StatusCode::OK, "{body}");
+            server
+                .until_step(&run, &format!("{inside}.ask"), "waiting_for_approval")
+                .await;
+            let gate = server.gate(&run).await;
+            assert_eq!(server.decide(&gate, "approve").await.0, StatusCode::OK);
+        }
+    }
+    server.until_run(&run, "completed").await;
+    let rounds = server.step(&run, "hosts.1.rounds").await;
+    assert_eq!(rounds["output"]["iterations"], 2);
+    let children = server.get("/runs?workflow=inner").await;
+    assert_eq!(children["items"].as_array().map(Vec::len), Some(4));
 }

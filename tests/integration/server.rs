@@ -60,7 +60,7 @@ impl Server {
     }
 
     pub async fn on(database: &str, lease_ms: u64) -> Self {
-        let process = launch(database, "127.0.0.1:0", lease_ms);
+        let process = launch(database, "127.0.0.1:0", lease_ms, &[]);
         let mut server = Self::of(process, database).await;
         server.lease_ms = lease_ms;
         server
@@ -117,8 +117,13 @@ impl Server {
 
     /// A new process on the same database and port, after the last one has ended.
     pub async fn restart(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    /// The same, with further words on its command line.
+    pub async fn restart_with(&mut self, words: &[&str]) {
         let listen = self.address.trim_start_matches("http://").to_owned();
-        let (process, address) = ready(launch(&self.database, &listen, self.lease_ms)).await;
+        let (process, address) = ready(launch(&self.database, &listen, self.lease_ms, words)).await;
         self.process = process;
         assert_eq!(address, self.address);
     }
@@ -148,6 +153,11 @@ impl Server {
         .await
     }
 
+    /// Posts what is done to a run, such as `cancel`, without saying why.
+    pub async fn act(&self, run: &str, act: &str) -> (StatusCode, Value) {
+        self.post(&format!("/runs/{run}/{act}"), json!({})).await
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}/api/v1{path}", self.address)
     }
@@ -172,32 +182,31 @@ impl Server {
 
     /// The run's step with this id.
     pub async fn step(&self, run: &str, step: &str) -> Value {
+        self.find_step(run, step).await.expect("the step is there")
+    }
+
+    async fn find_step(&self, run: &str, step: &str) -> Option<Value> {
         let steps = self.get(&format!("/runs/{run}/steps")).await;
-        let found = steps["items"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .find(|item| item["id"] == step)
-            .cloned();
-        found.expect("the step is there")
+        let mut items = steps["items"].as_array().expect("a list").iter();
+        items.find(|item| item["id"] == step).cloned()
     }
 
     pub async fn until_run(&self, id: &str, status: &str) -> Value {
-        self.until(|| self.run(id), |run| run["status"] == status)
+        self.until(async || self.run(id).await, |run| run["status"] == status)
             .await
     }
 
+    /// The step may come to be only now, such as one of an item or an undo.
     pub async fn until_step(&self, run: &str, step: &str, status: &str) -> Value {
-        self.until(|| self.step(run, step), |step| step["status"] == status)
-            .await
+        self.until(
+            async || self.find_step(run, step).await.unwrap_or_default(),
+            |step| step["status"] == status,
+        )
+        .await
     }
 
     /// Asks again until the answer is as wanted.
-    async fn until<F: Future<Output = Value>>(
-        &self,
-        ask: impl Fn() -> F,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Value {
+    async fn until(&self, ask: impl AsyncFn() -> Value, wanted: impl Fn(&Value) -> bool) -> Value {
         let started = now();
         loop {
             let answer = ask().await;
@@ -216,15 +225,11 @@ impl Server {
     pub async fn gate(&self, run: &str) -> Value {
         let gates = self
             .until(
-                || self.get_owned(format!("/gates?run={run}")),
+                async || self.get(&format!("/gates?run={run}")).await,
                 |gates| gates["items"][0].is_object(),
             )
             .await;
         gates["items"][0].clone()
-    }
-
-    async fn get_owned(&self, path: String) -> Value {
-        self.get(&path).await
     }
 
     pub async fn decide(&self, gate: &Value, decision: &str) -> (StatusCode, Value) {
@@ -250,6 +255,15 @@ impl Drop for Server {
     }
 }
 
+/// A workflow of these steps, with plain edges.
+pub fn workflow(name: &str, steps: Value, edges: &[(&str, &str)]) -> Value {
+    let edges: Vec<Value> = edges
+        .iter()
+        .map(|(from, to)| json!({ "from": from, "to": to }))
+        .collect();
+    json!({ "name": name, "steps": steps, "edges": edges })
+}
+
 /// The tools choose their TLS themselves, so the crate sets no provider for the whole process.
 fn client() -> Client {
     // Fails when another test was first.
@@ -270,9 +284,10 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-fn launch(database: &str, listen: &str, lease_ms: u64) -> Child {
+fn launch(database: &str, listen: &str, lease_ms: u64, words: &[&str]) -> Child {
     command(database, lease_ms)
         .args(["--listen", listen, "--log", "warn"])
+        .args(words)
         .spawn()
         .expect("the server starts")
 }

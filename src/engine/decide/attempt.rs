@@ -484,21 +484,23 @@ impl Deciding<'_> {
             step: path,
             attempt,
         });
-        let started = self.state.steps[step]
-            .running_attempt()
-            .map_or(self.now(), |running| running.started_at);
-        let took_ms = self.now().ms_since(started);
+        // What it was given, which is what its author wrote; it may be noticed later.
+        let running = self.state.steps[step].running_attempt();
+        let given_ms = running.map_or(0, |running| {
+            let until = running.deadline.unwrap_or(self.now());
+            until.ms_since(running.started_at)
+        });
         if repeatable {
             self.retry_or_fail(
                 step,
                 attempt,
-                StepError::new("timeout", format!("no answer within {took_ms} ms")),
+                StepError::new("timeout", format!("no answer within {given_ms} ms")),
             );
         } else {
             self.outcome_unknown(
                 step,
                 attempt,
-                format!("no answer within {took_ms} ms, and it cannot be repeated safely"),
+                format!("no answer within {given_ms} ms, and it cannot be repeated safely"),
             );
         }
     }
