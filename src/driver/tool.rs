@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +91,9 @@ pub trait ArtifactSink: Send + Sync {
 /// The tools this process can call.
 #[derive(Clone, Default)]
 pub struct Toolbox {
-    tools: std::collections::BTreeMap<String, Arc<dyn Tool>>,
+    tools: BTreeMap<String, Arc<dyn Tool>>,
+    /// Calls at once over all runs, by tool, where the operator bounds them.
+    limits: BTreeMap<String, u32>,
 }
 
 impl Toolbox {
@@ -100,7 +103,18 @@ impl Toolbox {
                 .into_iter()
                 .map(|tool| (tool.spec().name.clone(), tool))
                 .collect(),
+            limits: BTreeMap::new(),
         }
+    }
+
+    /// With bounds on how many calls of a tool may be made at once over all runs. The error is the name of a tool that
+    /// is not there.
+    pub fn limited(mut self, limits: BTreeMap<String, u32>) -> Result<Self, String> {
+        if let Some(unknown) = limits.keys().find(|name| !self.tools.contains_key(*name)) {
+            return Err(unknown.clone());
+        }
+        self.limits = limits;
+        Ok(self)
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
@@ -108,6 +122,13 @@ impl Toolbox {
     }
 
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue::new(self.tools.values().map(|tool| tool.spec().clone()))
+        Catalogue::new(self.tools.values().map(|tool| {
+            let spec = tool.spec().clone();
+            let max_parallel = self.limits.get(&spec.name).copied().or(spec.max_parallel);
+            ToolSpec {
+                max_parallel,
+                ..spec
+            }
+        }))
     }
 }

@@ -9,9 +9,10 @@ use crate::driver::Driver;
 use crate::driver::artifacts::StoredArtifacts;
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::service::{NewTrigger, Service, ServiceError};
+use crate::driver::tool::Toolbox;
 use crate::engine::trigger::{Missed, Overlap, Schedule, Source};
 use crate::engine::workflow::Workflow;
-use crate::server::config::DatabaseUrl;
+use crate::server::config::{DatabaseUrl, ToolLimit};
 use crate::store::{Database, LeaseTerms, StoreError};
 use crate::tools::toolbox;
 
@@ -52,17 +53,20 @@ pub enum AssemblyError {
         url: DatabaseUrl,
         source: StoreError,
     },
+    #[error("there is no tool {name} to limit; there are {known}")]
+    NoSuchTool { name: String, known: String },
     #[error("the template {name} is broken: {reason}")]
     Template { name: &'static str, reason: String },
 }
 
-/// Opens the database, makes the tools whose requests carry `mark`, brings templates up to date and takes up the runs
+/// Opens the database, makes the tools, bounded by `limits` and with `mark` on their requests, brings templates up to date and takes up the runs
 /// that have not ended.
 pub async fn assemble(
     url: &DatabaseUrl,
     terms: &LeaseTerms,
     listening: SocketAddr,
     mark: &str,
+    limits: &[ToolLimit],
 ) -> Result<Service, AssemblyError> {
     let database = |source| AssemblyError::Database {
         url: url.clone(),
@@ -76,7 +80,7 @@ pub async fn assemble(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let artifacts = StoredArtifacts::new(Arc::clone(&store), Arc::clone(&clock));
     let address = format!("http://{listening}");
-    let tools = toolbox(Arc::new(artifacts), mark);
+    let tools = limited(toolbox(Arc::new(artifacts), mark), limits)?;
     let driver = Driver::new(store.clone(), tools, clock, &address);
     let service = Service::new(driver, store);
     for (name, text) in TEMPLATES {
@@ -91,6 +95,18 @@ pub async fn assemble(
         );
     }
     Ok(service)
+}
+
+fn limited(tools: Toolbox, limits: &[ToolLimit]) -> Result<Toolbox, AssemblyError> {
+    let catalogue = tools.catalogue();
+    let limits = limits.iter().map(|limit| (limit.tool.clone(), limit.max));
+    let known = || catalogue.names().collect::<Vec<_>>().join(", ");
+    tools
+        .limited(limits.collect())
+        .map_err(|name| AssemblyError::NoSuchTool {
+            name,
+            known: known(),
+        })
 }
 
 async fn seed(service: &Service, name: &'static str, text: &str) -> Result<(), AssemblyError> {

@@ -136,6 +136,19 @@ pub struct ServeConfig {
     )]
     pub export_dir: Option<PathBuf>,
 
+    /// At most so many calls of a tool at once, over all runs; the others wait their turn
+    ///
+    /// For example `http.request=20`. May be given for several tools, also as a list with commas.
+    #[arg(
+        long = "tool-limit",
+        env = "SIGNALBOX_TOOL_LIMITS",
+        value_name = "TOOL=CALLS",
+        value_delimiter = ',',
+        value_parser = parse_tool_limit,
+        hide_short_help = true
+    )]
+    pub tool_limits: Vec<ToolLimit>,
+
     /// What to log: a level (error, warn, info, debug, trace) or per-module filters
     ///
     /// For example `info,signalbox=debug,tower_http=debug`, which also logs every request.
@@ -173,6 +186,24 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for log collectors
     Json,
+}
+
+/// How many calls of a tool may be made at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolLimit {
+    pub tool: String,
+    pub max: u32,
+}
+
+fn parse_tool_limit(text: &str) -> Result<ToolLimit, String> {
+    let expected = || "expected a tool and a number from 1, such as http.request=20".to_owned();
+    let (tool, max) = text.split_once('=').ok_or_else(expected)?;
+    let max = max.trim().parse().map_err(|_| expected())?;
+    let tool = tool.trim().to_owned();
+    if tool.is_empty() || max == 0 {
+        return Err(expected());
+    }
+    Ok(ToolLimit { tool, max })
 }
 
 /// Where the state is kept, as given. It may hold a password: what is shown of it does not.
@@ -341,6 +372,28 @@ mod tests {
                     .unwrap_err()
                     .contains("such as 127.0.0.1:3000"),
                 "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn limits_of_tools_are_read() {
+        let limit = |tool: &str, max| {
+            Ok(ToolLimit {
+                tool: tool.to_owned(),
+                max,
+            })
+        };
+        assert_eq!(
+            parse_tool_limit("http.request=20"),
+            limit("http.request", 20)
+        );
+        for wrong in ["http.request", "=3", "a=0", "a=-1", "a=many", ""] {
+            assert!(
+                parse_tool_limit(wrong)
+                    .unwrap_err()
+                    .contains("http.request=20"),
+                "{wrong}"
             );
         }
     }

@@ -178,7 +178,14 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     let listening = listener.local_addr().map_err(refused)?;
     let mark = OwnMark::new(SystemClock.new_id());
     let terms = lease_terms(&config);
-    let service = assembly::assemble(&config.database, &terms, listening, mark.as_str()).await?;
+    let service = assembly::assemble(
+        &config.database,
+        &terms,
+        listening,
+        mark.as_str(),
+        &config.tool_limits,
+    )
+    .await?;
     let state = AppState::new(listening, service.clone(), mark, site);
     let stopping = state.stopping.clone();
 

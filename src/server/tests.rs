@@ -261,7 +261,7 @@ async fn service_on(database: &DatabaseUrl) -> Service {
         ttl: Duration::from_secs(15),
     };
     let listening = OWN_HOST.parse().expect("an address");
-    assembly::assemble(database, &terms, listening, "own")
+    assembly::assemble(database, &terms, listening, "own", &[])
         .await
         .expect("a service")
 }

@@ -64,3 +64,41 @@ async fn a_run_that_asks_for_much_does_not_keep_out_one_that_asks_for_little() {
     server.until_run(&many, "completed").await;
     assert_eq!((stub.calls("many"), stub.most_at_once("many")), (30, 1));
 }
+
+#[tokio::test]
+async fn the_operator_bounds_how_many_calls_of_a_tool_are_under_way() {
+    let (mut server, stub) = (Server::start().await, Stub::start().await);
+    let each = json!({
+        "id": "each", "kind": "map", "over": Vec::from_iter(0..6), "max_parallel": 6,
+        "body": { "steps": [stub.put("ask", "slow/100/ask")] },
+    });
+    server.create(workflow("Six", json!([each]), &[])).await;
+    server.kill();
+    server
+        .restart_with(&["--tool-limit", "http.request=2"])
+        .await;
+    let runs = [
+        server.start_run("six", json!({})).await,
+        server.start_run("six", json!({})).await,
+    ];
+    for run in &runs {
+        server.until_run(run, "completed").await;
+    }
+    assert_eq!((stub.calls("ask"), stub.most_at_once("ask")), (12, 2));
+}
+
+#[tokio::test]
+async fn a_limit_for_a_tool_that_is_not_there_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let database = format!("sqlite:{}", folder.path().join("signalbox.db").display());
+    let output = crate::server::command(&database, 700)
+        .args(["--listen", "127.0.0.1:0", "--tool-limit", "http.reqest=2"])
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("http.reqest"),
+        "{said}"
+    );
+    assert!(said.contains("there are http.request,"), "{said}");
+}
