@@ -135,6 +135,7 @@ async fn a_run_that_takes_too_long_fails_and_stops_what_it_does() {
     server.kill_and_restart().await;
     let ended = server.until_run(&run, "failed").await;
     assert_eq!(ended["reason"], "timeout");
+    assert_eq!(ended["message"], "The run was not finished within 1500 ms.");
     assert_eq!(server.step(&run, "long").await["status"], "cancelled");
     assert_eq!(server.step(&run, "after").await["status"], "skipped");
     let (status, problem) = server.act(&run, "cancel").await;

@@ -120,11 +120,11 @@ impl Deciding<'_> {
     }
 
     pub(super) fn run_timed_out(&mut self) {
-        let took_ms = self
-            .state
-            .started_at
-            .map_or(0, |started| self.now().ms_since(started));
-        let message = format!("The run was not finished within {took_ms} ms.");
+        // What it was given, which is what its author wrote; it may be noticed later.
+        let message = match self.plan.timeout_ms {
+            Some(given_ms) => format!("The run was not finished within {given_ms} ms."),
+            None => "The run was not finished in time.".to_owned(),
+        };
         self.fail_all(None, EndReason::Timeout, message, self.plan.compensate);
     }
 
