@@ -14,6 +14,7 @@ pub mod command;
 pub mod compile;
 pub mod decide;
 pub mod diagnostic;
+pub mod edit;
 mod effort;
 pub mod event;
 pub mod expression;
