@@ -1,6 +1,8 @@
 //! `/api/v1`: what programs talk to. Thin: reads the request, calls the service, shapes the answer.
 
 mod acts;
+mod document;
+mod drafts;
 mod events;
 mod gates;
 mod hooks;
@@ -8,6 +10,7 @@ mod live;
 pub mod problem;
 mod runs;
 mod triggers;
+mod versions;
 mod workflows;
 
 use axum::Router;
@@ -45,8 +48,31 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
     Router::new()
         .route("/workflows", get(workflows::list).post(workflows::create))
         .route("/workflows/validate", post(workflows::validate))
-        .route("/workflows/{slug}", get(workflows::get))
-        .route("/workflows/{slug}/versions", post(workflows::add_version))
+        .route(
+            "/workflows/{slug}",
+            get(workflows::get).delete(workflows::delete),
+        )
+        .route("/workflows/{slug}/undelete", post(workflows::undelete))
+        .route("/workflows/{slug}/duplicate", post(workflows::duplicate))
+        .route(
+            "/workflows/{slug}/template",
+            post(workflows::save_as_template),
+        )
+        .route(
+            "/workflows/{slug}/versions",
+            get(versions::list).post(versions::add),
+        )
+        .route("/workflows/{slug}/versions/{number}", get(versions::get))
+        .route(
+            "/workflows/{slug}/versions/{number}/restore",
+            post(versions::restore),
+        )
+        .route("/drafts", get(drafts::list).post(drafts::begin))
+        .route(
+            "/drafts/{id}",
+            get(drafts::get).put(drafts::save).delete(drafts::delete),
+        )
+        .route("/drafts/{id}/publish", post(drafts::publish))
         .route(
             "/workflows/{slug}/triggers",
             get(triggers::list).post(triggers::create),

@@ -4,10 +4,10 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{StatusCode, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::driver::SubmitError;
-use crate::driver::service::ServiceError;
+use crate::driver::service::{AuthoringError, ServiceError};
 use crate::engine::command::Rejection;
 use crate::engine::fork::ForkError;
 use crate::store::StoreError;
@@ -59,7 +59,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = serde_json::json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or("Error"),
             "status": self.status.as_u16(),
@@ -102,6 +102,7 @@ impl From<ServiceError> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", detail)
                     .with_errors(&errors)
             }
+            ServiceError::Authoring(error) => error.into(),
             ServiceError::KeyReused => {
                 let detail = "This Idempotency-Key was used for another start. Use a new key.";
                 Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
@@ -128,6 +129,78 @@ impl From<ServiceError> for Problem {
                 "stopping",
                 "The server is stopping. Try again in a moment.",
             ),
+        }
+    }
+}
+
+impl From<AuthoringError> for Problem {
+    fn from(error: AuthoringError) -> Self {
+        let (status, code, what_to_do) = match &error {
+            AuthoringError::InvalidField(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_field",
+                String::new(),
+            ),
+            AuthoringError::WorkflowTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "workflow_too_large",
+                "Split it into several workflows.".to_owned(),
+            ),
+            AuthoringError::Deleted(slug) => (
+                StatusCode::GONE,
+                "workflow_deleted",
+                format!("`POST /api/v1/workflows/{slug}/undelete` brings it back."),
+            ),
+            AuthoringError::SlugOfDeleted(slug) => (
+                StatusCode::CONFLICT,
+                "slug_taken",
+                format!(
+                    "Give this one another `slug`, or bring the other back with `POST /api/v1/workflows/{slug}/undelete`."
+                ),
+            ),
+            AuthoringError::BuiltIn(_) => (
+                StatusCode::CONFLICT,
+                "built_in_template",
+                "It can be neither changed nor deleted; begin a workflow of your own as it."
+                    .to_owned(),
+            ),
+            AuthoringError::Overtaken { expected, .. } => (
+                StatusCode::CONFLICT,
+                "version_conflict",
+                format!("Look at what was published since version {expected}, then save again."),
+            ),
+            AuthoringError::DraftStale(_) => (
+                StatusCode::CONFLICT,
+                "draft_stale",
+                "Read it, and save again with that revision.".to_owned(),
+            ),
+            AuthoringError::DraftPublished { .. } => (
+                StatusCode::CONFLICT,
+                "draft_published",
+                "Begin another draft to go on.".to_owned(),
+            ),
+            AuthoringError::TooManyDrafts { .. } => (
+                StatusCode::CONFLICT,
+                "too_many_drafts",
+                "Publish or delete some first.".to_owned(),
+            ),
+        };
+        let detail = capitalised(format!("{error}. {what_to_do}").trim_end());
+        let problem = Problem::new(status, code, detail);
+        match &error {
+            AuthoringError::InvalidField(field) => problem.with_errors(&[field]),
+            AuthoringError::DraftStale(draft) => {
+                problem.with_errors(&[json!({ "revision": draft.revision })])
+            }
+            AuthoringError::Overtaken { current, .. } => {
+                problem.with_errors(&[json!({ "current": current })])
+            }
+            AuthoringError::WorkflowTooLarge
+            | AuthoringError::Deleted(_)
+            | AuthoringError::SlugOfDeleted(_)
+            | AuthoringError::BuiltIn(_)
+            | AuthoringError::DraftPublished { .. }
+            | AuthoringError::TooManyDrafts { .. } => problem,
         }
     }
 }
@@ -176,11 +249,13 @@ impl From<StoreError> for Problem {
                     format!("There is a workflow `{slug}` already. Give this one another `slug`.");
                 Problem::new(StatusCode::CONFLICT, "slug_taken", detail)
             }
-            StoreError::Conflict | StoreError::StartedBefore { .. } => Problem::new(
-                StatusCode::CONFLICT,
-                "conflict",
-                "Somebody else was faster. Reload and try again.",
-            ),
+            StoreError::Conflict | StoreError::Stale | StoreError::StartedBefore { .. } => {
+                Problem::new(
+                    StatusCode::CONFLICT,
+                    "conflict",
+                    "Somebody else was faster. Reload and try again.",
+                )
+            }
             StoreError::Unavailable(cause) => {
                 tracing::error!(cause, "the database does not answer");
                 let detail =

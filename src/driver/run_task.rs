@@ -249,6 +249,7 @@ impl RunTask {
                     tracing::debug!(run.id = %self.run_id, %error, "a turn could not be stored");
                 }
                 StoreError::Conflict
+                | StoreError::Stale
                 | StoreError::SlugTaken(_)
                 | StoreError::LeaseLost
                 | StoreError::Corrupt(_) => {

@@ -1,15 +1,22 @@
 //! What can be asked of Signalbox from outside: the one service that the API and the pages call. It knows workflows
 //! and runs by their names, checks inputs, and passes commands to the driver.
 
+mod authoring;
 mod card;
+mod drafts;
 mod messages;
 mod runs;
 mod triggers;
+mod versions;
+mod workflows;
 
+pub use authoring::AuthoringError;
 pub use card::RunCard;
+pub use drafts::{Beginning, Begun, Published};
 pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
 pub use triggers::{NewTrigger, TriggerChange};
+pub use versions::{Edit, Saved};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +28,10 @@ use super::launch::LaunchError;
 use super::retention::{Retention, keep_sweeping};
 use super::triggers::Triggers;
 use super::{Committed, Driver, RunNews, SubmitError};
-use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::Recorded;
 use crate::engine::fork::ForkError;
-use crate::engine::ids::{RunId, VersionId, WorkflowId, content_hash};
+use crate::engine::ids::{RunId, VersionId};
 use crate::engine::input::{FieldError, on_server};
 use crate::engine::large::lean;
 use crate::engine::plan::Outline;
@@ -33,9 +39,8 @@ use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
-use crate::engine::workflow::{Step, StepKind, Workflow, slug_of};
-use crate::store::{Database, NewVersion, WorkflowRow};
-use crate::store::{Store, StoreError};
+use crate::engine::workflow::Workflow;
+use crate::store::{Database, Store, StoreError};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +77,8 @@ pub enum ServiceError {
     InvalidTrigger(Vec<FieldError>),
     #[error("the workflow has problems")]
     InvalidWorkflow(Vec<Diagnostic>),
+    #[error(transparent)]
+    Authoring(#[from] AuthoringError),
     #[error(transparent)]
     NotForked(#[from] ForkError),
     #[error("this Idempotency-Key was used for another start")]
@@ -125,169 +132,6 @@ impl Service {
 
     pub fn follow(&self, run_id: &RunId) -> RunNews {
         self.driver.follow(run_id)
-    }
-
-    // ---- workflows
-
-    pub async fn workflow(
-        &self,
-        slug_or_id: &str,
-    ) -> Result<(WorkflowRow, Workflow), ServiceError> {
-        let row = self
-            .store
-            .workflow(slug_or_id)
-            .await?
-            .ok_or(ServiceError::NotFound("workflow"))?;
-        let definition = self
-            .store
-            .definition(&row.version_id)
-            .await?
-            .ok_or(ServiceError::NotFound("version"))?;
-        Ok((row, definition))
-    }
-
-    /// Everything that is wrong with the document; nothing when it can be saved and run.
-    pub fn problems(&self, workflow: &Workflow) -> Vec<Diagnostic> {
-        compile(workflow, &self.catalogue())
-            .err()
-            .unwrap_or_default()
-    }
-
-    fn compiled(&self, workflow: &Workflow) -> Result<Arc<Outline>, ServiceError> {
-        compile(workflow, &self.catalogue())
-            .map(|plan| plan.outline)
-            .map_err(ServiceError::InvalidWorkflow)
-    }
-
-    pub async fn create_workflow(
-        &self,
-        definition: Workflow,
-        actor: &str,
-    ) -> Result<WorkflowRow, ServiceError> {
-        let id = WorkflowId::new(self.driver.clock().new_id());
-        self.save(id, definition, 1, actor).await
-    }
-
-    /// Adds the next version to a workflow. Runs that are under way stay with theirs. Saving the same document twice
-    /// adds nothing.
-    pub async fn add_version(
-        &self,
-        slug_or_id: &str,
-        definition: Workflow,
-        actor: &str,
-    ) -> Result<WorkflowRow, ServiceError> {
-        let (row, _) = self.workflow(slug_or_id).await?;
-        let definition = Workflow {
-            slug: Some(row.slug.clone()),
-            ..definition
-        };
-        let document = serde_json::to_value(&definition).unwrap_or_default();
-        let unchanged = content_hash(&document);
-        if self.store.version_hash(&row.version_id).await?.as_ref() == Some(&unchanged) {
-            return Ok(row);
-        }
-        self.save(row.id, definition, row.version + 1, actor).await
-    }
-
-    async fn save(
-        &self,
-        id: WorkflowId,
-        mut definition: Workflow,
-        number: u32,
-        actor: &str,
-    ) -> Result<WorkflowRow, ServiceError> {
-        self.compiled(&definition)?;
-        self.pin_versions(&mut definition, number).await?;
-        let outline = self.compiled(&definition)?;
-        let slug = slug_of(&definition);
-        let new = self.version(id, definition, outline, false, actor);
-        self.store.save_version(&new).await?;
-        self.store
-            .workflow(&slug)
-            .await?
-            .ok_or(ServiceError::NotFound("workflow"))
-    }
-
-    /// Workflows that it runs as steps stay at the version they have now. `number` is the version being saved: it may
-    /// call itself.
-    async fn pin_versions(
-        &self,
-        definition: &mut Workflow,
-        number: u32,
-    ) -> Result<(), ServiceError> {
-        let own = slug_of(definition);
-        let mut missing = Vec::new();
-        for step in subworkflows(&mut definition.steps) {
-            let Some(slug) = step.workflow.clone() else {
-                continue;
-            };
-            if slug == own && step.version.is_none_or(|version| version == number) {
-                step.version = Some(number);
-                continue;
-            }
-            match self.store.find_version(&slug, step.version).await? {
-                Some(found) => step.version = Some(found.number),
-                None => missing.push(
-                    Diagnostic::new(
-                        "unknown_workflow",
-                        match step.version {
-                            Some(version) => format!("There is no version {version} of `{slug}`."),
-                            None => format!("There is no workflow `{slug}`."),
-                        },
-                    )
-                    .step(&step.id)
-                    .field("workflow"),
-                ),
-            }
-        }
-        if missing.is_empty() {
-            Ok(())
-        } else {
-            Err(ServiceError::InvalidWorkflow(missing))
-        }
-    }
-
-    /// Puts a template in place: new, or as its next version when it has changed since.
-    pub async fn seed_template(&self, mut definition: Workflow) -> Result<(), ServiceError> {
-        let existing = self.store.workflow(&slug_of(&definition)).await?;
-        let number = existing.as_ref().map_or(1, |row| row.version + 1);
-        self.pin_versions(&mut definition, number).await?;
-        let outline = self.compiled(&definition)?;
-        let id = match &existing {
-            Some(row) if !row.is_template => return Ok(()),
-            Some(row) => row.id.clone(),
-            None => WorkflowId::new(self.driver.clock().new_id()),
-        };
-        let new = self.version(id, definition, outline, true, "signalbox");
-        if let Some(row) = existing
-            && self.store.version_hash(&row.version_id).await?.as_ref() == Some(&new.hash)
-        {
-            return Ok(());
-        }
-        self.store.save_version(&new).await?;
-        Ok(())
-    }
-
-    fn version(
-        &self,
-        workflow_id: WorkflowId,
-        definition: Workflow,
-        outline: Arc<Outline>,
-        is_template: bool,
-        actor: &str,
-    ) -> NewVersion {
-        let document = serde_json::to_value(&definition).unwrap_or_default();
-        NewVersion {
-            workflow_id,
-            version_id: VersionId::new(self.driver.clock().new_id()),
-            slug: slug_of(&definition),
-            is_template,
-            hash: content_hash(&document),
-            definition,
-            outline,
-            created_by: actor.to_owned(),
-            created_at: self.now(),
-        }
     }
 
     pub async fn outline(&self, version_id: &VersionId) -> Result<Arc<Outline>, ServiceError> {
@@ -404,27 +248,4 @@ impl Service {
         }
         self.store.close().await;
     }
-}
-
-/// The steps that run other workflows, over all bodies.
-fn subworkflows(steps: &mut [Step]) -> Vec<&mut Step> {
-    let mut found = Vec::new();
-    let mut open: Vec<&mut Step> = steps.iter_mut().collect();
-    while let Some(step) = open.pop() {
-        match step.kind {
-            StepKind::Subworkflow => found.push(step),
-            StepKind::Map | StepKind::Loop => {
-                open.extend(step.body.iter_mut().flat_map(|body| &mut body.steps));
-            }
-            StepKind::ToolCall
-            | StepKind::HumanGate
-            | StepKind::Condition
-            | StepKind::Parallel
-            | StepKind::Join
-            | StepKind::Transform
-            | StepKind::Wait
-            | StepKind::External => {}
-        }
-    }
-    found
 }

@@ -57,6 +57,10 @@ text_id!(
     VersionId
 );
 text_id!(
+    /// A workflow that is being written.
+    DraftId
+);
+text_id!(
     /// One question put to people by one run.
     GateId
 );

@@ -24,6 +24,8 @@ pub const LARGE_VALUE_BYTES: usize = 16_384;
 pub const NAME_CHARS_MAX: usize = 200;
 /// A person's comment on a decision.
 pub const COMMENT_CHARS_MAX: usize = 4_000;
+/// What a person says about a version: the first lines of a commit message.
+pub const NOTE_CHARS_MAX: usize = 1_000;
 /// An error message kept in the log; the rest is cut and marked so.
 pub const MESSAGE_CHARS_MAX: usize = 4_000;
 /// Total tries of one step, the first included.

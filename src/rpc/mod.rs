@@ -21,7 +21,7 @@ mod server {
 
     use super::error::PageError;
     use crate::driver::SubmitError;
-    use crate::driver::service::{Service, ServiceError};
+    use crate::driver::service::{AuthoringError, Service, ServiceError};
     use crate::engine::command::Rejection;
     use crate::store::StoreError;
 
@@ -73,6 +73,7 @@ mod server {
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")
                 }
+                ServiceError::Authoring(error) => error.into(),
                 ServiceError::KeyReused => {
                     PageError::new(409, "idempotency_key_reused", "This start was made before.")
                 }
@@ -98,6 +99,31 @@ mod server {
         }
     }
 
+    impl From<AuthoringError> for PageError {
+        fn from(error: AuthoringError) -> Self {
+            let (status, code) = match &error {
+                AuthoringError::InvalidField(_) => (422, "invalid_field"),
+                AuthoringError::WorkflowTooLarge => (413, "workflow_too_large"),
+                AuthoringError::Deleted(_) => (410, "workflow_deleted"),
+                AuthoringError::SlugOfDeleted(_) => (409, "slug_taken"),
+                AuthoringError::BuiltIn(_) => (409, "built_in_template"),
+                AuthoringError::Overtaken { .. } => (409, "version_conflict"),
+                AuthoringError::DraftStale(_) => (409, "draft_stale"),
+                AuthoringError::DraftPublished { .. } => (409, "draft_published"),
+                AuthoringError::TooManyDrafts { .. } => (409, "too_many_drafts"),
+            };
+            PageError::new(status, code, sentence(&error.to_string()))
+        }
+    }
+
+    fn sentence(text: &str) -> String {
+        let mut text = format!("{text}.");
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        text
+    }
+
     impl From<StoreError> for PageError {
         fn from(error: StoreError) -> Self {
             tracing::error!(%error, "a page could not be served");
@@ -118,10 +144,7 @@ mod server {
 
     impl From<Rejection> for PageError {
         fn from(rejection: Rejection) -> Self {
-            let mut text = rejection.to_string();
-            if let Some(first) = text.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
+            let text = sentence(&rejection.to_string());
             let status = match rejection {
                 Rejection::UnknownStep(_) | Rejection::UnknownGate(_) => 404,
                 Rejection::NotAnApprover { .. } => 403,
@@ -146,7 +169,7 @@ mod server {
                 | Rejection::LateResult { .. }
                 | Rejection::OutcomeKnown(_) => 409,
             };
-            PageError::new(status, "refused", format!("{text}."))
+            PageError::new(status, "refused", text)
         }
     }
 }

@@ -83,6 +83,7 @@ pub async fn assemble(
     let tools = limited(toolbox(Arc::new(artifacts), mark), limits)?;
     let driver = Driver::new(store.clone(), tools, clock, &address);
     let service = Service::new(driver, store);
+    service.store().index_workflows().await.map_err(database)?;
     for (name, text) in TEMPLATES {
         seed(&service, name, text).await?;
     }

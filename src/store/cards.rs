@@ -77,6 +77,7 @@ mod tests {
             slug: "w".to_owned(),
             name: "W".to_owned(),
             number,
+            deleted: false,
         }
     }
 

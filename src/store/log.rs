@@ -154,7 +154,7 @@ impl Store for Database {
             Err(asked) => asked,
         };
         let mut sql = Sql::of(
-            "SELECT w.id AS workflow_id, v.id AS version_id, w.slug, w.name, v.number
+            "SELECT w.id AS workflow_id, v.id AS version_id, w.slug, w.name, v.number, w.deleted_at
              FROM workflows w JOIN workflow_versions v ON v.workflow_id = w.id
              WHERE (w.slug = $1 OR w.id = $1) AND v.number = ",
         )
@@ -172,6 +172,7 @@ impl Store for Database {
             slug: row.text("slug")?,
             name: row.text("name")?,
             number: row.number("number")?,
+            deleted: row.optional_moment("deleted_at")?.is_some(),
         };
         self.cards.keep(asked, slug_or_id, number, &card);
         Ok(Some(card))

@@ -5,6 +5,7 @@
 mod artifacts;
 mod cards;
 mod database;
+mod drafts;
 mod entry;
 mod large;
 mod log;
@@ -18,6 +19,7 @@ mod sql;
 mod sqlite;
 mod text;
 mod triggers;
+mod versions;
 mod workflows;
 mod writer;
 
@@ -29,11 +31,13 @@ pub(crate) mod postgres_server;
 
 pub use artifacts::{ArtifactContent, NewArtifact};
 pub use database::{Database, LeaseTerms};
+pub use drafts::{DraftRow, Publication, PublishedDraft};
 pub use retention::Expired;
 pub use runs::{OpenGate, RunFilter, StatusCount};
 pub use sqlite::backup;
 pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
-pub use workflows::{NewVersion, WorkflowRow};
+pub use versions::{NewVersion, VersionRow, WorkflowChange};
+pub use workflows::{Shelf, WorkflowFilter, WorkflowRow};
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -129,6 +133,8 @@ pub struct VersionCard {
     pub name: String,
     /// From 1.
     pub number: u32,
+    /// Its workflow has been deleted: it may be a step of others, and not be started otherwise.
+    pub deleted: bool,
 }
 
 /// A whole run as stored.
@@ -175,6 +181,9 @@ pub enum StoreError {
     /// The start was remembered before: this is its run.
     #[error("this start has been made before, as run {run_id}")]
     StartedBefore { run_id: RunId, same_request: bool },
+    /// What was to be changed has been changed, or is gone: read it again and decide again.
+    #[error("it has been changed since it was read")]
+    Stale,
     /// Another workflow has this short name.
     #[error("there is a workflow `{0}` already")]
     SlugTaken(String),
@@ -267,6 +276,7 @@ impl StoreError {
             StoreError::Unavailable(_) | StoreError::Full(_) => true,
             StoreError::Conflict
             | StoreError::StartedBefore { .. }
+            | StoreError::Stale
             | StoreError::SlugTaken(_)
             | StoreError::LeaseLost
             | StoreError::Corrupt(_) => false,

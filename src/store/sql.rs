@@ -120,6 +120,12 @@ impl From<Timestamp> for Argument<'_> {
     }
 }
 
+impl From<Option<u32>> for Argument<'_> {
+    fn from(number: Option<u32>) -> Self {
+        Argument::Number(number.map(i64::from))
+    }
+}
+
 impl From<Option<Timestamp>> for Argument<'_> {
     fn from(moment: Option<Timestamp>) -> Self {
         Argument::Number(moment.map(Timestamp::as_micros))
@@ -231,6 +237,17 @@ impl Row {
     pub(super) fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreError> {
         let number = self.get::<i64>(column)?;
         T::try_from(number).map_err(|_| corrupt(format!("{column} is {number}")))
+    }
+
+    pub(super) fn optional_number<T: TryFrom<i64>>(
+        &self,
+        column: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let number = self.get::<Option<i64>>(column)?;
+        let wrong = |number| corrupt(format!("{column} is {number}"));
+        number
+            .map(|number| T::try_from(number).map_err(|_| wrong(number)))
+            .transpose()
     }
 
     pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {

@@ -1,13 +1,13 @@
-//! Workflows and their versions.
+//! Workflows without their documents: found, listed, deleted and brought back.
 
-use std::sync::Arc;
+use serde::Deserialize;
 
-use super::sql::{Row, Sql, SqlError};
-use super::{Database, StoreError, corrupt, unavailable};
+use super::database::Change;
+use super::sql::{Row, Sql};
+use super::{Database, StoreError};
 use crate::engine::ids::{VersionId, WorkflowId};
-use crate::engine::plan::Outline;
 use crate::engine::time::Timestamp;
-use crate::engine::workflow::Workflow;
+use crate::engine::workflow::{Step, Workflow};
 
 /// A workflow without its document.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,122 +18,222 @@ pub struct WorkflowRow {
     pub description: String,
     pub tags: Vec<String>,
     pub is_template: bool,
+    /// A template that comes with the product.
+    pub built_in: bool,
+    /// The template that it began as.
+    pub made_from: Option<WorkflowId>,
+    /// How many workflows began as this one.
+    pub uses: u32,
     pub version_id: VersionId,
     pub version: u32,
     pub steps: u32,
     pub updated_at: Timestamp,
+    /// It may come back, and keeps its slug until then.
+    pub deleted_at: Option<Timestamp>,
 }
 
-/// The first or next version of a workflow.
-#[derive(Clone, Debug)]
-pub struct NewVersion {
-    pub workflow_id: WorkflowId,
-    pub version_id: VersionId,
-    pub slug: String,
-    pub is_template: bool,
-    pub definition: Workflow,
-    /// What the document compiles to.
-    pub outline: Arc<Outline>,
-    pub hash: String,
-    pub created_by: String,
-    pub created_at: Timestamp,
+/// Which workflows are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shelf {
+    #[default]
+    All,
+    /// Those that are no templates.
+    Mine,
+    Templates,
+    Deleted,
 }
 
-/// The columns that `workflow_row` reads.
+#[derive(Clone, Debug, Default)]
+pub struct WorkflowFilter {
+    pub shelf: Shelf,
+    /// Has this tag, in whatever case.
+    pub tag: Option<String>,
+    /// Each of these words is in its name, slug, description or tags, or in the name, id or tool of one of its steps.
+    pub words: Vec<String>,
+    /// Name and id of the last one of the previous page.
+    pub after: Option<(String, WorkflowId)>,
+}
+
+/// The columns that `workflow_row` reads, of `workflows` as `w`.
 macro_rules! columns {
     () => {
-        "id, slug, name, description, tags, is_template, current_version, version, steps, updated_at"
+        "w.id, w.slug, w.name, w.description, w.tags, w.is_template, w.built_in, w.made_from, w.current_version,
+         w.version, w.steps, w.updated_at, w.deleted_at,
+         (SELECT count(*) FROM workflows AS made WHERE made.made_from = w.id) AS uses FROM workflows AS w"
     };
 }
 
 impl Database {
-    /// Makes the workflow with version 1, or adds the next version to it. Answers the version's number.
-    pub async fn save_version(&self, new: &NewVersion) -> Result<u32, StoreError> {
-        let definition = serde_json::to_string(&new.definition).map_err(corrupt)?;
-        let outline = serde_json::to_string(&*new.outline).map_err(corrupt)?;
-        let tags = serde_json::to_string(&new.definition.tags).map_err(corrupt)?;
-        let mut change = self.change().await?;
-        let workflow = Sql::of(
-            "INSERT INTO workflows (id, slug, name, description, tags, is_template, current_version, version, steps, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $9)
-             ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,
-                 tags = excluded.tags, current_version = excluded.current_version, version = workflows.version + 1,
-                 steps = excluded.steps, updated_at = excluded.updated_at
-             RETURNING version",
-        )
-        .bind(new.workflow_id.as_str())
-        .bind(&new.slug)
-        .bind(&new.definition.name)
-        .bind(&new.definition.description)
-        .bind(&tags)
-        .bind(new.is_template)
-        .bind(new.version_id.as_str())
-        .bind(new.definition.steps.len())
-        .bind(new.created_at);
-        let row = change
-            .one(workflow)
-            .await
-            .map_err(|error| slug_taken(error, &new.slug))?;
-        let number: u32 = row.number("version")?;
-        let version = Sql::of(
-            "INSERT INTO workflow_versions (id, workflow_id, number, definition, outline, hash, created_by, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(new.version_id.as_str())
-        .bind(new.workflow_id.as_str())
-        .bind(number)
-        .bind(&definition)
-        .bind(&outline)
-        .bind(&new.hash)
-        .bind(&new.created_by)
-        .bind(new.created_at);
-        change.run(version).await?;
-        let cards = Arc::clone(&self.cards);
-        // In a task of its own: the request may be dropped while the database commits, and commits it nevertheless.
-        let storing = tokio::spawn(async move {
-            let stored = change.commit().await;
-            cards.forget(stored.is_ok());
-            stored
-        });
-        storing.await.map_err(unavailable)??;
-        Ok(number)
-    }
-
-    /// By name.
+    /// All that are there, by name.
     pub async fn list_workflows(&self) -> Result<Vec<WorkflowRow>, StoreError> {
         let sql = Sql::of(concat!(
             "SELECT ",
             columns!(),
-            " FROM workflows ORDER BY name, id"
+            " WHERE w.deleted_at IS NULL ORDER BY w.name, w.id"
         ));
         self.all(sql).await?.iter().map(workflow_row).collect()
     }
 
-    /// The workflow with this slug or id.
+    /// By name, behind `after`.
+    pub async fn find_workflows(
+        &self,
+        filter: &WorkflowFilter,
+        limit: u32,
+    ) -> Result<Vec<WorkflowRow>, StoreError> {
+        let mut sql = Sql::of(concat!("SELECT ", columns!()));
+        sql.push(match filter.shelf {
+            Shelf::All => " WHERE w.deleted_at IS NULL",
+            Shelf::Mine => " WHERE w.deleted_at IS NULL AND w.is_template = 0",
+            Shelf::Templates => " WHERE w.deleted_at IS NULL AND w.is_template = 1",
+            Shelf::Deleted => " WHERE w.deleted_at IS NOT NULL",
+        });
+        let mut patterns: Vec<String> = filter.words.iter().map(|word| holds(word)).collect();
+        patterns.extend(filter.tag.as_ref().map(|tag| holds(&tag_line(tag))));
+        for pattern in &patterns {
+            sql.push(" AND w.search LIKE ").push_bind(pattern);
+            sql.push(" ESCAPE '!'");
+        }
+        if let Some((name, id)) = &filter.after {
+            sql.push(" AND (w.name, w.id) > (").push_bind(name);
+            sql.push(", ").push_bind(id.as_str()).push(")");
+        }
+        sql.push(" ORDER BY w.name, w.id LIMIT ").push_bind(limit);
+        self.all(sql).await?.iter().map(workflow_row).collect()
+    }
+
+    /// The workflow with this slug or id, also a deleted one.
     pub async fn workflow(&self, slug_or_id: &str) -> Result<Option<WorkflowRow>, StoreError> {
         let sql = Sql::of(concat!(
             "SELECT ",
             columns!(),
-            " FROM workflows WHERE slug = $1 OR id = $1"
+            " WHERE w.slug = $1 OR w.id = $1"
         ));
         let row = self.first(sql.bind(slug_or_id)).await?;
         row.as_ref().map(workflow_row).transpose()
     }
 
-    /// The hash of the current version's document.
-    pub async fn version_hash(&self, version_id: &VersionId) -> Result<Option<String>, StoreError> {
-        let sql = Sql::of("SELECT hash FROM workflow_versions WHERE id = $1");
-        let row = self.first(sql.bind(version_id.as_str())).await?;
-        row.map(|row| row.text("hash")).transpose()
+    /// Takes it off the lists and switches its triggers off, in one. Its versions and runs stay. Whether it was there.
+    pub async fn delete_workflow(
+        &self,
+        id: &WorkflowId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        let sql =
+            Sql::of("UPDATE workflows SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
+        let was_there = change.run(sql.bind(id.as_str()).bind(now)).await? > 0;
+        if was_there {
+            let ends = Sql::of(
+                "DELETE FROM run_ends WHERE trigger_id IN (SELECT id FROM triggers WHERE workflow_id = $1)",
+            );
+            change.run(ends.bind(id.as_str())).await?;
+            let triggers = Sql::of(
+                "UPDATE triggers SET enabled = 0, suspended = 1 WHERE workflow_id = $1 AND enabled = 1",
+            );
+            change.run(triggers.bind(id.as_str())).await?;
+        }
+        self.commit_workflows(change).await?;
+        Ok(was_there)
+    }
+
+    /// Undoes `delete_workflow`. What its schedules missed meanwhile is none of their business. Whether it was gone.
+    pub async fn undelete_workflow(
+        &self,
+        id: &WorkflowId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        let was_gone = bring_back(&mut change, id, now).await?;
+        self.commit_workflows(change).await?;
+        Ok(was_gone)
+    }
+
+    /// Works out what workflows are found by that an earlier release has stored. Answers how many there were.
+    pub async fn index_workflows(&self) -> Result<usize, StoreError> {
+        let sql = Sql::of(
+            "SELECT w.id, v.definition FROM workflows AS w JOIN workflow_versions AS v ON v.id = w.current_version
+             WHERE w.search IS NULL",
+        );
+        let rows = self.all(sql).await?;
+        for row in &rows {
+            let search = searched(&row.json("definition")?);
+            let id = row.text("id")?;
+            let sql = Sql::of("UPDATE workflows SET search = $2 WHERE id = $1 AND search IS NULL");
+            let mut change = self.change().await?;
+            change.run(sql.bind(&id).bind(&search)).await?;
+            change.commit().await?;
+        }
+        Ok(rows.len())
     }
 }
 
-/// A slug that another workflow has is the caller's mistake, and told apart from a database that fails.
-fn slug_taken(error: SqlError, slug: &str) -> StoreError {
-    match error {
-        SqlError::Taken => StoreError::SlugTaken(slug.to_owned()),
-        SqlError::Other(error) => error,
+/// Brings a deleted workflow back as a part of the change, with the triggers that were switched off with it.
+pub(super) async fn bring_back(
+    change: &mut Change,
+    id: &WorkflowId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql =
+        Sql::of("UPDATE workflows SET deleted_at = NULL WHERE id = $1 AND deleted_at IS NOT NULL");
+    let was_gone = change.run(sql.bind(id.as_str())).await? > 0;
+    let triggers = Sql::of(
+        "UPDATE triggers SET enabled = 1, suspended = 0, since = $2 WHERE workflow_id = $1 AND suspended = 1",
+    );
+    change.run(triggers.bind(id.as_str()).bind(now)).await?;
+    Ok(was_gone)
+}
+
+/// What a workflow is found by, in lower case: a line each, and tags on lines that begin with `#`, which no other does.
+pub(super) fn searched(workflow: &Workflow) -> String {
+    let mut text = String::from("\n");
+    let slug = workflow.slug.as_deref().unwrap_or_default();
+    for line in [workflow.name.as_str(), slug, &workflow.description] {
+        push_line(&mut text, line);
     }
+    for tag in &workflow.tags {
+        text.push_str(tag_line(tag).trim_start_matches('\n'));
+    }
+    let mut open: Vec<&Step> = workflow.steps.iter().rev().collect();
+    while let Some(step) = open.pop() {
+        push_line(&mut text, step.id.as_str());
+        for line in [&step.name, &step.tool, &step.workflow]
+            .into_iter()
+            .flatten()
+        {
+            push_line(&mut text, line);
+        }
+        open.extend(step.body.iter().flat_map(|body| body.steps.iter().rev()));
+    }
+    text
+}
+
+fn push_line(text: &mut String, line: &str) {
+    text.push(' ');
+    text.push_str(&in_one_line(line));
+    text.push('\n');
+}
+
+fn tag_line(tag: &str) -> String {
+    format!("\n#{}\n", in_one_line(tag))
+}
+
+fn in_one_line(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The pattern of texts that hold this one, with `!` before what would stand for other characters.
+fn holds(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.to_lowercase().chars() {
+        if matches!(character, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }
 
 fn workflow_row(row: &Row) -> Result<WorkflowRow, StoreError> {
@@ -144,9 +244,13 @@ fn workflow_row(row: &Row) -> Result<WorkflowRow, StoreError> {
         description: row.text("description")?,
         tags: row.json("tags")?,
         is_template: row.flag("is_template")?,
+        built_in: row.flag("built_in")?,
+        made_from: row.optional_text("made_from")?.map(WorkflowId::new),
+        uses: row.number("uses")?,
         version_id: VersionId::new(row.text("current_version")?),
         version: row.number("version")?,
         steps: row.number("steps")?,
         updated_at: row.moment("updated_at")?,
+        deleted_at: row.optional_moment("deleted_at")?,
     })
 }

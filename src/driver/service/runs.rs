@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-use super::{RunCard, Service, ServiceError};
+use super::{AuthoringError, RunCard, Service, ServiceError};
 use crate::driver::launch::Launch;
 use crate::driver::{RunNews, SubmitError};
 use crate::engine::command::{Command, Report};
@@ -69,6 +69,7 @@ impl Service {
     ) -> Result<VersionCard, ServiceError> {
         let found = self.store.find_version(workflow, number).await?;
         match (found, number) {
+            (Some(found), _) if found.deleted => Err(AuthoringError::Deleted(found.slug).into()),
             (Some(found), _) => Ok(found),
             (None, None) => Err(ServiceError::NotFound("workflow")),
             (None, Some(_)) => {

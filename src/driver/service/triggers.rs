@@ -71,7 +71,7 @@ impl Service {
         &self,
         new: NewTrigger,
     ) -> Result<(TriggerRow, Option<String>), ServiceError> {
-        let (workflow, definition) = self.workflow(&new.workflow).await?;
+        let (workflow, definition) = self.present(&new.workflow).await?;
         let known = self
             .store
             .triggers_of(&workflow.id, None, TRIGGERS_MAX)
@@ -111,7 +111,7 @@ impl Service {
         change
             .apply(&mut trigger)
             .map_err(ServiceError::InvalidTrigger)?;
-        let (_, definition) = self.workflow(trigger.workflow_id.as_str()).await?;
+        let (_, definition) = self.present(trigger.workflow_id.as_str()).await?;
         let is_switch_off = Trigger {
             enabled: before.enabled,
             ..trigger.clone()
@@ -145,6 +145,7 @@ impl Service {
         input: Option<Value>,
     ) -> Result<RunId, ServiceError> {
         let trigger = self.trigger(id).await?.trigger;
+        self.present(trigger.workflow_id.as_str()).await?;
         let input = match (&trigger.source, input) {
             (Source::Schedule(schedule), None) => schedule.input.clone(),
             (Source::Schedule(_) | Source::RunFinished(_), Some(input)) => input,

@@ -79,6 +79,7 @@ impl Simulation {
                 slug: slug.to_owned(),
                 name: slug.to_uppercase(),
                 number,
+                deleted: false,
             };
             let outline = Outline::clone(&plan.outline);
             store.keep_version(card.clone(), workflow, outline);

@@ -347,6 +347,7 @@ pub(super) fn card(slug: &str, version: &str, number: u32) -> VersionCard {
         slug: slug.to_owned(),
         name: slug.to_uppercase(),
         number,
+        deleted: false,
     }
 }
 

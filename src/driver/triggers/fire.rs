@@ -141,6 +141,7 @@ impl Triggers {
     ) -> Result<RunId, LaunchError> {
         let workflow = trigger.workflow_id.as_str();
         let version = self.driver.store.find_version(workflow, None).await?;
+        let version = version.filter(|version| !version.deleted);
         let version = version.ok_or_else(|| refused("its workflow is gone".to_owned()))?;
         let launch = Launch {
             version,

@@ -1,6 +1,7 @@
 //! What every store promises, as tests that run against each of them: the hot path on the in-memory reference, SQLite and
 //! PostgreSQL, everything else on the two databases. A new method gets a function here before its first caller.
 
+mod drafts;
 mod large;
 mod large_rows;
 mod lease;
@@ -8,6 +9,7 @@ mod log;
 mod queries;
 mod rest;
 mod triggers;
+mod workflows;
 
 use std::sync::Arc;
 use std::time::Duration;

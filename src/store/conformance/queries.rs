@@ -515,6 +515,10 @@ fn version(workflow: &str, version: &str, slug: &str) -> NewVersion {
         version_id: VersionId::new(version),
         slug: slug.to_owned(),
         is_template: true,
+        built_in: false,
+        made_from: None,
+        follows: None,
+        note: String::new(),
         definition: Workflow {
             name: "Health".to_owned(),
             tags: vec!["ops".to_owned(), "n\u{e4}chtlich".to_owned()],
