@@ -1,0 +1,100 @@
+//! The compiler beside the builder: the engine as a worker of the browser, a thread and a module of its own. A page that
+//! shows runs never loads it, and a page on which somebody writes never waits for it.
+//!
+//! Pages and worker exchange `Ask` and `Answer` as JSON. `Bench` is all there is to it, and is the same everywhere; the
+//! worker around it is `door`, compiled for the browser alone (feature `workbench`).
+
+mod messages;
+
+#[cfg(feature = "workbench")]
+mod door;
+
+pub use messages::{Answer, Ask, Checked};
+
+use crate::engine::compile::compile;
+use crate::engine::layout::{Graph, Sizes, layout};
+use crate::engine::tool::Catalogue;
+use crate::engine::workflow::Workflow;
+
+/// How large the picture draws its steps, in px.
+pub const SIZES: Sizes = Sizes {
+    step_width: 200,
+    step_height: 56,
+    column_gap: 32,
+    row_gap: 48,
+    padding: 20,
+    heading: 40,
+};
+
+/// What the worker knows between two questions.
+#[derive(Default)]
+pub struct Bench {
+    catalogue: Catalogue,
+}
+
+impl Bench {
+    pub fn answer(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Tools { catalogue } => {
+                self.catalogue = catalogue;
+                Answer::Ready
+            }
+            Ask::Check { revision, workflow } => {
+                Answer::Checked(Box::new(self.check(revision, &workflow)))
+            }
+        }
+    }
+
+    /// The same, from and to JSON.
+    pub fn answer_json(&mut self, ask: &str) -> String {
+        let answer = match serde_json::from_str(ask) {
+            Ok(ask) => self.answer(ask),
+            Err(error) => Answer::NotUnderstood {
+                message: error.to_string(),
+            },
+        };
+        serde_json::to_string(&answer).unwrap_or_default()
+    }
+
+    fn check(&self, revision: u32, workflow: &Workflow) -> Checked {
+        Checked {
+            revision,
+            findings: compile(workflow, &self.catalogue).err().unwrap_or_default(),
+            picture: layout(&Graph::of_workflow(workflow), &SIZES),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn ask(bench: &mut Bench, ask: Value) -> Value {
+        serde_json::from_str(&bench.answer_json(&ask.to_string())).expect("JSON")
+    }
+
+    #[test]
+    fn a_draft_is_checked_against_the_tools_there_are() {
+        let mut bench = Bench::default();
+        let workflow = json!({ "name": "One", "steps": [{ "id": "a", "kind": "tool_call", "tool": "t.read", "with": {} }] });
+        let check = json!({ "ask": "check", "revision": 7, "workflow": workflow });
+        let answer = ask(&mut bench, check.clone());
+        assert_eq!((&answer["answer"], &answer["revision"]), (&json!("checked"), &json!(7)));
+        assert_eq!(answer["findings"][0]["code"], "unknown_tool");
+        assert_eq!(answer["picture"]["steps"][0]["step"], "a");
+        let spec = crate::engine::tool::ToolSpec::anything("t.read", crate::engine::tool::EffectClass::Read);
+        let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
+        assert_eq!(ask(&mut bench, tools)["answer"], "ready");
+        assert_eq!(ask(&mut bench, check)["findings"], json!([]));
+    }
+
+    #[test]
+    fn what_is_no_question_is_answered_too() {
+        let mut bench = Bench::default();
+        for odd in ["", "{", "[]", "{\"ask\":\"fly\"}"] {
+            let answer: Value = serde_json::from_str(&bench.answer_json(odd)).expect("JSON");
+            assert_eq!(answer["answer"], "not_understood", "{odd}");
+        }
+    }
+}
