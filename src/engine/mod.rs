@@ -24,6 +24,7 @@ mod golden;
 pub mod ids;
 pub mod input;
 pub mod large;
+pub mod layout;
 pub mod limits;
 pub mod plan;
 pub mod progress;
