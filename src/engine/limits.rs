@@ -74,3 +74,12 @@ pub const RUN_VALUE_BYTES_MAX: u64 = 64_000_000;
 pub const EXPRESSION_ITERATIONS_MAX: u64 = 1_000_000;
 /// Values that one evaluation may gather in lists and objects, and texts that it may make, on its way to its result.
 pub const EXPRESSION_VALUE_BYTES_MAX: u64 = 16_000_000;
+/// A length that a picture is drawn with, so that the coordinates of the largest workflow stay numbers of 32 bits.
+pub const PICTURE_SIZE_PX_MAX: i32 = 2_000;
+/// Dummy nodes of one body's picture, for each step and edge and in all: one for every row that an edge passes. Edges for
+/// which there are none left run at the side. No workflow that a person draws comes near it.
+pub const PICTURE_DUMMIES_PER_PART: usize = 8;
+pub const PICTURE_DUMMIES_MAX: usize = 40_000;
+/// How often the rows of a picture are ordered anew, at most, and what is ordered in all of these sweeps together.
+pub const PICTURE_SWEEPS_MAX: usize = 24;
+pub const PICTURE_SWEEP_PARTS: usize = 300_000;

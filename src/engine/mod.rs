@@ -25,6 +25,7 @@ mod golden;
 pub mod ids;
 pub mod input;
 pub mod large;
+pub mod layout;
 pub mod limits;
 pub mod plan;
 pub mod progress;
