@@ -7,6 +7,7 @@
 //! is in `tests/integration/house.rs`, which fails on an arrow against it):
 //!
 //! - [`engine`]: what a workflow means and what happens to a run. Pure.
+//! - [`workbench`]: the engine as a worker of the browser, for whoever writes a workflow.
 //! - `store`: remembers. Rows, not rules.
 //! - `driver`: makes things happen: decides, stores, acts.
 //! - `tools`: what a step does to the world.
@@ -17,6 +18,8 @@
 #![recursion_limit = "256"]
 
 pub mod engine;
+
+pub mod workbench;
 
 #[cfg(feature = "ssr")]
 pub mod store;

@@ -38,4 +38,5 @@ pub mod summary;
 pub mod time;
 pub mod tool;
 pub mod trigger;
+pub mod upstream;
 pub mod workflow;

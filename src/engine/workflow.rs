@@ -336,6 +336,18 @@ pub struct RetryPolicy {
     pub no_retry: Vec<String>,
 }
 
+impl RetryPolicy {
+    /// So many tries, with the pauses that are usual.
+    pub fn of(max_attempts: u32) -> Self {
+        Self {
+            max_attempts,
+            base_ms: default_base_ms(),
+            cap_ms: default_cap_ms(),
+            no_retry: Vec::new(),
+        }
+    }
+}
+
 fn default_base_ms() -> u64 {
     1_000
 }

@@ -99,7 +99,7 @@ mod server {
             kept: None,
             based_on: None,
             document: Workflow::default(),
-            catalogue: service.catalogue().clone(),
+            catalogue: service.catalogue(),
             workflows: workflows.collect(),
         };
         if let Some(slug) = slug {

@@ -17,7 +17,7 @@ use leptos_router::path;
 use layout::Layout;
 use live::Live;
 use pages::{
-    ApprovalsPage, ArtifactPage, HomePage, NotFoundPage, RunPage, RunsPage, WorkflowPage,
+    ApprovalsPage, ArtifactPage, BuilderPage, HomePage, NotFoundPage, RunPage, RunsPage, WorkflowPage,
     WorkflowsPage,
 };
 
@@ -36,6 +36,8 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/workflows") view=WorkflowsPage ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/new") view=BuilderPage ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug/edit") view=BuilderPage ssr=SsrMode::Async />
                     <Route path=path!("/workflows/:slug") view=WorkflowPage ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=RunsPage ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />

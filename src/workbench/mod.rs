@@ -83,7 +83,7 @@ mod tests {
         assert_eq!((&answer["answer"], &answer["revision"]), (&json!("checked"), &json!(7)));
         assert_eq!(answer["findings"][0]["code"], "unknown_tool");
         assert_eq!(answer["picture"]["steps"][0]["step"], "a");
-        let spec = crate::engine::tool::ToolSpec::anything("t.read", crate::engine::tool::EffectClass::Read);
+        let spec = crate::engine::tool::ToolSpec::plain("t.read", crate::engine::tool::EffectClass::Read);
         let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
         assert_eq!(ask(&mut bench, tools)["answer"], "ready");
         assert_eq!(ask(&mut bench, check)["findings"], json!([]));

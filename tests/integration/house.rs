@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tools", &["driver", "engine"]),
     ("api", &["driver", "store", "engine"]),
     ("rpc", &["driver", "store", "engine"]),
-    ("ui", &["rpc", "engine"]),
+    ("workbench", &["engine"]),
+    ("ui", &["rpc", "workbench", "engine"]),
     (
         "server",
         &["ui", "api", "rpc", "tools", "driver", "store", "engine"],

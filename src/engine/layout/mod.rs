@@ -15,6 +15,8 @@ mod tests;
 
 pub use graph::Graph;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::StepId;
 use super::limits::PICTURE_SIZE_PX_MAX;
 use part::{Extent, Part, Spot};
@@ -34,7 +36,7 @@ pub struct Sizes {
     pub heading: i32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     pub width: i32,
     pub height: i32,
@@ -45,7 +47,7 @@ pub struct Picture {
 }
 
 /// A step's rectangle, in coordinates of the picture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placed {
     pub step: StepId,
     pub x: i32,
@@ -59,7 +61,7 @@ pub struct Placed {
 }
 
 /// The line of an edge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Route {
     /// The step in whose body it is; none for an edge of the workflow itself.
     pub inside: Option<StepId>,
@@ -72,7 +74,7 @@ pub struct Route {
     pub backwards: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     pub x: i32,
     pub y: i32,

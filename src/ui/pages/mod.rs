@@ -2,6 +2,7 @@
 
 mod approvals;
 mod artifact;
+mod builder;
 mod home;
 mod not_found;
 mod run;
@@ -11,6 +12,7 @@ mod workflows;
 
 pub use approvals::ApprovalsPage;
 pub use artifact::ArtifactPage;
+pub use builder::BuilderPage;
 pub use home::HomePage;
 pub use not_found::NotFoundPage;
 pub use run::RunPage;

@@ -1,0 +1,43 @@
+//! What the builder does in a browser alone: it has the draft checked by the worker, and keeps it on the server.
+
+mod bench;
+mod keeping;
+
+use leptos::prelude::*;
+
+use super::editor::Editor;
+use crate::workbench::{Answer, Ask};
+use bench::Bench;
+
+/// Begins to check and to keep. Ends with the component that asked.
+pub(super) fn begin(editor: Editor, slug: Option<String>) {
+    let bench: Bench = StoredValue::new_local(None);
+    let hear = move |answer: Answer| match answer {
+        Answer::Ready => {}
+        Answer::Checked(checked) => {
+            // One that was overtaken is still nearer than the one before it.
+            let _ = editor.checked.try_set(*checked);
+        }
+        Answer::NotUnderstood { message } => {
+            leptos::logging::error!("the workbench did not understand: {message}");
+            let _ = editor.blind.try_set(true);
+        }
+    };
+    let started = bench::start(hear, move || {
+        let _ = editor.blind.try_set(true);
+    });
+    editor.blind.set(started.is_none());
+    bench.set_value(started);
+    bench::ask(
+        bench,
+        &Ask::Tools {
+            catalogue: editor.catalogue.get_value(),
+        },
+    );
+    Effect::new(move || {
+        let revision = editor.revision.get();
+        let workflow = editor.document.get_untracked();
+        bench::ask(bench, &Ask::Check { revision, workflow });
+    });
+    keeping::keep(editor, slug);
+}

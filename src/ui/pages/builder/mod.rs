@@ -1,0 +1,212 @@
+//! The builder: a workflow is written, as a picture and as a list, checked at every key that is pressed, kept as a draft,
+//! and published. The compiler runs beside the page, in a worker (`crate::workbench`).
+
+#[cfg(feature = "hydrate")]
+mod browser;
+#[cfg(not(feature = "hydrate"))]
+#[path = "server.rs"]
+mod browser;
+mod edges;
+mod editor;
+mod fields;
+mod findings;
+mod header;
+mod outline;
+mod picture;
+mod publish;
+mod steps;
+mod values;
+
+use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use super::param;
+use crate::engine::edit;
+use crate::rpc::drafts::{BuilderView, builder};
+use crate::ui::components::Failure;
+use edges::EdgePanel;
+use editor::{Editor, Selected};
+use findings::FindingsView;
+use header::WorkflowPanel;
+use outline::OutlineView;
+use picture::PictureView;
+use publish::PublishBar;
+use steps::StepPanel;
+
+#[component]
+pub fn BuilderPage() -> impl IntoView {
+    let slug = param("slug");
+    let query = use_query_map();
+    // The address gets the draft's id while it is written; that is no other page.
+    let draft = query.with_untracked(|query| query.get("draft"));
+    let view = Resource::new(
+        move || slug.get(),
+        move |slug| builder(Some(slug).filter(|slug| !slug.is_empty()), draft.clone()),
+    );
+    view! {
+        <Suspense fallback=|| view! { <p class="muted">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match view.await {
+                    Ok(view) => view! { <Builder view /> }.into_any(),
+                    Err(error) => view! { <Title text="Builder" /><h1>"Builder"</h1><Failure error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// First as the server sends it, which can be read; then, in a browser that runs the client, to be written on.
+#[component]
+fn Builder(view: BuilderView) -> impl IntoView {
+    let slug = view.slug.clone();
+    let based_on = view.based_on;
+    let editor = Editor::new(view);
+    let alive = RwSignal::new(false);
+    let title = move || {
+        let name = editor.document.with(|draft| draft.name.trim().to_owned());
+        if name.is_empty() { "New workflow".to_owned() } else { name }
+    };
+    Effect::new({
+        let slug = slug.clone();
+        move || {
+            browser::begin(editor, slug.clone());
+            alive.set(true);
+        }
+    });
+    view! {
+        <Title text=title />
+        <div class="builder" on:keydown=move |event| shortcuts(editor, &event)>
+            <header class="builder-head">
+                <div>
+                    <p class="crumb">{based_on.map(|version| format!("Draft, begun as version {version}")).unwrap_or_else(|| "Draft of a new workflow".to_owned())}</p>
+                    <h1>{title}</h1>
+                </div>
+                {move || alive.get().then(|| view! { <PublishBar editor slug=slug.clone() /> })}
+            </header>
+            {move || if alive.get() {
+                view! { <Desk editor /> }.into_any()
+            } else {
+                view! { <Still editor /> }.into_any()
+            }}
+        </div>
+        <p class="visually-hidden" role="status">{move || editor.said.get()}</p>
+    }
+}
+
+/// Where it is written.
+#[component]
+fn Desk(editor: Editor) -> impl IntoView {
+    // The form is made anew when another part is selected, or when this one becomes another kind of thing.
+    let shape = Memo::new(move |_| {
+        let selected = editor.selected.get();
+        let kind = match &selected {
+            Selected::Step(id) => editor.document.with(|draft| {
+                let step = edit::find(draft, id)?;
+                let names: Vec<String> = step.set.iter().flat_map(|set| set.keys().cloned()).collect();
+                Some((step.kind, step.tool.clone(), names))
+            }),
+            Selected::Workflow | Selected::Edge(_) => None,
+        };
+        (selected, kind)
+    });
+    let panel = move || match shape.get().0 {
+        Selected::Workflow => view! { <WorkflowPanel editor /> }.into_any(),
+        Selected::Step(id) => view! { <StepActs editor id=id.clone() /><StepPanel editor id /> }.into_any(),
+        Selected::Edge(at) => view! { <EdgePanel editor at /> }.into_any(),
+    };
+    let heading = move || match shape.get().0 {
+        Selected::Workflow => "The workflow itself".to_owned(),
+        Selected::Step(id) => editor
+            .document
+            .with(|draft| edit::find(draft, &id).map(outline::heading).unwrap_or_default()),
+        Selected::Edge(_) => "The way between two steps".to_owned(),
+    };
+    view! {
+        <div class="builder-desk">
+            <OutlineView editor />
+            <PictureView editor />
+            <section class="builder-panel" aria-labelledby="panel-title">
+                <h2 id="panel-title">{heading}</h2>
+                {panel}
+            </section>
+            <FindingsView editor />
+        </div>
+    }
+}
+
+/// What can be done with a step besides filling its form.
+#[component]
+fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
+    let others = {
+        let id = id.clone();
+        Memo::new(move |_| {
+            editor.document.with(|draft| {
+                let holder = edit::holder_of(draft, &id).flatten();
+                let steps = edit::level(draft, holder.as_ref()).map_or(&[][..], |(steps, _)| steps);
+                let can = |step: &&crate::engine::workflow::Step| edit::can_connect(draft, &id, &step.id).is_ok();
+                steps.iter().filter(can).map(|step| (step.id.to_string(), picture::name_of(step))).collect::<Vec<_>>()
+            })
+        })
+    };
+    let chosen = RwSignal::new(String::new());
+    let (from, copied, gone) = (id.clone(), id.clone(), id);
+    let connect = move |_| {
+        let to = chosen.get_untracked();
+        if !to.is_empty() {
+            picture::connect(editor, &from, &to.as_str().into());
+            chosen.set(String::new());
+        }
+    };
+    let copy = move |_| {
+        if let Some(new) = editor.change(None, |draft| edit::duplicate_step(draft, &copied)) {
+            editor.said.set(format!("{new} added."));
+            editor.select(Selected::Step(new));
+        }
+    };
+    view! {
+        <div class="step-acts">
+            <label for="connect-to">"Leads on to"</label>
+            <select id="connect-to" prop:value=move || chosen.get() on:change:target=move |event| chosen.set(event.target().value())>
+                <option value="">"Choose a step"</option>
+                {move || others.get().into_iter().map(|(id, name)| view! { <option value=id>{name}</option> }).collect::<Vec<_>>()}
+            </select>
+            <button type="button" class="button button-small" on:click=connect>"Connect"</button>
+            <button type="button" class="button button-small" on:click=copy>"Duplicate"</button>
+            <button type="button" class="button button-small" on:click=move |_| outline::remove(editor, &gone)>"Remove"</button>
+        </div>
+    }
+}
+
+/// The draft as the server sends it.
+#[component]
+fn Still(editor: Editor) -> impl IntoView {
+    let steps: Vec<_> = editor.document.with_untracked(|draft| {
+        let steps = draft.steps.iter();
+        steps
+            .map(|step| view! { <li><span>{picture::name_of(step)}</span> " " <code class="muted">{picture::what_of(step)}</code></li> })
+            .collect()
+    });
+    view! {
+        <p class="notice">"Writing a workflow needs scripting. While it loads, or without it, these are the steps; a workflow can also be sent as YAML to " <code>"POST /api/v1/workflows"</code> "."</p>
+        <ol class="plan">{steps}</ol>
+    }
+}
+
+fn shortcuts(editor: Editor, event: &KeyboardEvent) {
+    if !(event.ctrl_key() || event.meta_key()) {
+        return;
+    }
+    match (event.key().to_lowercase().as_str(), event.shift_key()) {
+        ("z", false) => {
+            event.prevent_default();
+            editor.undo();
+        }
+        ("z", true) | ("y", _) => {
+            event.prevent_default();
+            editor.redo();
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,69 @@
+//! Undo, how the draft is kept, and how it is published.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::editor::{Editor, Saved};
+use crate::rpc::drafts::{Kept, Publication, publish_draft};
+
+#[component]
+pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView {
+    let note = RwSignal::new(String::new());
+    let publish = Action::new(move |(kept, note): &(Kept, String)| publish_draft(kept.clone(), note.clone()));
+    let navigate = use_navigate();
+    Effect::new(move || match publish.value().get() {
+        Some(Ok(Publication::Published { slug, version })) => {
+            editor.said.set(format!("Published as version {version}."));
+            navigate(&format!("/workflows/{slug}"), Default::default());
+        }
+        Some(Ok(Publication::Refused { problems })) => {
+            editor.checked.update(|checked| checked.findings = problems);
+        }
+        Some(Err(_)) | None => {}
+    });
+    let findings = Memo::new(move |_| editor.checked.with(|checked| checked.findings.len()));
+    // What is not yet on the server cannot be published from there.
+    let ready = move || {
+        editor.kept.with(Option::is_some) && editor.saved.get() == Saved::Yes && findings.get() == 0 && !publish.pending().get()
+    };
+    let why_not = move || match (findings.get(), editor.saved.get()) {
+        (1.., _) => "First mend what is listed below.",
+        (0, Saved::Yes) if editor.kept.with(Option::is_none) => "Nothing has been changed yet.",
+        (0, Saved::Yes) => "",
+        (0, _) => "It is being saved.",
+    };
+    let saved = move || match editor.saved.get() {
+        Saved::Yes if editor.kept.with(Option::is_none) => String::new(),
+        Saved::Yes => "Saved".to_owned(),
+        Saved::Soon | Saved::Saving => "Saving…".to_owned(),
+        Saved::Failed { message, stale: false } => format!("Not saved: {message} It is tried again."),
+        Saved::Failed { message, stale: true } => format!("Not saved: {message}"),
+    };
+    let failed = move || publish.value().get().and_then(Result::err).map(|error| error.message);
+    let send = move |_| {
+        if let Some(kept) = editor.kept.get_untracked() {
+            publish.dispatch((kept, note.get_untracked()));
+        }
+    };
+    let next = if slug.is_some() { "Publish as a new version" } else { "Publish" };
+    view! {
+        <div class="publish-bar">
+            <span class="publish-saved muted" class:publish-failed=move || matches!(editor.saved.get(), Saved::Failed { .. })>{saved}</span>
+            <button type="button" class="button button-small" disabled=move || !editor.can_undo() on:click=move |_| editor.undo()>"Undo"</button>
+            <button type="button" class="button button-small" disabled=move || !editor.can_redo() on:click=move |_| editor.redo()>"Redo"</button>
+            <details class="publish-more">
+                <summary class="button button-small button-primary">"Publish…"</summary>
+                <div class="publish-form">
+                    <div class="field">
+                        <label for="publish-note">"What has changed (optional)"</label>
+                        <input id="publish-note" maxlength="1000" prop:value=move || note.get() on:input:target=move |event| note.set(event.target().value()) />
+                        <p class="hint">"For those who read the versions later."</p>
+                    </div>
+                    {move || failed().map(|message| view! { <p class="notice notice-failed" role="alert">{message}</p> })}
+                    <button type="button" class="button button-primary" disabled=move || !ready() on:click=send>{next}</button>
+                    <p class="hint">{why_not}</p>
+                </div>
+            </details>
+        </div>
+    }
+}
