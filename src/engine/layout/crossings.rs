@@ -67,7 +67,7 @@ mod tests {
     fn what_stands_behind_a_place_is_counted() {
         let mut counts = Counts::default();
         counts.begin(4);
-        [3, 0, 3, 1].map(|place| counts.add(place));
+        [3, 0, 3, 1].iter().for_each(|&place| counts.add(place));
         assert_eq!([0, 1, 2, 3].map(|place| counts.behind(place)), [3, 2, 2, 0]);
     }
 }
