@@ -82,4 +82,4 @@ pub const PICTURE_DUMMIES_PER_PART: usize = 8;
 pub const PICTURE_DUMMIES_MAX: usize = 40_000;
 /// How often the rows of a picture are ordered anew, at most, and what is ordered in all of these sweeps together.
 pub const PICTURE_SWEEPS_MAX: usize = 24;
-pub const PICTURE_SWEEP_PARTS: usize = 300_000;
+pub const PICTURE_SWEEP_PARTS: usize = 80_000;

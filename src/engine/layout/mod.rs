@@ -4,6 +4,7 @@
 
 mod body;
 mod columns;
+mod crossings;
 mod graph;
 mod layers;
 mod order;

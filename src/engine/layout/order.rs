@@ -1,6 +1,7 @@
 //! The order of the nodes in each row: weighted medians and the exchange of neighbours (Gansner et al., A Technique for
 //! Drawing Directed Graphs, 1993), the best of some sweeps. Whatever makes no difference stays as the author had it.
 
+use super::crossings::{Counts, crossings};
 use super::layers::Layers;
 use crate::engine::limits::{PICTURE_SWEEP_PARTS, PICTURE_SWEEPS_MAX};
 
@@ -12,7 +13,8 @@ const BRANCHES_TURNED: u64 = 12;
 const SIBLINGS_TURNED: u64 = 1;
 /// Sweeps without success after which there will hardly be any.
 const PATIENCE: usize = 4;
-/// How often the neighbours of a row are gone through.
+/// How often all rows are gone through for one sweep, and the neighbours of one row.
+const PASSES: usize = 2;
 const EXCHANGES: usize = 4;
 /// Medians are integers, in this part of a position.
 const FINE: u64 = 1 << 10;
@@ -148,7 +150,7 @@ impl<'a> Order<'a> {
 
     /// Exchanges neighbours as long as that makes the drawing better.
     fn exchange(&mut self) {
-        for _ in 0..EXCHANGES {
+        for _ in 0..PASSES {
             let mut is_better = false;
             for row in 0..self.layers.rows {
                 is_better |= self.exchange_in(row);
@@ -297,57 +299,6 @@ fn median(places: &[usize]) -> Option<u64> {
     }
 }
 
-/// How often the lines of two neighbours cross as they stand, and when they are exchanged.
-fn crossings(left: &[usize], right: &[usize]) -> (u64, u64) {
-    let (mut kept, mut exchanged) = (0, 0);
-    let (mut before, mut up_to) = (0, 0);
-    for place in left {
-        while right.get(before).is_some_and(|other| other < place) {
-            before += 1;
-        }
-        while right.get(up_to).is_some_and(|other| other <= place) {
-            up_to += 1;
-        }
-        kept += before as u64;
-        exchanged += (right.len() - up_to) as u64;
-    }
-    (kept, exchanged)
-}
-
-/// How many of what was added stands behind a place (a Fenwick tree).
-#[derive(Default)]
-struct Counts {
-    tree: Vec<u64>,
-    all: u64,
-}
-
-impl Counts {
-    fn begin(&mut self, places: usize) {
-        self.tree.clear();
-        self.tree.resize(places + 1, 0);
-        self.all = 0;
-    }
-
-    fn add(&mut self, place: usize) {
-        self.all += 1;
-        let mut at = place + 1;
-        while let Some(count) = self.tree.get_mut(at) {
-            *count += 1;
-            at += at & at.wrapping_neg();
-        }
-    }
-
-    fn behind(&self, place: usize) -> u64 {
-        let mut up_to = 0;
-        let mut at = place + 1;
-        while at > 0 {
-            up_to += self.tree[at];
-            at &= at - 1;
-        }
-        self.all - up_to
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,13 +314,6 @@ mod tests {
             })
             .collect();
         Layers::of(steps, &edges)
-    }
-
-    #[test]
-    fn crossings_are_counted_for_both_orders() {
-        assert_eq!(crossings(&[0, 3], &[1, 3]), (1, 2));
-        assert_eq!(crossings(&[2, 2], &[2, 2]), (0, 0));
-        assert_eq!(crossings(&[5], &[0, 1, 2]), (3, 0));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::engine::properties::chance::Chance;
 use crate::engine::properties::workflows::{Stock, compiled};
 use crate::engine::tool::{Catalogue, EffectClass, ToolSpec};
 
-const CASES: u64 = 3_000;
+const CASES: u64 = 1_500;
 
 #[test]
 fn every_draft_is_drawn_as_promised() {
