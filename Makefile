@@ -24,6 +24,7 @@ export PATH := $(WASM_BINDGEN_ROOT)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 WASM := $(TARGET_DIR)/$(WASM_TARGET)/wasm-release/signalbox.wasm
+WORKBENCH := $(TARGET_DIR)/$(WASM_TARGET)/wasm-workbench/signalbox.wasm
 CLIENT := target/client
 SITE := target/site
 BINARY := target/release/signalbox
@@ -124,14 +125,20 @@ $(WASM): FORCE | wasm-target
 	$(SAY) 'Building the client$(if $(wildcard $(WASM)),, (about 5 minutes the first time))'
 	+@cargo build $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release
 
-$(CLIENT)/.bound: $(WASM) Cargo.lock node_modules/.installed | wasm-bindgen
+# The compiler, for the worker beside the builder: the library alone, without pages.
+$(WORKBENCH): FORCE | wasm-target
+	+@cargo build $(QUIET) --lib --features workbench --target $(WASM_TARGET) --profile wasm-workbench
+
+$(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock node_modules/.installed | wasm-bindgen
 	$(SAY) 'Shrinking the client'
 	@rm -rf $(CLIENT) && mkdir -p $(CLIENT)
 	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name signalbox $(WASM)
+	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name workbench $(WORKBENCH)
 	@wasm-opt -Oz $(CLIENT)/signalbox_bg.wasm -o $(CLIENT)/signalbox_bg.wasm
+	@wasm-opt -Os $(CLIENT)/workbench_bg.wasm -o $(CLIENT)/workbench_bg.wasm
 	@touch $@
 
-$(SITE)/site.json: $(CLIENT)/.bound scripts/site.mjs $(SITE_SOURCES)
+$(SITE)/site.json: $(CLIENT)/.bound scripts/site.mjs src/workbench/worker.js $(SITE_SOURCES)
 	$(SAY) 'Bundling the styles and compressing the client'
 	@node scripts/site.mjs $(CLIENT) $(SITE)
 
@@ -166,6 +173,7 @@ lint: wasm-target
 	@cargo clippy $(QUIET) -p signalbox-bench --all-targets -- -D warnings
 	$(SAY) 'Linting the client'
 	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) -- -D warnings
+	@cargo clippy $(QUIET) --lib --features workbench --target $(WASM_TARGET) -- -D warnings
 	$(SAY) 'Checking the documentation'
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(QUIET) --no-deps --features ssr --document-private-items
 

@@ -33,10 +33,20 @@ const manifest = {
   script: keep("signalbox.js", readFileSync(join(clientFolder, "signalbox.js"))),
   wasm: keep("signalbox.wasm", readFileSync(join(clientFolder, "signalbox_bg.wasm"))),
   style: keep("signalbox.css", bundledStyles()),
+  workbench: keep("workbench.js", workbenchScript()),
 };
 const compressed = filesBelow(siteFolder).filter((file) => COMPRESSIBLE.has(extname(file))).map(compress);
 writeFileSync(join(siteFolder, "site.json"), JSON.stringify(manifest, null, 2) + "\n");
 report();
+
+/** The worker's script, which names its own two files; their names carry a hash too. */
+function workbenchScript() {
+  const glue = keep("workbench_glue.js", readFileSync(join(clientFolder, "workbench.js")));
+  const wasm = keep("workbench.wasm", readFileSync(join(clientFolder, "workbench_bg.wasm")));
+  return readFileSync("src/workbench/worker.js", "utf8")
+    .replace("workbench_glue.js", basename(glue))
+    .replace("workbench.wasm", basename(wasm));
+}
 
 function bundledStyles() {
   return bundle({ filename: "style/main.css", minify: true, targets: BROWSERS }).code;
@@ -84,8 +94,13 @@ function filesBelow(folder) {
 function report() {
   const sizes = compressed
     .filter(({ file }) => dirname(file).endsWith("pkg"))
-    .map(({ file, plain, brotli }) => `${extname(file).slice(1)} ${kilobytes(plain)} (${kilobytes(brotli)} sent)`);
+    .map(({ file, plain, brotli }) => `${nameOf(file)} ${kilobytes(plain)} (${kilobytes(brotli)} sent)`);
   console.log(`  client: ${sizes.join(", ")}`);
+}
+
+/** Without the hash. */
+function nameOf(file) {
+  return basename(file).replace(/\.[0-9a-f]{16}\./, ".");
 }
 
 function kilobytes(bytes) {

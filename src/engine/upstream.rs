@@ -128,8 +128,17 @@ impl Listing<'_> {
         }
         let own: &[(&str, &str)] = match step.kind {
             StepKind::Condition => &[("result", "boolean")],
-            StepKind::HumanGate => &[("decision", "string"), ("by", "string"), ("comment", "string")],
-            StepKind::Map => &[("results", "array"), ("errors", "array"), ("succeeded", "integer"), ("failed", "integer")],
+            StepKind::HumanGate => &[
+                ("decision", "string"),
+                ("by", "string"),
+                ("comment", "string"),
+            ],
+            StepKind::Map => &[
+                ("results", "array"),
+                ("errors", "array"),
+                ("succeeded", "integer"),
+                ("failed", "integer"),
+            ],
             StepKind::Loop => &[("result", ""), ("iterations", "integer")],
             StepKind::ToolCall
             | StepKind::Parallel
@@ -256,11 +265,24 @@ mod tests {
         assert_eq!(
             paths(&draft(), "after", false),
             [
-                "inner", "inner.x", "item", "index", "host", "probe", "probe.up", "probe.first", "probe.first.ms",
-                "input", "input.hosts", "context.region",
+                "inner",
+                "inner.x",
+                "item",
+                "index",
+                "host",
+                "probe",
+                "probe.up",
+                "probe.first",
+                "probe.first.ms",
+                "input",
+                "input.hosts",
+                "context.region",
             ]
         );
-        assert_eq!(paths(&draft(), "probe", false), ["input", "input.hosts", "context.region"]);
+        assert_eq!(
+            paths(&draft(), "probe", false),
+            ["input", "input.hosts", "context.region"]
+        );
     }
 
     #[test]

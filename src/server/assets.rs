@@ -5,7 +5,8 @@ use super::encoding::{Encoding, preferred};
 use crate::ui::shell::ClientFiles;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -25,6 +26,12 @@ pub struct Site {
 /// Written by `scripts/site.mjs`; says which names the hashed files have. Never served.
 const MANIFEST: &str = "site.json";
 
+/// Scripts that run as workers. A worker obeys the policy that its own script came with.
+const WORKERS: &str = "pkg/workbench.";
+/// It compiles the engine and asks for nothing else: it may load its own files.
+const POLICY_FOR_WORKERS: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 const HASH_DIGITS: usize = 16;
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Kept by the browser, but asked for again each time; the answer is usually "not modified".
@@ -35,6 +42,7 @@ struct Manifest {
     script: String,
     wasm: String,
     style: String,
+    workbench: String,
 }
 
 impl Site {
@@ -51,15 +59,18 @@ impl Site {
             script,
             wasm,
             style,
+            workbench,
         } = manifest.unwrap_or_else(|| Manifest {
             script: "pkg/signalbox.js".to_owned(),
             wasm: "pkg/signalbox.wasm".to_owned(),
             style: "pkg/signalbox.css".to_owned(),
+            workbench: "pkg/workbench.js".to_owned(),
         });
         ClientFiles {
             script: format!("/{script}"),
             wasm: format!("/{wasm}"),
             style: format!("/{style}"),
+            workbench: format!("/{workbench}"),
         }
     }
 
@@ -92,6 +103,12 @@ impl Site {
             return Some((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
+        if path.starts_with(WORKERS) && path.ends_with(".js") {
+            headers.insert(
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(POLICY_FOR_WORKERS),
+            );
+        }
         if let Some(encoding) = encoding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
         }

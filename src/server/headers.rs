@@ -59,7 +59,7 @@ impl PagePolicy {
         format!(
             "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
              style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src {connect}; \
-             manifest-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+             manifest-src 'self'; worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
              frame-ancestors 'none'"
         )
     }

@@ -17,8 +17,8 @@ use leptos_router::path;
 use layout::Layout;
 use live::Live;
 use pages::{
-    ApprovalsPage, ArtifactPage, BuilderPage, HomePage, NotFoundPage, RunPage, RunsPage, WorkflowPage,
-    WorkflowsPage,
+    ApprovalsPage, ArtifactPage, BuilderPage, HomePage, NotFoundPage, RunPage, RunsPage,
+    WorkflowPage, WorkflowsPage,
 };
 
 /// The whole application below `<body>`: the same tree on both sides, or hydration fails.

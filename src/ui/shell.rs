@@ -16,6 +16,8 @@ pub struct ClientFiles {
     pub wasm: String,
     /// The bundled style sheet.
     pub style: String,
+    /// The script of the worker in which the builder's compiler runs.
+    pub workbench: String,
 }
 
 /// The whole document, rendered on the server only.
@@ -29,6 +31,8 @@ pub fn shell(files: ClientFiles, options: LeptosOptions) -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="stylesheet" href=files.style.clone() />
+                // Read by `ui/pages/builder/browser`.
+                <meta name="signalbox-workbench" content=files.workbench.clone() />
                 <HydrationHead files />
                 <AutoReload options />
                 <MetaTags />

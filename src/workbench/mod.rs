@@ -80,10 +80,14 @@ mod tests {
         let workflow = json!({ "name": "One", "steps": [{ "id": "a", "kind": "tool_call", "tool": "t.read", "with": {} }] });
         let check = json!({ "ask": "check", "revision": 7, "workflow": workflow });
         let answer = ask(&mut bench, check.clone());
-        assert_eq!((&answer["answer"], &answer["revision"]), (&json!("checked"), &json!(7)));
+        assert_eq!(
+            (&answer["answer"], &answer["revision"]),
+            (&json!("checked"), &json!(7))
+        );
         assert_eq!(answer["findings"][0]["code"], "unknown_tool");
         assert_eq!(answer["picture"]["steps"][0]["step"], "a");
-        let spec = crate::engine::tool::ToolSpec::plain("t.read", crate::engine::tool::EffectClass::Read);
+        let spec =
+            crate::engine::tool::ToolSpec::plain("t.read", crate::engine::tool::EffectClass::Read);
         let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
         assert_eq!(ask(&mut bench, tools)["answer"], "ready");
         assert_eq!(ask(&mut bench, check)["findings"], json!([]));

@@ -36,7 +36,9 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
                 }
             });
             editor.select(Selected::Workflow);
-            editor.said.set("The way is removed. Undo brings it back.".to_owned());
+            editor
+                .said
+                .set("The way is removed. Undo brings it back.".to_owned());
         }
     };
     let triggers = [

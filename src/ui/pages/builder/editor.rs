@@ -38,7 +38,10 @@ pub enum Saved {
     Soon,
     Saving,
     /// The sentence says why, and whether it is tried again.
-    Failed { message: String, stale: bool },
+    Failed {
+        message: String,
+        stale: bool,
+    },
 }
 
 /// Copied into whoever needs it.
@@ -91,10 +94,8 @@ impl Editor {
         if draft == before {
             return answer;
         }
-        let goes_on = field.is_some()
-            && self
-                .typing
-                .with_value(|typing| typing.as_deref() == field);
+        let goes_on =
+            field.is_some() && self.typing.with_value(|typing| typing.as_deref() == field);
         if !goes_on {
             self.past.update(|past| {
                 if past.len() == PAST_MAX {

@@ -10,13 +10,25 @@ use crate::engine::workflow::Workflow;
 /// The kinds of fields that the small editor knows: a word, what people read, and the schema.
 const KINDS: [(&str, &str, &str); 8] = [
     ("text", "Text", r#"{"type":"string"}"#),
-    ("long", "Long text", r#"{"type":"string","format":"textarea"}"#),
+    (
+        "long",
+        "Long text",
+        r#"{"type":"string","format":"textarea"}"#,
+    ),
     ("integer", "Whole number", r#"{"type":"integer"}"#),
     ("number", "Number", r#"{"type":"number"}"#),
     ("boolean", "Yes or no", r#"{"type":"boolean"}"#),
     ("date", "Date", r#"{"type":"string","format":"date"}"#),
-    ("url", "Address (URL)", r#"{"type":"string","format":"uri"}"#),
-    ("list", "List of texts", r#"{"type":"array","items":{"type":"string"}}"#),
+    (
+        "url",
+        "Address (URL)",
+        r#"{"type":"string","format":"uri"}"#,
+    ),
+    (
+        "list",
+        "List of texts",
+        r#"{"type":"array","items":{"type":"string"}}"#,
+    ),
 ];
 
 #[component]
@@ -84,9 +96,14 @@ pub(super) fn WorkflowPanel(editor: Editor) -> impl IntoView {
 fn InputsEditor(editor: Editor) -> impl IntoView {
     let names = Memo::new(move |_| {
         editor.document.with(|draft| {
-            let fields = draft.inputs.as_ref().and_then(|schema| schema.get("properties"));
+            let fields = draft
+                .inputs
+                .as_ref()
+                .and_then(|schema| schema.get("properties"));
             let fields = fields.and_then(Value::as_object);
-            fields.map(|fields| fields.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+            fields
+                .map(|fields| fields.keys().cloned().collect::<Vec<_>>())
+                .unwrap_or_default()
         })
     });
     let new = RwSignal::new(String::new());
@@ -98,7 +115,9 @@ fn InputsEditor(editor: Editor) -> impl IntoView {
         change_inputs(editor, None, |schema| {
             let fields = part(schema, "properties", || json!({}));
             if let Some(fields) = fields.as_object_mut() {
-                fields.entry(name.clone()).or_insert_with(|| json!({ "type": "string" }));
+                fields
+                    .entry(name.clone())
+                    .or_insert_with(|| json!({ "type": "string" }));
             }
         });
         new.set(String::new());
@@ -130,8 +149,14 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
         let name = name.clone();
         Memo::new(move |_| {
             editor.document.with(|draft| {
-                let fields = draft.inputs.as_ref().and_then(|schema| schema.get("properties"));
-                fields.and_then(|fields| fields.get(&name)).cloned().unwrap_or_default()
+                let fields = draft
+                    .inputs
+                    .as_ref()
+                    .and_then(|schema| schema.get("properties"));
+                fields
+                    .and_then(|fields| fields.get(&name))
+                    .cloned()
+                    .unwrap_or_default()
             })
         })
     };
@@ -139,8 +164,13 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
         let name = name.clone();
         move || {
             editor.document.with(|draft| {
-                let required = draft.inputs.as_ref().and_then(|schema| schema.get("required"));
-                required.and_then(Value::as_array).is_some_and(|names| names.iter().any(|of| *of == *name))
+                let required = draft
+                    .inputs
+                    .as_ref()
+                    .and_then(|schema| schema.get("required"));
+                required
+                    .and_then(Value::as_array)
+                    .is_some_and(|names| names.iter().any(|of| *of == *name))
             })
         }
     };
@@ -202,11 +232,18 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
 }
 
 fn text_of(schema: &Value, key: &str) -> String {
-    schema.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    schema
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn kind_of(schema: &Value) -> String {
-    let word = match (text_of(schema, "type").as_str(), text_of(schema, "format").as_str()) {
+    let word = match (
+        text_of(schema, "type").as_str(),
+        text_of(schema, "format").as_str(),
+    ) {
         ("string", "textarea") => "long",
         ("string", "date") => "date",
         ("string", "uri") => "url",
@@ -246,7 +283,9 @@ fn put_default(field: &mut Map<String, Value>, text: &str) {
 fn change_inputs(editor: Editor, field: Option<&str>, change: impl FnOnce(&mut Value)) {
     let field = field.map(|field| format!("input {field}"));
     editor.change(field.as_deref(), |draft| {
-        let schema = draft.inputs.get_or_insert_with(|| json!({ "type": "object", "properties": {} }));
+        let schema = draft
+            .inputs
+            .get_or_insert_with(|| json!({ "type": "object", "properties": {} }));
         change(schema);
         let is_empty = |key: &str| match schema.get(key) {
             None => true,

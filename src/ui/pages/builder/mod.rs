@@ -66,7 +66,11 @@ fn Builder(view: BuilderView) -> impl IntoView {
     let alive = RwSignal::new(false);
     let title = move || {
         let name = editor.document.with(|draft| draft.name.trim().to_owned());
-        if name.is_empty() { "New workflow".to_owned() } else { name }
+        if name.is_empty() {
+            "New workflow".to_owned()
+        } else {
+            name
+        }
     };
     Effect::new({
         let slug = slug.clone();
@@ -104,7 +108,11 @@ fn Desk(editor: Editor) -> impl IntoView {
         let kind = match &selected {
             Selected::Step(id) => editor.document.with(|draft| {
                 let step = edit::find(draft, id)?;
-                let names: Vec<String> = step.set.iter().flat_map(|set| set.keys().cloned()).collect();
+                let names: Vec<String> = step
+                    .set
+                    .iter()
+                    .flat_map(|set| set.keys().cloned())
+                    .collect();
                 Some((step.kind, step.tool.clone(), names))
             }),
             Selected::Workflow | Selected::Edge(_) => None,
@@ -113,14 +121,18 @@ fn Desk(editor: Editor) -> impl IntoView {
     });
     let panel = move || match shape.get().0 {
         Selected::Workflow => view! { <WorkflowPanel editor /> }.into_any(),
-        Selected::Step(id) => view! { <StepActs editor id=id.clone() /><StepPanel editor id /> }.into_any(),
+        Selected::Step(id) => {
+            view! { <StepActs editor id=id.clone() /><StepPanel editor id /> }.into_any()
+        }
         Selected::Edge(at) => view! { <EdgePanel editor at /> }.into_any(),
     };
     let heading = move || match shape.get().0 {
         Selected::Workflow => "The workflow itself".to_owned(),
-        Selected::Step(id) => editor
-            .document
-            .with(|draft| edit::find(draft, &id).map(outline::heading).unwrap_or_default()),
+        Selected::Step(id) => editor.document.with(|draft| {
+            edit::find(draft, &id)
+                .map(outline::heading)
+                .unwrap_or_default()
+        }),
         Selected::Edge(_) => "The way between two steps".to_owned(),
     };
     view! {
@@ -145,8 +157,14 @@ fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
             editor.document.with(|draft| {
                 let holder = edit::holder_of(draft, &id).flatten();
                 let steps = edit::level(draft, holder.as_ref()).map_or(&[][..], |(steps, _)| steps);
-                let can = |step: &&crate::engine::workflow::Step| edit::can_connect(draft, &id, &step.id).is_ok();
-                steps.iter().filter(can).map(|step| (step.id.to_string(), picture::name_of(step))).collect::<Vec<_>>()
+                let can = |step: &&crate::engine::workflow::Step| {
+                    edit::can_connect(draft, &id, &step.id).is_ok()
+                };
+                steps
+                    .iter()
+                    .filter(can)
+                    .map(|step| (step.id.to_string(), picture::name_of(step)))
+                    .collect::<Vec<_>>()
             })
         })
     };

@@ -1,8 +1,8 @@
 //! The steps as a list, in their order and one inside the other: all that the picture shows and can do, for the keyboard
 //! and for those who do not see it. And what can be added.
 
-use leptos::prelude::*;
 use leptos::ev::KeyboardEvent;
+use leptos::prelude::*;
 
 use super::editor::{EdgeAt, Editor, Selected};
 use super::picture::{kind_name, name_of, what_of};
@@ -42,13 +42,21 @@ fn pressed(on: bool) -> &'static str {
 }
 
 fn lines(editor: Editor) -> Vec<Line> {
-    let wrong: Vec<StepId> = editor
-        .checked
-        .with(|checked| checked.findings.iter().filter_map(|finding| finding.step.clone()).collect());
+    let wrong: Vec<StepId> = editor.checked.with(|checked| {
+        checked
+            .findings
+            .iter()
+            .filter_map(|finding| finding.step.clone())
+            .collect()
+    });
     editor.document.with(|draft| {
         let mut lines = Vec::new();
-        let mut open: Vec<(usize, Option<&StepId>, &Step)> =
-            draft.steps.iter().rev().map(|step| (0, None, step)).collect();
+        let mut open: Vec<(usize, Option<&StepId>, &Step)> = draft
+            .steps
+            .iter()
+            .rev()
+            .map(|step| (0, None, step))
+            .collect();
         while let Some((depth, holder, step)) = open.pop() {
             lines.push(Line {
                 id: step.id.clone(),
@@ -65,9 +73,16 @@ fn lines(editor: Editor) -> Vec<Line> {
     })
 }
 
-fn onward(draft: &Workflow, holder: Option<&StepId>, id: &StepId) -> Vec<(String, Option<StepId>, usize)> {
+fn onward(
+    draft: &Workflow,
+    holder: Option<&StepId>,
+    id: &StepId,
+) -> Vec<(String, Option<StepId>, usize)> {
     let edges = edit::level(draft, holder).map_or(&[][..], |(_, edges)| edges);
-    let from_here = edges.iter().enumerate().filter(|(_, edge)| edge.from == *id);
+    let from_here = edges
+        .iter()
+        .enumerate()
+        .filter(|(_, edge)| edge.from == *id);
     from_here
         .map(|(position, edge)| {
             let name = edit::find(draft, &edge.to).map_or_else(|| edge.to.to_string(), name_of);
@@ -78,7 +93,14 @@ fn onward(draft: &Workflow, holder: Option<&StepId>, id: &StepId) -> Vec<(String
 
 #[component]
 fn LineView(editor: Editor, line: Line) -> impl IntoView {
-    let Line { id, name, what, depth, onward, findings } = line;
+    let Line {
+        id,
+        name,
+        what,
+        depth,
+        onward,
+        findings,
+    } = line;
     let here = Selected::Step(id.clone());
     let chosen = {
         let here = here.clone();
@@ -118,12 +140,17 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
 fn shift(editor: Editor, id: &StepId, places: i32, event: &KeyboardEvent) {
     event.prevent_default();
     editor.change(None, |draft| edit::move_step(draft, id, places));
-    editor.said.set(format!("{id} moved {}.", if places < 0 { "up" } else { "down" }));
+    editor.said.set(format!(
+        "{id} moved {}.",
+        if places < 0 { "up" } else { "down" }
+    ));
 }
 
 pub(super) fn remove(editor: Editor, id: &StepId) {
     editor.change(None, |draft| edit::remove_step(draft, id));
-    editor.said.set(format!("{id} removed. Undo brings it back."));
+    editor
+        .said
+        .set(format!("{id} removed. Undo brings it back."));
 }
 
 /// What can be added, and where it goes.
@@ -169,7 +196,9 @@ fn Palette(editor: Editor) -> impl IntoView {
     };
     let holds = Memo::new(move |_| match editor.selected.get() {
         Selected::Step(id) => editor.document.with(|draft| {
-            edit::find(draft, &id).filter(|step| matches!(step.kind, StepKind::Map | StepKind::Loop)).map(|step| step.id.clone())
+            edit::find(draft, &id)
+                .filter(|step| matches!(step.kind, StepKind::Map | StepKind::Loop))
+                .map(|step| step.id.clone())
         }),
         Selected::Workflow | Selected::Edge(_) => None,
     });
@@ -182,7 +211,11 @@ fn Palette(editor: Editor) -> impl IntoView {
             put(editor, step, &Place::Loose(Some(holder)));
         }
     };
-    let on_step = Memo::new(move |_| editor.selected.with(|selected| matches!(selected, Selected::Step(_))));
+    let on_step = Memo::new(move |_| {
+        editor
+            .selected
+            .with(|selected| matches!(selected, Selected::Step(_)))
+    });
     view! {
         <div class="palette">
             <label for="palette-what">"Add a step"</label>

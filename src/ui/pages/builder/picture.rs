@@ -35,32 +35,56 @@ enum Doing {
 
 #[component]
 pub(super) fn PictureView(editor: Editor) -> impl IntoView {
-    let sight = RwSignal::new(Sight { x: -24.0, y: -24.0, zoom: 1.0 });
+    let sight = RwSignal::new(Sight {
+        x: -24.0,
+        y: -24.0,
+        zoom: 1.0,
+    });
     let doing = RwSignal::new(Doing::Nothing);
     let frame = NodeRef::<leptos::html::Div>::new();
     let summary = move || {
         editor.document.with(|draft| {
-            format!("Picture of {} steps. The list of steps says the same.", draft.steps.len())
+            format!(
+                "Picture of {} steps. The list of steps says the same.",
+                draft.steps.len()
+            )
         })
     };
     let transform = move || {
         let Sight { x, y, zoom } = sight.get();
         format!("scale({zoom}) translate({} {})", -x, -y)
     };
-    let zoom_by = move |factor: f64| sight.update(|sight| sight.zoom = (sight.zoom * factor).clamp(ZOOM_MIN, ZOOM_MAX));
+    let zoom_by = move |factor: f64| {
+        sight.update(|sight| sight.zoom = (sight.zoom * factor).clamp(ZOOM_MIN, ZOOM_MAX))
+    };
     let fit = move || {
-        let picture = editor.checked.with_untracked(|checked| (checked.picture.width, checked.picture.height));
+        let picture = editor
+            .checked
+            .with_untracked(|checked| (checked.picture.width, checked.picture.height));
         if let Some(frame) = frame.get_untracked() {
-            let (width, height) = (f64::from(frame.client_width()), f64::from(frame.client_height()));
+            let (width, height) = (
+                f64::from(frame.client_width()),
+                f64::from(frame.client_height()),
+            );
             let (wide, high) = (f64::from(picture.0.max(1)), f64::from(picture.1.max(1)));
-            let zoom = ((width - 32.0) / wide).min((height - 32.0) / high).clamp(ZOOM_MIN, 1.0);
-            sight.set(Sight { x: wide / 2.0 - width / zoom / 2.0, y: -16.0 / zoom, zoom });
+            let zoom = ((width - 32.0) / wide)
+                .min((height - 32.0) / high)
+                .clamp(ZOOM_MIN, 1.0);
+            sight.set(Sight {
+                x: wide / 2.0 - width / zoom / 2.0,
+                y: -16.0 / zoom,
+                zoom,
+            });
         }
     };
     // Once, when there is something to see.
     let fitted = StoredValue::new(false);
     Effect::new(move || {
-        if editor.checked.with(|checked| !checked.picture.steps.is_empty()) && !fitted.get_value() {
+        if editor
+            .checked
+            .with(|checked| !checked.picture.steps.is_empty())
+            && !fitted.get_value()
+        {
             fitted.set_value(true);
             fit();
         }
@@ -79,7 +103,10 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
     let down = move |event: PointerEvent| {
         if event.button() == 0 {
             let at = (f64::from(event.client_x()), f64::from(event.client_y()));
-            doing.set(Doing::Moving { from: sight.get_untracked(), at });
+            doing.set(Doing::Moving {
+                from: sight.get_untracked(),
+                at,
+            });
         }
     };
     let moved = move |event: PointerEvent| match doing.get_untracked() {
@@ -89,12 +116,17 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
             y: from.y - (f64::from(event.client_y()) - at.1) / from.zoom,
             ..from
         }),
-        Doing::Drawing { from, .. } => doing.set(Doing::Drawing { from, to: place_on(&event) }),
+        Doing::Drawing { from, .. } => doing.set(Doing::Drawing {
+            from,
+            to: place_on(&event),
+        }),
     };
     let up = move |event: PointerEvent| {
         if let Doing::Drawing { from, .. } = doing.get_untracked() {
             let (x, y) = place_on(&event);
-            let target = editor.checked.with_untracked(|checked| step_at(&checked.picture.steps, x, y));
+            let target = editor
+                .checked
+                .with_untracked(|checked| step_at(&checked.picture.steps, x, y));
             if let Some(to) = target {
                 connect(editor, &from, &to);
             }
@@ -104,17 +136,24 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
     let wheel = move |event: WheelEvent| {
         if event.ctrl_key() || event.meta_key() {
             event.prevent_default();
-            zoom_by(if event.delta_y() < 0.0 { 1.1 } else { 1.0 / 1.1 });
+            zoom_by(if event.delta_y() < 0.0 {
+                1.1
+            } else {
+                1.0 / 1.1
+            });
         }
     };
-    let rubber = move || match doing.get() {
+    let rubber =
+        move || {
+            match doing.get() {
         Doing::Drawing { from, to } => editor.checked.with(|checked| {
             let start = checked.picture.steps.iter().find(|placed| placed.step == from)?;
             let (x, y) = (start.x + start.width / 2, start.y + start.height);
             Some(view! { <path class="picture-rubber" d=format!("M{x} {y}L{} {}", to.0, to.1) /> })
         }),
         Doing::Nothing | Doing::Moving { .. } => None,
-    };
+    }
+        };
     view! {
         <div class="picture" node_ref=frame>
             <div class="picture-tools" role="group" aria-label="The picture">
@@ -162,7 +201,11 @@ fn step_at(steps: &[Placed], x: f64, y: f64) -> Option<StepId> {
         (left..=left + f64::from(placed.width)).contains(&x)
             && (top..=top + f64::from(placed.height)).contains(&y)
     };
-    steps.iter().filter(holds).max_by_key(|placed| placed.depth).map(|placed| placed.step.clone())
+    steps
+        .iter()
+        .filter(holds)
+        .max_by_key(|placed| placed.depth)
+        .map(|placed| placed.step.clone())
 }
 
 /// A step as it is drawn. Drawn anew only when one of these changes.
@@ -183,7 +226,9 @@ fn boxes(editor: Editor) -> Vec<Shown> {
     editor.checked.with(|checked| {
         editor.document.with_untracked(|draft| {
             let wrong = |id: &StepId| {
-                let about = |finding: &&crate::engine::diagnostic::Diagnostic| place_of(finding) == Selected::Step(id.clone());
+                let about = |finding: &&crate::engine::diagnostic::Diagnostic| {
+                    place_of(finding) == Selected::Step(id.clone())
+                };
                 checked.findings.iter().filter(about).count()
             };
             let steps = checked.picture.steps.iter();
@@ -246,7 +291,17 @@ fn shortened(text: &str) -> String {
 
 #[component]
 fn StepBox(editor: Editor, shown: Shown, doing: RwSignal<Doing>) -> impl IntoView {
-    let Shown { id, x, y, width, height, name, what, guarded, findings } = shown;
+    let Shown {
+        id,
+        x,
+        y,
+        width,
+        height,
+        name,
+        what,
+        guarded,
+        findings,
+    } = shown;
     let here = Selected::Step(id.clone());
     let chosen = {
         let here = here.clone();
@@ -260,10 +315,16 @@ fn StepBox(editor: Editor, shown: Shown, doing: RwSignal<Doing>) -> impl IntoVie
     let draw = move |event: PointerEvent| {
         event.stop_propagation();
         // Moves and the end of it are heard by the ground.
-        if let Some(port) = event.target().and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok()) {
+        if let Some(port) = event
+            .target()
+            .and_then(|target| target.dyn_into::<leptos::web_sys::Element>().ok())
+        {
             let _ = port.release_pointer_capture(event.pointer_id());
         }
-        doing.set(Doing::Drawing { from: from.clone(), to: (f64::from(x + width / 2), f64::from(y + height)) });
+        doing.set(Doing::Drawing {
+            from: from.clone(),
+            to: (f64::from(x + width / 2), f64::from(y + height)),
+        });
     };
     let port = (x + width / 2, y + height);
     view! {
@@ -303,7 +364,10 @@ fn ways(editor: Editor) -> Vec<Drawn> {
                         position: usize::try_from(route.position?).ok()?,
                     };
                     let here = Selected::Edge(at.clone());
-                    let wrong = checked.findings.iter().any(|finding| place_of(finding) == here);
+                    let wrong = checked
+                        .findings
+                        .iter()
+                        .any(|finding| place_of(finding) == here);
                     drawn(draft, route, at, wrong)
                 })
                 .collect()
@@ -321,8 +385,13 @@ fn drawn(draft: &Workflow, route: &Route, at: EdgeAt, wrong: bool) -> Option<Dra
         (None, None, false, Some(when)) => when.clone(),
         (None, None, false, None) => String::new(),
     };
-    let Point { x, y } = *route.points.get(route.points.len() / 2).or(route.points.first())?;
-    let before = route.points.get((route.points.len() / 2).saturating_sub(1))?;
+    let Point { x, y } = *route
+        .points
+        .get(route.points.len() / 2)
+        .or(route.points.first())?;
+    let before = route
+        .points
+        .get((route.points.len() / 2).saturating_sub(1))?;
     let mut path = String::new();
     for (number, Point { x, y }) in route.points.iter().enumerate() {
         path.push_str(&format!("{}{x} {y}", if number == 0 { "M" } else { "L" }));
@@ -340,7 +409,10 @@ fn drawn(draft: &Workflow, route: &Route, at: EdgeAt, wrong: bool) -> Option<Dra
 
 #[component]
 fn Way(editor: Editor, way: Drawn) -> impl IntoView {
-    let here = Selected::Edge(EdgeAt { inside: way.inside.clone(), position: way.position });
+    let here = Selected::Edge(EdgeAt {
+        inside: way.inside.clone(),
+        position: way.position,
+    });
     let chosen = {
         let here = here.clone();
         Memo::new(move |_| editor.selected.with(|selected| *selected == here))

@@ -9,7 +9,8 @@ use crate::rpc::drafts::{Kept, Publication, publish_draft};
 #[component]
 pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView {
     let note = RwSignal::new(String::new());
-    let publish = Action::new(move |(kept, note): &(Kept, String)| publish_draft(kept.clone(), note.clone()));
+    let publish =
+        Action::new(move |(kept, note): &(Kept, String)| publish_draft(kept.clone(), note.clone()));
     let navigate = use_navigate();
     Effect::new(move || match publish.value().get() {
         Some(Ok(Publication::Published { slug, version })) => {
@@ -24,7 +25,10 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
     let findings = Memo::new(move |_| editor.checked.with(|checked| checked.findings.len()));
     // What is not yet on the server cannot be published from there.
     let ready = move || {
-        editor.kept.with(Option::is_some) && editor.saved.get() == Saved::Yes && findings.get() == 0 && !publish.pending().get()
+        editor.kept.with(Option::is_some)
+            && editor.saved.get() == Saved::Yes
+            && findings.get() == 0
+            && !publish.pending().get()
     };
     let why_not = move || match (findings.get(), editor.saved.get()) {
         (1.., _) => "First mend what is listed below.",
@@ -36,16 +40,32 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         Saved::Yes if editor.kept.with(Option::is_none) => String::new(),
         Saved::Yes => "Saved".to_owned(),
         Saved::Soon | Saved::Saving => "Saving…".to_owned(),
-        Saved::Failed { message, stale: false } => format!("Not saved: {message} It is tried again."),
-        Saved::Failed { message, stale: true } => format!("Not saved: {message}"),
+        Saved::Failed {
+            message,
+            stale: false,
+        } => format!("Not saved: {message} It is tried again."),
+        Saved::Failed {
+            message,
+            stale: true,
+        } => format!("Not saved: {message}"),
     };
-    let failed = move || publish.value().get().and_then(Result::err).map(|error| error.message);
+    let failed = move || {
+        publish
+            .value()
+            .get()
+            .and_then(Result::err)
+            .map(|error| error.message)
+    };
     let send = move |_| {
         if let Some(kept) = editor.kept.get_untracked() {
             publish.dispatch((kept, note.get_untracked()));
         }
     };
-    let next = if slug.is_some() { "Publish as a new version" } else { "Publish" };
+    let next = if slug.is_some() {
+        "Publish as a new version"
+    } else {
+        "Publish"
+    };
     view! {
         <div class="publish-bar">
             <span class="publish-saved muted" class:publish-failed=move || matches!(editor.saved.get(), Saved::Failed { .. })>{saved}</span>

@@ -41,26 +41,42 @@ impl StepForm {
     }
 
     /// Reads from the step as it is in the draft.
-    fn read<T: Default>(&self, read: impl Fn(&Step) -> T + Send + Sync + 'static) -> impl Fn() -> T + Send + Sync + Clone + 'static
+    fn read<T: Default>(
+        &self,
+        read: impl Fn(&Step) -> T + Send + Sync + 'static,
+    ) -> impl Fn() -> T + Send + Sync + Clone + 'static
     where
         T: 'static,
     {
         let Self { editor, id } = self.clone();
         let read = std::sync::Arc::new(read);
         move || {
-            editor
-                .document
-                .with(|draft| edit::find(draft, &id).map(|step| read(step)).unwrap_or_default())
+            editor.document.with(|draft| {
+                edit::find(draft, &id)
+                    .map(|step| read(step))
+                    .unwrap_or_default()
+            })
         }
     }
 
-    fn write<T>(&self, field: &'static str, write: impl Fn(&mut Step, T) + Send + Sync + Clone + 'static) -> impl Fn(T) + Send + Sync + Clone + 'static {
+    fn write<T>(
+        &self,
+        field: &'static str,
+        write: impl Fn(&mut Step, T) + Send + Sync + Clone + 'static,
+    ) -> impl Fn(T) + Send + Sync + Clone + 'static {
         let Self { editor, id } = self.clone();
         move |value| editor.change_step(&id, field, |step| write(step, value))
     }
 
     /// An optional text.
-    fn text(&self, name: &'static str, label: &str, hint: &str, lines: u32, Part(get, part): Part<String>) -> AnyView {
+    fn text(
+        &self,
+        name: &'static str,
+        label: &str,
+        hint: &str,
+        lines: u32,
+        Part(get, part): Part<String>,
+    ) -> AnyView {
         let value = self.read(move |step| get(step).clone().unwrap_or_default());
         let change = self.write(name, move |step, text: String| {
             *part(step) = (!text.is_empty()).then_some(text);
@@ -80,10 +96,23 @@ impl StepForm {
         number_field(self.field("timeout_ms", label, hint), value, change)
     }
 
-    fn value(&self, name: &'static str, label: &str, hint: &str, kind: FieldKind, Part(get, part): Part<Value>) -> AnyView {
+    fn value(
+        &self,
+        name: &'static str,
+        label: &str,
+        hint: &str,
+        kind: FieldKind,
+        Part(get, part): Part<Value>,
+    ) -> AnyView {
         let value = self.read(move |step| get(step).clone());
         let change = self.write(name, move |step, value: Option<Value>| *part(step) = value);
-        value_field(self.field(name, label, hint), kind, Some(self.id.clone()), value, change)
+        value_field(
+            self.field(name, label, hint),
+            kind,
+            Some(self.id.clone()),
+            value,
+            change,
+        )
     }
 }
 
@@ -187,7 +216,9 @@ fn input_field(form: &StepForm, input: Field) -> AnyView {
     let StepForm { editor, id } = form.clone();
     let change = move |value: Option<Value>| {
         editor.change_step(&id, &format!("with.{name}"), |step| {
-            let with = step.with.get_or_insert_with(|| Value::Object(Default::default()));
+            let with = step
+                .with
+                .get_or_insert_with(|| Value::Object(Default::default()));
             if !with.is_object() {
                 *with = Value::Object(Default::default());
             }
@@ -230,7 +261,10 @@ fn gate_form(form: &StepForm) -> AnyView {
 fn join_form(form: &StepForm) -> AnyView {
     let rules = [
         (JoinRule::AllSuccess, "all of them have succeeded"),
-        (JoinRule::NoneFailedMinOneSuccess, "none has failed and one has succeeded (after a branch)"),
+        (
+            JoinRule::NoneFailedMinOneSuccess,
+            "none has failed and one has succeeded (after a branch)",
+        ),
         (JoinRule::AllDone, "all of them have ended, however"),
         (JoinRule::OneSuccess, "the first one has succeeded"),
     ];
@@ -249,7 +283,11 @@ fn join_form(form: &StepForm) -> AnyView {
 /// The fields of the output: a name and a value each.
 fn set_form(form: &StepForm, step: &Step) -> AnyView {
     let json = FieldKind::Json;
-    let names: Vec<String> = step.set.iter().flat_map(|set| set.keys().cloned()).collect();
+    let names: Vec<String> = step
+        .set
+        .iter()
+        .flat_map(|set| set.keys().cloned())
+        .collect();
     let rows: Vec<_> = names
         .into_iter()
         .map(|name| {
@@ -324,7 +362,7 @@ fn map_form(form: &StepForm) -> AnyView {
         {check_field(
             form.field("on_item_error", "Go on when an item fails", "Its failure is listed in the output."),
             goes_on,
-            form.write("on_item_error", |step, on| step.on_item_error = on.then_some(ItemErrorPolicy::Continue)),
+            form.write("on_item_error", |step, on: bool| step.on_item_error = on.then_some(ItemErrorPolicy::Continue)),
         )}
         {number_field(
             form.field("max_failed", "Items that may fail", "One more fails the step. Any number when empty."),
@@ -414,7 +452,11 @@ fn policies(form: &StepForm, kind: StepKind) -> AnyView {
     let policies = [
         (ErrorPolicy::Fail, "fail", "the run fails"),
         (ErrorPolicy::Continue, "continue", "the run goes on"),
-        (ErrorPolicy::Compensate, "compensate", "what was done is undone"),
+        (
+            ErrorPolicy::Compensate,
+            "compensate",
+            "what was done is undone",
+        ),
     ];
     let options = policies.map(|(_, word, text)| (word.to_owned(), text.to_owned()));
     view! {

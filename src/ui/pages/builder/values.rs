@@ -73,9 +73,7 @@ pub fn written(mode: Mode, kind: &FieldKind, text: &str) -> Option<Value> {
         Mode::Expression => Value::String(format!("={text}")),
         Mode::Literal => match kind {
             FieldKind::Text { .. } | FieldKind::Choice { .. } => literal_text(text),
-            FieldKind::Lines { .. } => {
-                Value::Array(text.split('\n').map(literal_text).collect())
-            }
+            FieldKind::Lines { .. } => Value::Array(text.split('\n').map(literal_text).collect()),
             // What is not yet right stays as it was typed; the findings say what is wrong with it.
             FieldKind::Number { .. } | FieldKind::Boolean | FieldKind::Json => {
                 serde_json::from_str(text).unwrap_or_else(|_| literal_text(text))
@@ -115,7 +113,9 @@ pub fn value_field(
     let kind = StoredValue::new(kind);
     let typed = {
         let change = change.clone();
-        move |text: String| change(kind.with_value(|kind| written(mode.get_untracked(), kind, &text)))
+        move |text: String| {
+            change(kind.with_value(|kind| written(mode.get_untracked(), kind, &text)))
+        }
     };
     let switch = move |word: String| {
         let new = Mode::read(&word);
@@ -131,7 +131,17 @@ pub fn value_field(
             .collect();
         let control = {
             let (id, names) = (id.clone(), names.clone());
-            move || control(mode.get(), kind, value, id.clone(), hint.clone(), names.clone(), typed.clone())
+            move || {
+                control(
+                    mode.get(),
+                    kind,
+                    value,
+                    id.clone(),
+                    hint.clone(),
+                    names.clone(),
+                    typed.clone(),
+                )
+            }
         };
         view! {
             <div class="value-field">
@@ -158,7 +168,10 @@ fn control(
     let options = kind.with_value(|kind| match kind {
         FieldKind::Choice { options } => Some(options.clone()),
         FieldKind::Boolean => Some(vec!["true".to_owned(), "false".to_owned()]),
-        FieldKind::Text { .. } | FieldKind::Number { .. } | FieldKind::Lines { .. } | FieldKind::Json => None,
+        FieldKind::Text { .. }
+        | FieldKind::Number { .. }
+        | FieldKind::Lines { .. }
+        | FieldKind::Json => None,
     });
     match (mode, options) {
         (Mode::Literal, Some(options)) => {
@@ -240,12 +253,21 @@ mod tests {
             (Mode::Literal, FieldKind::Boolean, "true", json!(true)),
             (Mode::Literal, lines, "a\n$b", json!(["a", "$$b"])),
             (Mode::Reference, text(), "input.x", json!("$input.x")),
-            (Mode::Expression, text(), "input.x + 1", json!("=input.x + 1")),
+            (
+                Mode::Expression,
+                text(),
+                "input.x + 1",
+                json!("=input.x + 1"),
+            ),
         ] {
             let written = written(mode, &kind, typed);
             assert_eq!(written, Some(value.clone()));
             assert_eq!(Mode::of(&value), mode, "{value}");
-            if kind != (FieldKind::Lines { format: TextFormat::Plain }) {
+            if kind
+                != (FieldKind::Lines {
+                    format: TextFormat::Plain,
+                })
+            {
                 assert_eq!(shown(Some(&value)), typed);
             }
         }

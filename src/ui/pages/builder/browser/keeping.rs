@@ -5,8 +5,8 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::ui::pages::builder::editor::{Editor, Saved};
 use crate::rpc::drafts::keep_draft;
+use crate::ui::pages::builder::editor::{Editor, Saved};
 
 /// How long nothing is typed before it is saved.
 const PAUSE_MS: u32 = 600;
