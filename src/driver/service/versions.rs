@@ -9,7 +9,7 @@ use crate::engine::workflow::Workflow;
 use crate::store::{NewVersion, Store, StoreError, VersionRow, WorkflowRow};
 
 /// How often something is decided anew when somebody else was faster.
-pub(super) const TRIES_MAX: usize = 8;
+pub(super) const TRIES_MAX: usize = 100;
 
 /// A change of a workflow, beside its document.
 #[derive(Clone, Debug, Default)]
