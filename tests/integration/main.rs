@@ -11,6 +11,7 @@ mod cycles;
 mod deadlines;
 mod disk_full;
 mod drafts;
+mod exchange;
 mod failures;
 mod hostile;
 mod house;
