@@ -187,7 +187,7 @@ impl Service {
         if self.store.workflow(slug).await?.is_none() {
             let making = Making::new_workflow(self.new_workflow_id(), note, actor, siblings);
             let new = self.prepared(making, definition).await?;
-            intake.changes.push(WorkflowChange::Version(new));
+            intake.changes.push(WorkflowChange::Version(Box::new(new)));
         } else {
             let (row, current) = self.workflow(slug).await?;
             let making = Making {
@@ -210,7 +210,9 @@ impl Service {
             if imported.brought_back {
                 intake.changes.push(WorkflowChange::BringBack(row.id));
             }
-            intake.changes.extend(next.map(WorkflowChange::Version));
+            intake
+                .changes
+                .extend(next.map(Box::new).map(WorkflowChange::Version));
         }
         let version = imported.version;
         intake.imported.push(imported);

@@ -193,6 +193,6 @@ fn named(definition: Workflow, row: &WorkflowRow) -> Workflow {
 }
 
 /// With the order of fields: forms show them so, and a change of it is one.
-fn text(definition: &Workflow) -> String {
+pub(super) fn text(definition: &Workflow) -> String {
     serde_json::to_string(definition).unwrap_or_default()
 }

@@ -338,9 +338,9 @@ async fn several_changes_are_stored_together_or_not_at_all(place: Place) {
             ..version("w", "w2", "W")
         };
         [
-            WorkflowChange::Version(version("new", "n1", "New")),
+            WorkflowChange::Version(Box::new(version("new", "n1", "New"))),
             WorkflowChange::BringBack("w".into()),
-            WorkflowChange::Version(next),
+            WorkflowChange::Version(Box::new(next)),
         ]
     };
     let stale = Err(StoreError::Stale);
