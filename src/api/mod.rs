@@ -4,6 +4,7 @@ mod acts;
 mod document;
 mod drafts;
 mod events;
+mod exchange;
 mod gates;
 mod hooks;
 mod live;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::service::Service;
+pub use exchange::WORKFLOW_SCHEMA;
 use problem::Problem;
 
 /// Who commands are recorded for until people can sign in.
@@ -48,6 +50,8 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
     Router::new()
         .route("/workflows", get(workflows::list).post(workflows::create))
         .route("/workflows/validate", post(workflows::validate))
+        .route("/workflows/import", post(exchange::import))
+        .route("/schemas/workflow.json", get(exchange::schema))
         .route(
             "/workflows/{slug}",
             get(workflows::get).delete(workflows::delete),
@@ -58,6 +62,7 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
             "/workflows/{slug}/template",
             post(workflows::save_as_template),
         )
+        .route("/workflows/{slug}/export", get(exchange::export))
         .route(
             "/workflows/{slug}/versions",
             get(versions::list).post(versions::add),

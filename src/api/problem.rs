@@ -102,6 +102,20 @@ impl From<ServiceError> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", detail)
                     .with_errors(&errors)
             }
+            ServiceError::NotImported(problems) => {
+                let detail = format!(
+                    "Nothing was imported, for there are {} problem(s).",
+                    problems.len()
+                );
+                let told = problems.into_iter().map(|told| {
+                    let mut problem = json!(told.problem);
+                    problem["workflow"] = Value::String(told.slug);
+                    problem
+                });
+                let told: Vec<Value> = told.collect();
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_imported", detail)
+                    .with_errors(&told)
+            }
             ServiceError::Authoring(error) => error.into(),
             ServiceError::KeyReused => {
                 let detail = "This Idempotency-Key was used for another start. Use a new key.";

@@ -4,6 +4,7 @@
 mod authoring;
 mod card;
 mod drafts;
+mod exchange;
 mod messages;
 mod runs;
 mod triggers;
@@ -13,6 +14,7 @@ mod workflows;
 pub use authoring::AuthoringError;
 pub use card::RunCard;
 pub use drafts::{Beginning, Begun, Published};
+pub use exchange::{ImportOutcome, ImportProblem, Imported, Incoming, Pins};
 pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
 pub use triggers::{NewTrigger, TriggerChange};
@@ -77,6 +79,8 @@ pub enum ServiceError {
     InvalidTrigger(Vec<FieldError>),
     #[error("the workflow has problems")]
     InvalidWorkflow(Vec<Diagnostic>),
+    #[error("nothing was imported, for there are problems")]
+    NotImported(Vec<ImportProblem>),
     #[error(transparent)]
     Authoring(#[from] AuthoringError),
     #[error(transparent)]
@@ -115,6 +119,11 @@ impl Service {
 
     pub fn now(&self) -> Timestamp {
         self.driver.clock().now()
+    }
+
+    /// Where this server is, such as `http://127.0.0.1:3000`.
+    pub fn address(&self) -> &str {
+        self.driver.address()
     }
 
     /// Lists and files, which need no decision.

@@ -347,13 +347,17 @@ impl RetryPolicy {
         }
     }
 }
+/// The first pause between two tries when a policy does not say.
+pub const DEFAULT_BASE_MS: u64 = 1_000;
+/// The longest pause between two tries when a policy does not say.
+pub const DEFAULT_CAP_MS: u64 = 60_000;
 
 fn default_base_ms() -> u64 {
-    1_000
+    DEFAULT_BASE_MS
 }
 
 fn default_cap_ms() -> u64 {
-    60_000
+    DEFAULT_CAP_MS
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

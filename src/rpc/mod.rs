@@ -74,6 +74,9 @@ mod server {
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")
                 }
+                error @ ServiceError::NotImported(_) => {
+                    PageError::new(422, "not_imported", sentence(&error.to_string()))
+                }
                 ServiceError::Authoring(error) => error.into(),
                 ServiceError::KeyReused => {
                     PageError::new(409, "idempotency_key_reused", "This start was made before.")

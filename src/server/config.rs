@@ -6,6 +6,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::exchange::{ExportConfig, ImportConfig};
+
 /// A self-hosted control room for workflows in which programs, machines and people take part.
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +41,22 @@ pub enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Write the workflows of a running server into a folder, one file each
+    ///
+    /// Each workflow that is no template becomes DIR/SLUG.yaml, in a stable order, so that git shows what
+    /// changed and nothing else. A file is written only when it says something else. Files of workflows
+    /// that the server does not have stay. The server is asked by its API.
+    Export(ExportConfig),
+    /// Make the workflows of a running server what the files in a folder say
+    ///
+    /// Reads DIR/SLUG.yaml (also .yml and .json). What is new is made, what is different gets another
+    /// version, what is equal is left alone, what was deleted is brought back; each is told on a line. When
+    /// anything is wrong with one file, nothing is changed. The server is asked by its API.
+    Import(ImportConfig),
+    /// Print the JSON Schema of a workflow, for editors and validators
+    ///
+    /// A running server publishes the same at /api/v1/schemas/workflow.json.
+    Schema,
 }
 
 /// What `backup` may be told.

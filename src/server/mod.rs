@@ -5,6 +5,7 @@ mod assembly;
 mod assets;
 pub mod config;
 mod encoding;
+mod exchange;
 mod guard;
 mod headers;
 mod health;
@@ -106,6 +107,8 @@ pub enum ServeError {
     NoFile,
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error(transparent)]
+    Exchange(#[from] exchange::ExchangeError),
 }
 
 /// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
@@ -114,6 +117,12 @@ pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
         Command::Serve(config) => serve(config, site).await,
         Command::Backup(config) => upkeep::backup(&config).await,
         Command::Check { file } => upkeep::check(&file).await,
+        Command::Export(config) => Ok(exchange::export(&config).await?),
+        Command::Import(config) => Ok(exchange::import(&config).await?),
+        Command::Schema => {
+            print!("{}", api::WORKFLOW_SCHEMA);
+            Ok(())
+        }
     }
 }
 

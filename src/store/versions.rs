@@ -53,7 +53,7 @@ pub struct VersionRow {
 /// A change of one workflow among several that are stored together.
 #[derive(Clone, Debug)]
 pub enum WorkflowChange {
-    Version(NewVersion),
+    Version(Box<NewVersion>),
     /// It had been deleted.
     BringBack(WorkflowId),
 }

@@ -9,6 +9,9 @@ use crate::engine::ids::{VersionId, WorkflowId};
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::{Step, Workflow};
 
+/// Documents that are in memory at once while they are looked through.
+const INDEXED_AT_ONCE: usize = 100;
+
 /// A workflow without its document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkflowRow {
@@ -149,22 +152,35 @@ impl Database {
         Ok(was_gone)
     }
 
-    /// Works out what workflows are found by that an earlier release has stored. Answers how many there were.
+    /// Works out what workflows are found by that an earlier release has stored. Answers how many there were. One whose
+    /// document cannot be read is found by nothing, and told about in the log.
     pub async fn index_workflows(&self) -> Result<usize, StoreError> {
-        let sql = Sql::of(
-            "SELECT w.id, v.definition FROM workflows AS w JOIN workflow_versions AS v ON v.id = w.current_version
-             WHERE w.search IS NULL",
-        );
-        let rows = self.all(sql).await?;
-        for row in &rows {
-            let search = searched(&row.json("definition")?);
-            let id = row.text("id")?;
-            let sql = Sql::of("UPDATE workflows SET search = $2 WHERE id = $1 AND search IS NULL");
+        let mut indexed = 0;
+        loop {
+            let sql = Sql::of(
+                "SELECT w.id, v.definition FROM workflows AS w JOIN workflow_versions AS v ON v.id = w.current_version
+                 WHERE w.search IS NULL LIMIT $1",
+            );
+            let rows = self.all(sql.bind(INDEXED_AT_ONCE)).await?;
             let mut change = self.change().await?;
-            change.run(sql.bind(&id).bind(&search)).await?;
+            for row in &rows {
+                let id = row.text("id")?;
+                let search = match row.json("definition") {
+                    Ok(definition) => searched(&definition),
+                    Err(error) => {
+                        tracing::error!(workflow.id = id, %error, "workflow {id} cannot be read");
+                        String::new()
+                    }
+                };
+                let sql = Sql::of("UPDATE workflows SET search = $2 WHERE id = $1");
+                change.run(sql.bind(&id).bind(&search)).await?;
+            }
             change.commit().await?;
+            indexed += rows.len();
+            if rows.len() < INDEXED_AT_ONCE {
+                return Ok(indexed);
+            }
         }
-        Ok(rows.len())
     }
 }
 

@@ -2,6 +2,7 @@
 //! the walls of the house, checked on the sources.
 
 mod api;
+mod authoring;
 mod backup;
 mod bounds;
 mod crash;
@@ -9,6 +10,8 @@ mod crash_kinds;
 mod cycles;
 mod deadlines;
 mod disk_full;
+mod drafts;
+mod exchange;
 mod failures;
 mod hostile;
 mod house;

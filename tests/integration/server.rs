@@ -153,6 +153,16 @@ impl Server {
         .await
     }
 
+    /// Without a body when it is null.
+    pub async fn send(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+        let method = method.parse().expect("a method");
+        let mut request = self.client.request(method, self.url(path));
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        answer(request.send().await.expect("the server answers")).await
+    }
+
     /// Posts what is done to a run, such as `cancel`, without saying why.
     pub async fn act(&self, run: &str, act: &str) -> (StatusCode, Value) {
         self.post(&format!("/runs/{run}/{act}"), json!({})).await

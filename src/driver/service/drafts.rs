@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::versions::{TRIES_MAX, expect_current};
+use super::versions::{TRIES_MAX, expect_current, text};
 use super::workflows::{Making, bounded, checked_note, overrun, shortened};
 use super::{AuthoringError, Edit, Service, ServiceError};
 use crate::engine::ids::DraftId;
@@ -182,7 +182,8 @@ impl Service {
             Err(error) => return Err(error.into()),
         };
         let (draft, stored) = self.draft(id).await?;
-        let again = revision.checked_add(1) == Some(draft.revision) && stored == document;
+        let again =
+            revision.checked_add(1) == Some(draft.revision) && text(&stored) == text(&document);
         if is_stale && !again {
             return Err(AuthoringError::DraftStale(Box::new(draft)).into());
         }

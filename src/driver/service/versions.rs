@@ -9,7 +9,7 @@ use crate::engine::workflow::Workflow;
 use crate::store::{NewVersion, Store, StoreError, VersionRow, WorkflowRow};
 
 /// How often something is decided anew when somebody else was faster.
-pub(super) const TRIES_MAX: usize = 8;
+pub(super) const TRIES_MAX: usize = 100;
 
 /// A change of a workflow, beside its document.
 #[derive(Clone, Debug, Default)]
@@ -193,6 +193,6 @@ fn named(definition: Workflow, row: &WorkflowRow) -> Workflow {
 }
 
 /// With the order of fields: forms show them so, and a change of it is one.
-fn text(definition: &Workflow) -> String {
+pub(super) fn text(definition: &Workflow) -> String {
     serde_json::to_string(definition).unwrap_or_default()
 }

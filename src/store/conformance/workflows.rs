@@ -236,6 +236,10 @@ async fn what_an_earlier_release_stored_is_found_after_the_next_start(place: Pla
         rows.expect("it answers").len()
     };
     assert_eq!(found().await, 0);
+    let mut change = database.change().await.expect("it begins");
+    let spoilt = "UPDATE workflow_versions SET definition = '{' WHERE workflow_id = 'deploy'";
+    change.run(Sql::of(spoilt)).await.expect("it is changed");
+    change.commit().await.expect("it is stored");
     assert_eq!(database.index_workflows().await, Ok(3));
     assert_eq!(found().await, 1);
     assert_eq!(database.index_workflows().await, Ok(0));
@@ -334,9 +338,9 @@ async fn several_changes_are_stored_together_or_not_at_all(place: Place) {
             ..version("w", "w2", "W")
         };
         [
-            WorkflowChange::Version(version("new", "n1", "New")),
+            WorkflowChange::Version(Box::new(version("new", "n1", "New"))),
             WorkflowChange::BringBack("w".into()),
-            WorkflowChange::Version(next),
+            WorkflowChange::Version(Box::new(next)),
         ]
     };
     let stale = Err(StoreError::Stale);
