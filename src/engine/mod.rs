@@ -25,11 +25,17 @@ pub mod ids;
 pub mod input;
 pub mod large;
 pub mod limits;
+mod names;
+pub mod patch;
+mod places;
 pub mod plan;
 pub mod progress;
 #[cfg(test)]
 pub(crate) mod properties;
+mod reads;
+pub mod rename;
 pub mod retry;
+mod spelling;
 pub mod state;
 pub mod stream;
 pub mod summary;
