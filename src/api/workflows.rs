@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::{Json, LOCAL_ACTOR, Page, Path};
 use crate::driver::service::Service;
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::document;
 use crate::engine::time::Timestamp;
 use crate::engine::tool::ToolSpec;
 use crate::engine::workflow::Workflow;
@@ -147,10 +148,9 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Workflow, Problem> {
         )
     };
     match media_type {
-        "application/json" => {
-            serde_json::from_slice(body).map_err(|error| refused(error.to_string()))
-        }
+        "application/json" => document::from_json(body).map_err(refused),
         "application/yaml" | "application/x-yaml" | "text/yaml" => {
+            document::check_size(body).map_err(refused)?;
             let text = std::str::from_utf8(body).map_err(|error| refused(error.to_string()))?;
             serde_saphyr::from_str(text).map_err(|error| refused(error.to_string()))
         }

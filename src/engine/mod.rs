@@ -14,6 +14,8 @@ pub mod command;
 pub mod compile;
 pub mod decide;
 pub mod diagnostic;
+pub mod diff;
+pub mod document;
 mod effort;
 pub mod event;
 pub mod expression;

@@ -48,6 +48,127 @@ pub(in crate::engine) fn rename(source: &str, from: &str, to: &str) -> Option<St
     Some(renamed)
 }
 
+pub(in crate::engine) fn is_macro(name: &str) -> bool {
+    name == "has" || MACROS.contains(&name)
+}
+
+/// The expression with what other languages write put right: `and`, `or`, `not`, `True`, `None`, a single `=`, `<>`, and
+/// functions for which `meant` has another name.
+pub(in crate::engine) fn corrected<'m>(
+    source: &str,
+    meant: impl Fn(&str) -> Option<&'m str>,
+) -> String {
+    let tokens = tokens(source);
+    let mut corrected = String::with_capacity(source.len());
+    let mut done = 0;
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        let next = tokens
+            .get(at + 1)
+            .filter(|next| next.start == token.start + token.text.len());
+        let is_field = at > 0 && tokens[at - 1].is('.');
+        let (taken, text) = match token.kind {
+            Kind::Word if !is_field && word_instead(token.text).is_some() => {
+                (1, word_instead(token.text))
+            }
+            Kind::Word if tokens.get(at + 1).is_some_and(|next| next.is('(')) => {
+                (1, meant(token.text))
+            }
+            Kind::Symbol('=') => {
+                let run = tokens[at..]
+                    .iter()
+                    .take_while(|token| token.is('='))
+                    .count();
+                (run, Some("=="))
+            }
+            Kind::Symbol('<') if next.is_some_and(|next| next.is('>')) => (2, Some("!=")),
+            Kind::Symbol('!' | '<' | '>') if next.is_some_and(|next| next.is('=')) => (2, None),
+            Kind::Word | Kind::Literal | Kind::Symbol(_) => (1, None),
+        };
+        if let Some(text) = text {
+            corrected.push_str(&source[done..token.start]);
+            corrected.push_str(text);
+            let last = &tokens[at + taken - 1];
+            done = last.start + last.text.len();
+        }
+        at += taken;
+    }
+    corrected.push_str(&source[done..]);
+    corrected
+}
+
+fn word_instead(word: &str) -> Option<&'static str> {
+    match word {
+        "and" | "AND" => Some("&&"),
+        "or" | "OR" => Some("||"),
+        "not" | "NOT" => Some("!"),
+        "True" => Some("true"),
+        "False" => Some("false"),
+        "None" | "nil" => Some("null"),
+        _ => None,
+    }
+}
+
+/// How many operations, fields and brackets may lie inside each other, at most: a parser calls itself for each.
+pub(in crate::engine) fn longest_chain(source: &str) -> usize {
+    /// Between two commas: operations, and the deepest bracket.
+    #[derive(Clone, Copy, Default)]
+    struct Part {
+        operations: usize,
+        inside: usize,
+        /// Of the parts before, in the same bracket.
+        longest: usize,
+    }
+    impl Part {
+        fn ends(self) -> usize {
+            self.longest.max(self.operations + self.inside)
+        }
+    }
+    let mut open = vec![Part::default()];
+    for token in tokens(source) {
+        let Kind::Symbol(symbol) = token.kind else {
+            continue;
+        };
+        let depth = open.len();
+        let here = &mut open[depth - 1];
+        match symbol {
+            '(' | '[' | '{' => {
+                here.operations += 1;
+                open.push(Part::default());
+            }
+            ')' | ']' | '}' if depth > 1 => {
+                let inside = here.ends();
+                open.pop();
+                let around = &mut open[depth - 2];
+                around.inside = around.inside.max(inside);
+            }
+            ',' => {
+                *here = Part {
+                    longest: here.ends(),
+                    ..Part::default()
+                }
+            }
+            _ => here.operations += 1,
+        }
+    }
+    open.into_iter().map(Part::ends).sum()
+}
+
+/// The brackets that are open at the end, closed.
+pub(in crate::engine) fn closing(source: &str) -> String {
+    let mut open = Vec::new();
+    for token in tokens(source) {
+        match token.kind {
+            Kind::Symbol('(') => open.push(')'),
+            Kind::Symbol('[') => open.push(']'),
+            Kind::Symbol('{') => open.push('}'),
+            Kind::Symbol(')' | ']' | '}') => drop(open.pop()),
+            Kind::Symbol(_) | Kind::Word | Kind::Literal => {}
+        }
+    }
+    open.iter().rev().collect()
+}
+
 /// `name_2`, `name_3` …: the first that is free.
 pub(in crate::engine) fn numbered(name: &str, is_free: impl Fn(&str) -> bool) -> String {
     // Ids have 64 characters at most.
