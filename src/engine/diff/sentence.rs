@@ -158,7 +158,9 @@ fn duration(ms: u64) -> String {
         (1_000, "second"),
         (1, "millisecond"),
     ];
-    let fitting = units.iter().find(|(unit, _)| ms >= *unit && ms % unit == 0);
+    let fitting = units
+        .iter()
+        .find(|(unit, _)| ms >= *unit && ms.is_multiple_of(*unit));
     let (unit, name) = fitting.copied().unwrap_or((1, "millisecond"));
     match ms / unit {
         1 => format!("1 {name}"),

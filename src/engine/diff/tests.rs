@@ -162,7 +162,7 @@ fn changed(chance: &mut Chance, old: &Workflow) -> (Workflow, &'static str) {
     match chance.below(7) {
         0 => {
             let name = StepId::new("another_name");
-            return (rename_step(old, &old.steps[at].id, &name), "step_renamed");
+            (rename_step(old, &old.steps[at].id, &name), "step_renamed")
         }
         1 => {
             new.steps[at].name = Some("Another title".to_owned());
