@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
+use crate::engine::reading;
 use crate::engine::workflow::Workflow;
 
 pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Workflow, Problem> {
@@ -19,10 +20,9 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Workflow, Problem
         )
     };
     match media_type {
-        "application/json" => {
-            serde_json::from_slice(body).map_err(|error| refused(error.to_string()))
-        }
+        "application/json" => reading::from_json(body).map_err(refused),
         "application/yaml" | "application/x-yaml" | "text/yaml" => {
+            reading::check_size(body).map_err(refused)?;
             let text = std::str::from_utf8(body).map_err(|error| refused(error.to_string()))?;
             serde_saphyr::from_str(text).map_err(|error| refused(error.to_string()))
         }

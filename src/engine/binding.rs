@@ -32,30 +32,70 @@ pub struct Reference {
     pub path: Vec<String>,
 }
 
+/// A text of a binding that reads something.
+pub(in crate::engine) enum Leaf<'a> {
+    Reference(&'a Reference),
+    Expression(&'a Expression),
+}
+
+/// A text that is no binding, and where it stands in the value.
+pub(in crate::engine) struct Misread {
+    /// The way to it, from its end: `["0", "deep"]`.
+    pub way_back: Vec<String>,
+    pub message: String,
+}
+
+impl Misread {
+    fn here(message: String) -> Self {
+        Self {
+            way_back: Vec::new(),
+            message,
+        }
+    }
+
+    fn inside(mut self, part: String) -> Self {
+        self.way_back.push(part);
+        self
+    }
+}
+
 impl Binding {
     /// Reads a value as written in a workflow. The error is a sentence for the author.
     pub fn parse(value: &Value) -> Result<Self, String> {
+        Self::read(value).map_err(|misread| misread.message)
+    }
+
+    /// As `parse`; the error says where.
+    pub(in crate::engine) fn read(value: &Value) -> Result<Self, Misread> {
         Self::parse_at(value, 0)
     }
 
-    fn parse_at(value: &Value, depth: usize) -> Result<Self, String> {
+    fn parse_at(value: &Value, depth: usize) -> Result<Self, Misread> {
         if depth > VALUE_DEPTH_MAX {
-            return Err(format!(
+            return Err(Misread::here(format!(
                 "the value nests deeper than {VALUE_DEPTH_MAX} levels"
-            ));
+            )));
         }
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Binding::Literal(value.clone())),
-            Value::String(text) => Self::parse_text(text),
+            Value::String(text) => Self::parse_text(text).map_err(Misread::here),
             Value::Array(items) => items
                 .iter()
-                .map(|item| Self::parse_at(item, depth + 1))
+                .enumerate()
+                .map(|(at, item)| {
+                    Self::parse_at(item, depth + 1)
+                        .map_err(|misread| misread.inside(at.to_string()))
+                })
                 .collect::<Result<_, _>>()
                 .map(Binding::List),
             Value::Object(fields) => fields
                 .iter()
-                .map(|(name, value)| Ok((name.clone(), Self::parse_at(value, depth + 1)?)))
-                .collect::<Result<_, String>>()
+                .map(|(name, value)| {
+                    let value = Self::parse_at(value, depth + 1);
+                    let value = value.map_err(|misread| misread.inside(name.clone()))?;
+                    Ok((name.clone(), value))
+                })
+                .collect::<Result<_, Misread>>()
                 .map(Binding::Object),
         }
     }
@@ -79,34 +119,39 @@ impl Binding {
     /// The top-level names it reads.
     pub fn roots(&self) -> BTreeSet<String> {
         let mut roots = BTreeSet::new();
-        self.collect_roots(&mut roots);
+        self.each_text(&mut Vec::new(), &mut |_, leaf| match leaf {
+            Leaf::Reference(reference) => {
+                roots.insert(reference.root.clone());
+            }
+            Leaf::Expression(expression) => roots.extend(expression.variables().iter().cloned()),
+        });
         roots
     }
 
-    fn collect_roots(&self, roots: &mut BTreeSet<String>) {
+    /// Visits every text that reads something, with the way to it: `["deep", "0"]`.
+    pub(in crate::engine) fn each_text(
+        &self,
+        way: &mut Vec<String>,
+        visit: &mut impl FnMut(&[String], Leaf<'_>),
+    ) {
         match self {
             Binding::Literal(_) => {}
-            Binding::Reference(reference) => {
-                roots.insert(reference.root.clone());
+            Binding::Reference(reference) => visit(way, Leaf::Reference(reference)),
+            Binding::Expression(expression) => visit(way, Leaf::Expression(expression)),
+            Binding::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    way.push(at.to_string());
+                    item.each_text(way, visit);
+                    way.pop();
+                }
             }
-            Binding::Expression(expression) => roots.extend(expression.variables().iter().cloned()),
-            Binding::List(items) => items.iter().for_each(|item| item.collect_roots(roots)),
-            Binding::Object(fields) => fields
-                .iter()
-                .for_each(|(_, value)| value.collect_roots(roots)),
-        }
-    }
-
-    /// Every plain reference in it, with the place where it stands.
-    pub fn references(&self) -> Vec<&Reference> {
-        match self {
-            Binding::Literal(_) | Binding::Expression(_) => Vec::new(),
-            Binding::Reference(reference) => vec![reference],
-            Binding::List(items) => items.iter().flat_map(Binding::references).collect(),
-            Binding::Object(fields) => fields
-                .iter()
-                .flat_map(|(_, value)| value.references())
-                .collect(),
+            Binding::Object(fields) => {
+                for (name, field) in fields {
+                    way.push(name.clone());
+                    field.each_text(way, visit);
+                    way.pop();
+                }
+            }
         }
     }
 

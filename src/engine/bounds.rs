@@ -46,6 +46,26 @@ pub(in crate::engine) fn check_sum(bytes: usize) -> Result<(), String> {
     Ok(())
 }
 
+/// Is its JSON text longer than that? Stops counting there.
+pub(in crate::engine) fn is_longer(value: &impl serde::Serialize, bytes: usize) -> bool {
+    struct Left(usize);
+    impl std::io::Write for Left {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(left) => {
+                    self.0 = left;
+                    Ok(bytes.len())
+                }
+                None => Err(std::io::ErrorKind::FileTooLarge.into()),
+            }
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Left(bytes), value).is_err()
+}
+
 /// Length of the value's JSON text, without making it.
 pub(in crate::engine) fn json_bytes(value: &Value) -> usize {
     struct Count(usize);

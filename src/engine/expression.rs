@@ -8,7 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::binding::Scope;
 use super::effort::{self, Effort};
-use super::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_LEVELS_MAX};
+use super::limits::{
+    EXPRESSION_BYTES_MAX, EXPRESSION_CHAIN_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_LEVELS_MAX,
+};
+use super::names;
 
 /// How many macros such as `filter` may nest: each level multiplies the work by the length of a list.
 const COMPREHENSIONS_NESTED_MAX: u32 = 3;
@@ -21,7 +24,7 @@ static ENVIRONMENT: LazyLock<Arc<cel::Env>> = LazyLock::new(|| {
 });
 
 /// Functions an author can call by name, for the sentence that an unknown one gets.
-const FUNCTIONS: &[&str] = &[
+pub(in crate::engine) const FUNCTIONS: &[&str] = &[
     "bool",
     "bytes",
     "charAt",
@@ -83,9 +86,7 @@ impl Expression {
         let mut survey = Survey::default();
         survey.visit(program.expression(), &mut Vec::new(), Depth::default());
         if survey.too_deep {
-            return Err(format!(
-                "the expression chains or nests more than {EXPRESSION_LEVELS_MAX} operations; split it over two steps"
-            ));
+            return Err(too_long());
         }
         if survey.nesting > COMPREHENSIONS_NESTED_MAX {
             return Err(format!(
@@ -160,6 +161,12 @@ impl Expression {
     }
 }
 
+fn too_long() -> String {
+    format!(
+        "the expression chains or nests more than {EXPRESSION_LEVELS_MAX} operations; split it over two steps"
+    )
+}
+
 fn check_size(source: &str) -> Result<(), String> {
     if source.trim().is_empty() {
         return Err("the expression is empty".to_owned());
@@ -192,6 +199,9 @@ fn check_size(source: &str) -> Result<(), String> {
         return Err(format!(
             "the expression nests deeper than {EXPRESSION_DEPTH_MAX} levels"
         ));
+    }
+    if names::longest_chain(source) > EXPRESSION_CHAIN_MAX {
+        return Err(too_long());
     }
     Ok(())
 }

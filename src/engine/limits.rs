@@ -6,6 +6,10 @@ pub const STEPS_MAX: usize = 10_000;
 pub const EDGES_MAX: usize = 20_000;
 /// The text of a whole workflow. Larger ones are data in disguise.
 pub const DEFINITION_BYTES_MAX: usize = 1_000_000;
+/// Problems of one workflow that are reported one by one: nobody mends more in one go.
+pub const PROBLEMS_MAX: usize = 200;
+/// Circles that are named one by one: a dense graph has more of them than steps.
+pub const CYCLES_MAX: usize = 20;
 /// One expression's source text: a condition that is longer wants a `transform` of its own.
 pub const EXPRESSION_BYTES_MAX: usize = 4_096;
 /// How deep brackets may nest in an expression: the parser recurses.
@@ -13,6 +17,9 @@ pub const EXPRESSION_DEPTH_MAX: usize = 32;
 /// Levels of a parsed expression, which the evaluator descends one call each: `a + b + c` has three. An expression
 /// that is let through needs a fraction of the smallest stack it may be evaluated on (2 MiB; 1 MiB in the browser).
 pub const EXPRESSION_LEVELS_MAX: usize = 200;
+/// Operators, fields and brackets in a row before an expression is parsed at all: the parser descends one call each, and
+/// two thousand of them are more than a browser's stack. What is counted by the text is counted generously (`==` twice).
+pub const EXPRESSION_CHAIN_MAX: usize = 2 * EXPRESSION_LEVELS_MAX;
 /// How deep a `with`, `set` or input value may nest.
 pub const VALUE_DEPTH_MAX: usize = 64;
 /// One step's output or one run's input, as JSON text. Larger results belong into an artifact.
@@ -48,6 +55,9 @@ pub const WEIGHT_MAX: u32 = 1_000;
 pub const INTERRUPTIONS_MAX: usize = 20;
 /// How long a gate, a wait or an external step has when it does not say: a month. What may wait for ever says `never`.
 pub const WAIT_TIMEOUT_MS_DEFAULT: u64 = 2_592_000_000;
+/// Lists and objects inside each other in the text of a workflow: a value as deep as values may be, inside bodies as deep
+/// as bodies may be.
+pub const DOCUMENT_DEPTH_MAX: usize = 84;
 /// Items of one map, rounds of one loop: the viewer is built for runs of this size.
 pub const ITERATIONS_MAX: usize = 10_000;
 /// Steps of one run over all its iterations: nested maps multiply.

@@ -2,41 +2,19 @@
 //! that carries `approval:` its gate, behind one that carries `compensate:` the call that undoes it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::{Compiling, EdgeSource, Graph, Role, Source, in_words};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::ids::StepId;
 use crate::engine::limits::BODY_DEPTH_MAX;
 use crate::engine::plan::{Outline, OutlineEdge, OutlineStep};
-use crate::engine::workflow::{Edge, EdgeTrigger, Step, StepKind, Workflow};
-
-/// How many steps and edges there are, over all bodies.
-pub(super) fn sizes(workflow: &Workflow) -> (usize, usize) {
-    let inside = all_steps(workflow)
-        .into_iter()
-        .filter_map(|step| step.body.as_ref());
-    let (steps, edges) = (workflow.steps.len(), workflow.edges.len());
-    inside.fold((steps, edges), |(steps, edges), body| {
-        (steps + body.steps.len(), edges + body.edges.len())
-    })
-}
-
-/// Every step, those inside maps and loops behind the one that holds them.
-pub(super) fn all_steps(workflow: &Workflow) -> Vec<&Step> {
-    let mut all = Vec::new();
-    let mut open: Vec<&Step> = workflow.steps.iter().rev().collect();
-    while let Some(step) = open.pop() {
-        all.push(step);
-        if let Some(body) = &step.body {
-            open.extend(body.steps.iter().rev());
-        }
-    }
-    all
-}
+use crate::engine::workflow::{Edge, EdgeTrigger, Step, StepKind};
 
 /// The steps and edges of one body, and the step that holds it.
 struct Level<'a> {
     owner: Option<usize>,
+    pointer: Arc<str>,
     steps: &'a [Step],
     edges: &'a [Edge],
 }
@@ -58,26 +36,30 @@ struct Ends<'a> {
 }
 
 impl<'a> Compiling<'a> {
-    pub(super) fn check_depth(&mut self) {
-        let mut open: Vec<(&Step, usize)> =
-            self.workflow.steps.iter().map(|step| (step, 0)).collect();
-        while let Some((step, depth)) = open.pop() {
+    /// Reports what nests too deep. Answers whether nothing does.
+    pub(super) fn check_depth(&mut self) -> bool {
+        let mut depths: Vec<usize> = Vec::with_capacity(self.places.steps().len());
+        for placed in self.places.steps() {
+            let depth = placed.owner.map_or(0, |owner| depths[owner] + 1);
             if depth > BODY_DEPTH_MAX {
                 let message = format!("Maps and loops nest more than {BODY_DEPTH_MAX} deep.");
                 let problem = Diagnostic::new("nested_too_deep", message)
-                    .step(&step.id)
+                    .step(&placed.step.id)
+                    .at(self.places.pointer(depths.len()))
                     .fix("Make the inner part a workflow of its own, and call it as a `subworkflow`.");
-                return self.report(problem);
+                self.report(problem);
+                return false;
             }
-            let inside = step.body.iter().flat_map(|body| &body.steps);
-            open.extend(inside.map(|step| (step, depth + 1)));
+            depths.push(depth);
         }
+        true
     }
 
     pub(super) fn graph(&mut self) -> Graph<'a> {
         let mut layout = Layout::default();
         let mut levels = VecDeque::from([Level {
             owner: None,
+            pointer: "".into(),
             steps: &self.workflow.steps,
             edges: &self.workflow.edges,
         }]);
@@ -88,8 +70,10 @@ impl<'a> Compiling<'a> {
             for owner in first..layout.steps.len() {
                 let source = layout.sources[owner];
                 if let (Some(body), Role::Itself) = (&source.step.body, source.role) {
+                    let written = self.places.find(source.step.id.as_str());
                     levels.push_back(Level {
                         owner: Some(owner),
+                        pointer: self.places.body_pointer(written).into(),
                         steps: &body.steps,
                         edges: &body.edges,
                     });
@@ -109,6 +93,7 @@ impl<'a> Compiling<'a> {
             let source = EdgeSource {
                 position,
                 inside: inside.clone(),
+                body: Arc::clone(&level.pointer),
             };
             if let Some((from, to)) = self.edge_ends(edge, &source, ends) {
                 layout.edges.push(OutlineEdge {
@@ -131,9 +116,9 @@ impl<'a> Compiling<'a> {
         ends: &Ends<'a>,
     ) -> Option<(usize, usize)> {
         for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
-            if !ends.exit.contains_key(end) {
+            if !ends.exit.contains_key(end) && !self.only_counts() {
                 let known: Vec<&str> = ends.exit.keys().map(|id| id.as_str()).take(12).collect();
-                let elsewhere = all_steps(self.workflow).iter().any(|step| step.id == *end);
+                let elsewhere = self.places.find(end.as_str()).is_some();
                 let message = if elsewhere {
                     format!("An edge names `{end}`, which is not among the steps that it connects.")
                 } else {
@@ -141,8 +126,10 @@ impl<'a> Compiling<'a> {
                 };
                 let mut problem = Diagnostic::new("unknown_step", message)
                     .edge(source.position)
+                    .at(source.pointer())
                     .field(field)
-                    .fix(format!("Name one of {}.", known.join(", ")));
+                    .fix(format!("Name one of {}.", known.join(", ")))
+                    .repair(self.known_end(source, field, edge, ends.exit.keys()));
                 problem.step = source.inside.clone();
                 self.report(problem);
             }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Compiling, Graph};
+use super::{Compiling, Graph, repairs};
 use crate::engine::diagnostic::Diagnostic;
+use crate::engine::limits::CYCLES_MAX;
 use crate::engine::plan::Outline;
 use crate::engine::workflow::{EdgeTrigger, StepKind};
 
@@ -36,19 +37,23 @@ impl Compiling<'_> {
                 &graph.sources[edge.from].step.id,
                 &graph.sources[edge.to].step.id,
             );
-            if seen.insert((from, to, edge.on), at).is_some() {
+            if let Some(&first) = seen.get(&(from, to, edge.on)) {
                 let problem = Diagnostic::new(
                     "duplicate_edge",
                     format!("There are two edges from `{from}` to `{to}`."),
                 )
-                .fix("Remove one, or join their conditions with `||`.");
+                .fix("Remove one, or join their conditions with `||`.")
+                .repair(repairs::one_edge_of_two(graph, first, at));
                 self.report(graph.at_edge(problem, at));
+            } else {
+                seen.insert((from, to, edge.on), at);
             }
             if edge.default && edge.when.is_some() {
                 let message =
                     format!("The edge from `{from}` to `{to}` is both `default` and conditional.");
                 let problem = Diagnostic::new("default_with_when", message)
-                    .fix("Keep one of `default` and `when`.");
+                    .fix("Keep one of `default` and `when`.")
+                    .repair(repairs::default_or_when(graph, at));
                 self.report(graph.at_edge(problem, at));
             }
             let from_gate = graph.outline.steps[edge.from].kind == StepKind::HumanGate;
@@ -57,7 +62,8 @@ impl Compiling<'_> {
                     format!("`on: rejected` needs a gate to leave from; `{from}` is none.");
                 let problem = Diagnostic::new("on_without_gate", message)
                     .field("on")
-                    .fix("Remove `on`, write `on: failed`, or give the step `approval`.");
+                    .fix("Remove `on`, write `on: failed`, or give the step `approval`.")
+                    .repair(repairs::after_failure(graph, at));
                 self.report(graph.at_edge(problem, at));
             }
         }
@@ -73,55 +79,56 @@ impl Compiling<'_> {
                 .collect();
             let defaults = leaving.iter().filter(|edge| edge.default).count();
             let conditional = leaving.iter().filter(|edge| edge.when.is_some()).count();
+            let id = graph.written_id(at);
             if defaults > 1 {
-                let message = format!("`{}` has {defaults} default edges.", step.id);
+                let message = format!("`{id}` has {defaults} default edges.");
                 self.report(
                     Diagnostic::new("two_defaults", message)
-                        .step(&step.id)
-                        .fix("Keep one."),
+                        .step(id)
+                        .fix("Keep one.")
+                        .repair(repairs::first_default(graph, at)),
                 );
             }
             if defaults > 0 && conditional == 0 {
-                let message = format!(
-                    "`{}` has a default edge but no edge with `when` beside it.",
-                    step.id
-                );
+                let message =
+                    format!("`{id}` has a default edge but no edge with `when` beside it.");
                 self.report(
                     Diagnostic::new("default_without_when", message)
-                        .step(&step.id)
-                        .fix("Remove `default`, or add the condition of the other way."),
+                        .step(id)
+                        .fix("Remove `default`, or add the condition of the other way.")
+                        .repair(repairs::no_defaults(graph, at)),
                 );
             }
             match step.kind {
                 StepKind::Condition if conditional == 0 || defaults == 0 => {
-                    let message = format!("`{}` does not say where to go in every case.", step.id);
+                    let message = format!("`{id}` does not say where to go in every case.");
                     let fix = "Give it at least one edge with `when` and one with `default: true`.";
                     self.report(
                         Diagnostic::new("no_default_branch", message)
-                            .step(&step.id)
-                            .fix(fix),
+                            .step(id)
+                            .fix(fix)
+                            .repair(repairs::every_case(graph, at)),
                     );
                 }
                 StepKind::Parallel if leaving.len() < 2 => {
-                    let message = format!(
-                        "`{}` starts nothing in parallel: it has fewer than two edges.",
-                        step.id
-                    );
+                    let message =
+                        format!("`{id}` starts nothing in parallel: it has fewer than two edges.");
+                    let repair = self.without_step(id);
                     self.report(
                         Diagnostic::new("parallel_needs_two", message)
-                            .step(&step.id)
-                            .fix("Add an edge, or remove the step."),
+                            .step(id)
+                            .fix("Add an edge, or remove the step.")
+                            .repair(repair),
                     );
                 }
                 StepKind::Join if outline.incoming(at).len() < 2 => {
-                    let message = format!(
-                        "`{}` joins nothing: fewer than two edges lead to it.",
-                        step.id
-                    );
+                    let message = format!("`{id}` joins nothing: fewer than two edges lead to it.");
+                    let repair = self.without_step(id);
                     self.report(
                         Diagnostic::new("join_needs_two", message)
-                            .step(&step.id)
-                            .fix("Add an edge, or remove the step."),
+                            .step(id)
+                            .fix("Add an edge, or remove the step.")
+                            .repair(repair),
                     );
                 }
                 StepKind::ToolCall
@@ -162,18 +169,22 @@ impl Compiling<'_> {
             let alone = group.iter().all(|&step| graph.sources[step].step.id == *id);
             if alone && (at != main || largest == 1) {
                 let message = format!("`{id}` is connected to nothing.");
+                let repair = self.beside_its_neighbour(id);
                 self.report(
                     Diagnostic::new("isolated_step", message)
                         .step(id)
-                        .fix("Connect it with an edge, or remove it."),
+                        .fix("Connect it with an edge, or remove it.")
+                        .repair(repair),
                 );
             } else if at != main {
                 let message =
                     format!("`{id}` and what follows it is a second graph, apart from the rest.");
+                let repair = self.behind_the_rest(graph, &groups[main], group);
                 self.report(
                     Diagnostic::new("disjoint_graph", message)
                         .step(id)
-                        .fix("Connect the two, or make it a workflow of its own."),
+                        .fix("Connect the two, or make it a workflow of its own.")
+                        .repair(repair),
                 );
             }
         }
@@ -182,48 +193,61 @@ impl Compiling<'_> {
     /// Names the members of each cycle once, and what lies behind one as unreachable.
     fn report_cycles(&mut self, graph: &Graph<'_>) {
         let outline = &graph.outline;
-        let on_cycle: BTreeSet<usize> = cycles(outline)
-            .into_iter()
-            .inspect(|cycle| {
-                let names: Vec<String> = cycle
-                    .iter()
-                    .chain(cycle.first())
-                    .map(|&step| format!("`{}`", outline.steps[step].id))
-                    .collect();
-                let last = cycle.last().copied().unwrap_or_default();
-                let closing = outline
-                    .outgoing(last)
-                    .iter()
-                    .find(|&&edge| cycle.first() == Some(&outline.edges[edge].to));
-                let mut problem = Diagnostic::new(
-                    "cycle",
-                    format!("The steps go round in a circle: {}.", names.join(" → ")),
-                )
-                .fix("Remove one of these edges; to repeat steps, put them into a `loop`.");
-                if let Some(&edge) = closing {
-                    problem = graph.at_edge(problem, edge);
-                }
-                self.problems
-                    .push(problem.step(&outline.steps[cycle[0]].id));
-            })
-            .flatten()
-            .collect();
+        for cycle in cycles(outline) {
+            let (Some(&first), Some(&last)) = (cycle.first(), cycle.last()) else {
+                continue;
+            };
+            let closing = outline
+                .outgoing(last)
+                .iter()
+                .find(|&&edge| outline.edges[edge].to == first);
+            let mut problem = Diagnostic::new(
+                "cycle",
+                format!("The steps go round in a circle: {}.", round(graph, &cycle)),
+            )
+            .fix("Remove one of these edges; to repeat steps, put them into a `loop`.");
+            if let Some(&edge) = closing {
+                problem = graph
+                    .at_edge(problem, edge)
+                    .repair(repairs::without_edge(graph, edge));
+            }
+            self.report(problem.step(graph.written_id(first)));
+        }
         let reached: BTreeSet<usize> = outline
             .topological()
             .into_iter()
             .map(|(step, _)| step)
             .collect();
-        for (at, step) in outline.steps.iter().enumerate() {
-            let own_way = cycles_through(outline, at);
-            if !reached.contains(&at) && !on_cycle.contains(&at) && !own_way {
-                let message = format!(
-                    "`{}` can never be reached: the way to it goes through a circle.",
-                    step.id
-                );
-                self.report(Diagnostic::new("unreachable", message).step(&step.id));
+        let in_circle = in_circles(outline);
+        for (at, goes_round) in in_circle.into_iter().enumerate() {
+            if !goes_round && !reached.contains(&at) {
+                let id = graph.written_id(at);
+                let message =
+                    format!("`{id}` can never be reached: the way to it goes through a circle.");
+                let problem = Diagnostic::new("unreachable", message).step(id);
+                // Once for a step and the gate of its approval.
+                let same =
+                    |last: &Diagnostic| (&last.code, &last.step) == (&problem.code, &problem.step);
+                if !self.problems.last().is_some_and(same) {
+                    self.report(problem);
+                }
             }
         }
     }
+}
+
+/// `a → b → a`; of a long circle the beginning and the end.
+fn round(graph: &Graph<'_>, cycle: &[usize]) -> String {
+    const NAMED_MAX: usize = 10;
+    let name = |&step: &usize| format!("`{}`", graph.written_id(step));
+    let mut names: Vec<String> = cycle.iter().take(NAMED_MAX).map(name).collect();
+    // A gate made of `approval` has the name of its step.
+    names.dedup();
+    if cycle.len() > NAMED_MAX {
+        names.push(format!("{} more", cycle.len() - NAMED_MAX));
+    }
+    names.extend(cycle.first().map(name));
+    names.join(" → ")
 }
 
 /// Groups among these steps that are connected, ignoring direction. What would undo a step stands apart by itself.
@@ -260,7 +284,7 @@ fn components(outline: &Outline, steps: &[usize]) -> Vec<BTreeSet<usize>> {
     groups
 }
 
-/// One cycle for each back edge that a depth-first walk meets (white, grey, black).
+/// One cycle for each back edge that a depth-first walk meets (white, grey, black); the first of them.
 fn cycles(outline: &Outline) -> Vec<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Colour {
@@ -294,6 +318,9 @@ fn cycles(outline: &Outline) -> Vec<Vec<usize>> {
                 Colour::Grey => {
                     let from = path.iter().position(|(step, _)| *step == to).unwrap_or(0);
                     found.push(path[from..].iter().map(|(step, _)| *step).collect());
+                    if found.len() == CYCLES_MAX {
+                        return found;
+                    }
                 }
                 Colour::Black => {}
             }
@@ -302,20 +329,53 @@ fn cycles(outline: &Outline) -> Vec<Vec<usize>> {
     found
 }
 
-/// Can the step reach itself?
-fn cycles_through(outline: &Outline, step: usize) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut open = vec![step];
-    while let Some(at) = open.pop() {
-        for &edge in outline.outgoing(at) {
-            let to = outline.edges[edge].to;
-            if to == step {
-                return true;
+/// Per step: can it reach itself? What is left when steps without a way in, and then those without a way out, are taken
+/// away again and again still has the steps between two circles, so the strongly connected components are found (Tarjan 1972, with a stack of
+/// our own).
+fn in_circles(outline: &Outline) -> Vec<bool> {
+    const UNSEEN: usize = usize::MAX;
+    let count = outline.steps.len();
+    let (mut number, mut lowest) = (vec![UNSEEN; count], vec![UNSEEN; count]);
+    let mut is_open = vec![false; count];
+    let mut goes_round = vec![false; count];
+    let (mut component, mut numbered) = (Vec::new(), 0);
+    for start in 0..count {
+        if number[start] != UNSEEN {
+            continue;
+        }
+        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((step, next)) = path.last_mut() {
+            let step = *step;
+            if *next == 0 && number[step] == UNSEEN {
+                (number[step], lowest[step]) = (numbered, numbered);
+                numbered += 1;
+                is_open[step] = true;
+                component.push(step);
             }
-            if seen.insert(to) {
-                open.push(to);
+            if let Some(&edge) = outline.outgoing(step).get(*next) {
+                *next += 1;
+                let to = outline.edges[edge].to;
+                goes_round[step] |= to == step;
+                if number[to] == UNSEEN {
+                    path.push((to, 0));
+                } else if is_open[to] {
+                    lowest[step] = lowest[step].min(number[to]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((before, _)) = path.last() {
+                lowest[*before] = lowest[*before].min(lowest[step]);
+            }
+            if lowest[step] == number[step] {
+                let from = component.iter().rposition(|&member| member == step);
+                let members = component.split_off(from.unwrap_or(0));
+                for &member in &members {
+                    is_open[member] = false;
+                    goes_round[member] |= members.len() > 1;
+                }
             }
         }
     }
-    false
+    goes_round
 }

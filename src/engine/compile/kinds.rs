@@ -1,12 +1,11 @@
 //! The kinds that hold others, wait, or leave the work to somebody else.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::steps::ONE_TRY;
-use super::{CEL_WORDS, Compiling, RESERVED};
-use crate::engine::binding::Binding;
+use super::{Compiling, is_reserved, is_wellformed};
+use crate::engine::binding::{Binding, Leaf};
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::expression::Expression;
 use crate::engine::limits::{
     ITERATIONS_MAX, MAP_PARALLEL_DEFAULT, POLL_EVERY_MS_DEFAULT, POLL_EVERY_MS_MIN,
     STEP_TIMEOUT_MS_MAX,
@@ -34,22 +33,30 @@ impl Compiling<'_> {
             )
             .step(&step.id)
             .field("max_failed")
-            .fix("Add `on_item_error: continue`, or remove `max_failed`.");
+            .fix("Add `on_item_error: continue`, or remove `max_failed`.")
+            .repair(self.first_value(step, "on_item_error", json!("continue")));
             self.report(problem);
         }
         let Some(over) = &step.over else {
-            self.missing(
-                step,
-                "over",
-                "Say what it goes through, such as `$input.endpoints`.",
-            );
+            let fix = "Say what it goes through, such as `$input.endpoints`.";
+            let repair = self.some_list(step);
+            self.missing(step, "over", fix, repair);
             return None;
         };
         if matches!(
             over,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)
         ) {
-            self.bad_value(step, "over", "`over` must be a list, or where to find one");
+            let message = "`over` must be a list, or where to find one";
+            let repair = match over {
+                Value::Null => self.some_list(step),
+                Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_) => self.first_value(step, "over", json!([over])),
+            };
+            self.bad_value(step, "over", message, repair);
             return None;
         }
         let over = self.binding(step, "over", over)?;
@@ -65,25 +72,16 @@ impl Compiling<'_> {
     }
 
     fn check_item_name(&mut self, step: &Step, name: &str) {
-        let wellformed = name.len() <= 64
-            && name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        let taken = super::bodies::all_steps(self.workflow)
-            .iter()
-            .any(|other| other.id.as_str() == name);
-        if !wellformed || taken || RESERVED.contains(&name) || CEL_WORDS.contains(&name) {
+        let taken = self.places.find(name).is_some();
+        if !is_wellformed(name) || taken || is_reserved(name) {
             let why = if taken {
                 "there is a step of that name"
             } else {
                 "it is not a free name"
             };
-            self.bad_value(
-                step,
-                "as",
-                &format!("the items cannot be called `{name}`: {why}"),
-            );
+            let message = format!("the items cannot be called `{name}`: {why}");
+            let repair = self.another_item_name(step, name);
+            self.bad_value(step, "as", &message, repair);
         }
     }
 
@@ -100,14 +98,12 @@ impl Compiling<'_> {
         let every_ms = step.every_ms.unwrap_or(0);
         self.check_range(step, "every_ms", every_ms, 0, STEP_TIMEOUT_MS_MAX);
         let Some(source) = &step.until else {
-            self.missing(
-                step,
-                "until",
-                "Say in CEL when it is done, such as `probe.status == 200`.",
-            );
+            let fix = "Say in CEL when it is done, such as `probe.status == 200`.";
+            let repair = self.some_end(step);
+            self.missing(step, "until", fix, repair);
             return None;
         };
-        let until = self.until(step, source)?;
+        let until = self.expression(step, "until", source)?;
         has_body.then_some(Work::Loop(LoopWork {
             until,
             max_iterations,
@@ -121,19 +117,11 @@ impl Compiling<'_> {
             .as_ref()
             .is_some_and(|body| !body.steps.is_empty());
         if !filled {
-            self.missing(
-                step,
-                "body",
-                "Add at least one step: `body: { steps: [ … ] }`.",
-            );
+            let fix = "Add at least one step: `body: { steps: [ … ] }`.";
+            let repair = self.first_step_inside(step);
+            self.missing(step, "body", fix, repair);
         }
         filled
-    }
-
-    fn until(&mut self, step: &Step, source: &str) -> Option<Expression> {
-        Expression::parse(source)
-            .map_err(|message| self.bad_value(step, "until", &message))
-            .ok()
     }
 
     pub(super) fn wait_work(&mut self, step: &Step) -> Option<Work> {
@@ -148,7 +136,8 @@ impl Compiling<'_> {
                 format!("`{}` must say in one way what it waits for.", step.id),
             )
             .step(&step.id)
-            .fix("Give it `for_ms`, or `at`, or a `tool` with `until`.");
+            .fix("Give it `for_ms`, or `at`, or a `tool` with `until`.")
+            .repair(self.one_wait(step));
             self.report(problem);
             return None;
         }
@@ -163,7 +152,8 @@ impl Compiling<'_> {
         ] {
             if given {
                 let message = format!("`{field}` belongs to a `wait` with a `tool`");
-                self.bad_value(step, field, &message);
+                let repair = self.without_field(step, field, &format!("Remove `{field}`"));
+                self.bad_value(step, field, &message, repair);
             }
         }
         let until = match (&step.for_ms, &step.at) {
@@ -201,15 +191,13 @@ impl Compiling<'_> {
             self.report(problem);
         }
         let Some(source) = &step.until else {
-            self.missing(
-                step,
-                "until",
-                "Say in CEL which answer it waits for, such as `result.status == 200`.",
-            );
+            let fix = "Say in CEL which answer it waits for, such as `result.status == 200`.";
+            let repair = self.some_end(step);
+            self.missing(step, "until", fix, repair);
             return None;
         };
         Some(Work::Poll {
-            until: self.until(step, source)?,
+            until: self.expression(step, "until", source)?,
             with,
             every_ms,
             call_timeout_ms: spec.default_timeout_ms,
@@ -225,7 +213,7 @@ impl Compiling<'_> {
         let timeout_ms = self.patience(step, "timeout_ms", step.timeout_ms);
         let with = self.free_input(step)?;
         let Some(workflow) = step.workflow.clone().filter(|slug| !slug.is_empty()) else {
-            self.missing(step, "workflow", "Name the workflow that it runs.");
+            self.missing(step, "workflow", "Name the workflow that it runs.", None);
             return None;
         };
         Some(Work::Subworkflow {
@@ -250,7 +238,7 @@ impl Compiling<'_> {
         let empty = Value::Object(serde_json::Map::new());
         let with = step.with.as_ref().unwrap_or(&empty);
         if !with.is_object() {
-            self.bad_value(step, "with", "`with` must be an object");
+            self.no_object(step, "", with);
             return None;
         }
         self.binding(step, "with", with)
@@ -275,21 +263,23 @@ impl Compiling<'_> {
     /// The bound on runs of the workflow. Its key is known before any step: it reads only the input and the context.
     pub(super) fn run_limit(&mut self) -> Option<Limit> {
         let limit = self.workflow.concurrency.as_ref()?;
-        let key = Binding::parse(&limit.key.clone().unwrap_or_default());
-        let problem = match &key {
-            Err(message) => Some(message.clone()),
-            Ok(key) => key
-                .roots()
-                .into_iter()
-                .find(|root| !matches!(root.as_str(), "input" | "context"))
-                .map(|root| format!("`{root}` is not known when the run starts")),
+        let key = Binding::read(&limit.key.clone().unwrap_or_default());
+        let (inside, problem) = match &key {
+            Err(misread) => {
+                let inside = misread.way_back.iter().rev().cloned().collect();
+                (inside, Some(misread.message.clone()))
+            }
+            Ok(key) => known_too_late(key),
         };
         if let Some(message) = problem {
+            let parts = ["concurrency", "key"].into_iter().map(str::to_owned);
+            let parts: Vec<String> = parts.chain(inside).collect();
             let message = format!("{}.", super::capitalised(&message));
             self.report(
                 Diagnostic::new("bad_value", message)
-                    .field("concurrency.key")
-                    .fix("Use `$input.…` or `$context.…`."),
+                    .field(parts.join("."))
+                    .fix("Use `$input.…` or `$context.…`.")
+                    .repair(self.run_key(&parts)),
             );
             return None;
         }
@@ -298,4 +288,22 @@ impl Compiling<'_> {
             key: key.ok()?,
         })
     }
+}
+
+/// The first text that reads what is not there before the run starts: where it is, and what is wrong.
+fn known_too_late(key: &Binding) -> (Vec<String>, Option<String>) {
+    let mut found = (Vec::new(), None);
+    key.each_text(&mut Vec::new(), &mut |inside, leaf| {
+        let mut roots = match leaf {
+            Leaf::Reference(reference) => std::slice::from_ref(&reference.root).iter().collect(),
+            Leaf::Expression(expression) => expression.variables().iter().collect::<Vec<_>>(),
+        }
+        .into_iter();
+        let late = roots.find(|root| !matches!(root.as_str(), "input" | "context"));
+        if let (Some(root), (_, None)) = (late, &found) {
+            let message = format!("`{root}` is not known when the run starts");
+            found = (inside.to_vec(), Some(message));
+        }
+    });
+    found
 }

@@ -5,9 +5,12 @@ mod bodies;
 mod graph;
 mod kinds;
 mod references;
+mod repairs;
 mod routes;
 mod steps;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;
 
@@ -15,25 +18,42 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::diagnostic::Diagnostic;
+use super::bounds;
+use super::diagnostic::{Diagnostic, Repair};
 use super::expression::Expression;
 use super::ids::StepId;
-use super::limits::{EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, RUN_TIMEOUT_MS_MAX, STEPS_MAX};
+use super::limits::{
+    DEFINITION_BYTES_MAX, EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, PROBLEMS_MAX,
+    RUN_TIMEOUT_MS_MAX, STEPS_MAX,
+};
+use super::patch::PatchOperation;
+use super::places::Places;
 use super::plan::{Limit, Outline, Plan, PlanStep};
-use super::tool::Catalogue;
+use super::tool::{Catalogue, ToolSpec};
 use super::workflow::{Step, Workflow};
 
 /// Compiles the workflow against the tools there are. All problems are reported at once, in the author's order.
 pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<Diagnostic>> {
-    let mut compiling = Compiling {
-        workflow,
-        catalogue,
-        problems: Vec::new(),
-    };
+    attempt(workflow, catalogue, repairs::EFFORT).map_err(|mut problems| {
+        repairs::withdraw_what_only_moves(workflow, catalogue, &mut problems);
+        problems
+    })
+}
+
+/// As `compile`, with so much work allowed for finding repairs.
+fn attempt(
+    workflow: &Workflow,
+    catalogue: &Catalogue,
+    effort: usize,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let mut compiling = Compiling::new(workflow, catalogue, effort);
+    if !compiling.check_size() {
+        return Err(compiling.problems);
+    }
     compiling.check_header();
     compiling.check_ids();
-    if !compiling.problems.is_empty() && compiling.too_broken_for_a_graph() {
-        return Err(compiling.problems);
+    if compiling.has_no_graph {
+        return Err(compiling.all_problems());
     }
     let graph = compiling.graph();
     let order = compiling.check_graph(&graph);
@@ -41,20 +61,30 @@ pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<D
     let conditions = compiling.conditions(&graph);
     let concurrency = compiling.run_limit();
     if let Some(order) = order {
-        compiling.check_references(&graph, &order, &steps, &conditions);
-        compiling.check_routes(&graph, &order, &steps);
+        let ancestors = references::ancestors(&graph.outline, &order);
+        compiling.check_references(&graph, &ancestors, &steps, &conditions);
+        compiling.check_routes(&graph, &order, &ancestors, &steps);
     }
     if compiling.problems.is_empty() {
         Ok(compiling.assemble(graph, steps, conditions, concurrency))
     } else {
-        Err(compiling.problems)
+        Err(compiling.all_problems())
     }
 }
 
 struct Compiling<'a> {
     workflow: &'a Workflow,
     catalogue: &'a Catalogue,
+    places: Places<'a>,
     problems: Vec<Diagnostic>,
+    /// Problems found beyond those that are reported.
+    more_problems: usize,
+    /// Without unique ids or steps there is no graph to look at, and more reports would only mislead.
+    has_no_graph: bool,
+    /// What finding repairs may still look at.
+    effort: usize,
+    /// Tools that steps have named: a thousand calls of one tool share its declaration.
+    specs: BTreeMap<String, Arc<ToolSpec>>,
 }
 
 /// The outline, and where each of its parts came from.
@@ -87,6 +117,14 @@ enum Role {
 struct EdgeSource {
     position: usize,
     inside: Option<StepId>,
+    /// JSON Pointer of what holds it.
+    body: Arc<str>,
+}
+
+impl EdgeSource {
+    fn pointer(&self) -> String {
+        format!("{}/edges/{}", self.body, self.position)
+    }
 }
 
 impl Graph<'_> {
@@ -95,8 +133,14 @@ impl Graph<'_> {
         if let Some(source) = &self.edge_sources[edge] {
             problem.edge = Some(source.position);
             problem.step = source.inside.clone();
+            problem.at = source.pointer();
         }
         problem
+    }
+
+    /// The id under which the author knows the step, also where it is a gate or an undoing made here.
+    fn written_id(&self, step: usize) -> &StepId {
+        &self.sources[step].step.id
     }
 }
 
@@ -129,18 +173,93 @@ const CEL_WORDS: &[&str] = &[
 ];
 
 impl<'a> Compiling<'a> {
-    fn report(&mut self, problem: Diagnostic) {
+    fn new(workflow: &'a Workflow, catalogue: &'a Catalogue, effort: usize) -> Self {
+        Self {
+            workflow,
+            catalogue,
+            places: Places::new(workflow),
+            problems: Vec::new(),
+            more_problems: 0,
+            has_no_graph: false,
+            effort,
+            specs: BTreeMap::new(),
+        }
+    }
+
+    fn report(&mut self, mut problem: Diagnostic) {
+        self.has_no_graph |= matches!(
+            problem.code.as_str(),
+            "no_steps" | "too_large" | "duplicate_step_id" | "nested_too_deep"
+        );
+        if self.is_full() {
+            self.more_problems += 1;
+            return;
+        }
+        let step = problem.step.as_ref().filter(|_| problem.at.is_empty());
+        if let Some(at) = step.and_then(|step| self.places.find(step.as_str())) {
+            problem.at = self.places.pointer(at);
+        }
         self.problems.push(problem);
+    }
+
+    /// Nobody reads more, and making the sentences would take longer than finding the problems.
+    fn is_full(&self) -> bool {
+        self.problems.len() >= PROBLEMS_MAX
+    }
+
+    /// As `is_full`; what is found then is counted and not put into words.
+    fn only_counts(&mut self) -> bool {
+        self.more_problems += usize::from(self.is_full());
+        self.is_full()
+    }
+
+    fn all_problems(mut self) -> Vec<Diagnostic> {
+        if self.more_problems > 0 {
+            let message = format!("There are {} more problems.", self.more_problems);
+            let problem = Diagnostic::new("too_many_problems", message)
+                .fix("Mend those above first; then the others are shown.");
+            self.problems.push(problem);
+        }
+        self.problems
+    }
+
+    /// Before anything else looks at the document, so that nothing else takes long.
+    fn check_size(&mut self) -> bool {
+        let steps = self.places.steps().len();
+        let bodies = self.places.steps().iter();
+        let inside = bodies.filter_map(|placed| placed.step.body.as_ref());
+        let edges = inside.fold(self.workflow.edges.len(), |edges, body| {
+            edges + body.edges.len()
+        });
+        let message = if steps > STEPS_MAX || edges > EDGES_MAX {
+            format!("The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} edges.")
+        } else if self.check_depth() && bounds::is_longer(self.workflow, DEFINITION_BYTES_MAX) {
+            format!("The workflow is larger than {DEFINITION_BYTES_MAX} bytes of JSON.")
+        } else {
+            return true;
+        };
+        self.report(Diagnostic::new("too_large", message).fix("Split it into several workflows."));
+        false
     }
 
     fn check_header(&mut self) {
         let workflow = self.workflow;
         if workflow.name.trim().is_empty() {
-            self.report(Diagnostic::new("name_missing", "The workflow has no name.").field("name"));
+            let name = PatchOperation::replace("/name", "New workflow");
+            self.report(
+                Diagnostic::new("name_missing", "The workflow has no name.")
+                    .field("name")
+                    .fix("Give it one.")
+                    .repair(Some(Repair::one("Call it “New workflow”", name))),
+            );
         }
         if workflow.name.chars().count() > NAME_CHARS_MAX {
             let message = format!("The name is longer than {NAME_CHARS_MAX} characters.");
-            self.report(Diagnostic::new("name_too_long", message).field("name"));
+            self.report(
+                Diagnostic::new("name_too_long", message)
+                    .field("name")
+                    .repair(Some(repairs::shorter_name("/name", &workflow.name))),
+            );
         }
         if workflow.steps.is_empty() {
             self.report(
@@ -149,36 +268,31 @@ impl<'a> Compiling<'a> {
                     .fix("Add at least one step."),
             );
         }
-        let (steps, edges) = bodies::sizes(workflow);
-        if steps > STEPS_MAX || edges > EDGES_MAX {
-            let message =
-                format!("The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} edges.");
-            self.report(
-                Diagnostic::new("too_large", message).fix("Split it into several workflows."),
-            );
+        if let Some(ms) = workflow.timeout_ms {
+            self.check_run_number("timeout_ms", ms, RUN_TIMEOUT_MS_MAX);
         }
-        if let Some(ms) = workflow.timeout_ms
-            && !(1..=RUN_TIMEOUT_MS_MAX).contains(&ms)
-        {
-            let message = format!(
-                "`timeout_ms` of the workflow is {ms}; it must lie between 1 and {RUN_TIMEOUT_MS_MAX}."
-            );
-            self.report(Diagnostic::new("bad_number", message).field("timeout_ms"));
+        if let Some(max) = workflow.max_in_flight {
+            self.check_run_number("max_in_flight", max.into(), u32::MAX.into());
         }
-        if workflow.max_in_flight == Some(0) {
-            self.report(
-                Diagnostic::new("bad_number", "`max_in_flight` must be at least 1.")
-                    .field("max_in_flight"),
-            );
-        }
-        if let Some(limit) = &workflow.concurrency
-            && limit.max == 0
-        {
-            let message = "`concurrency.max` must be at least 1.";
-            self.report(Diagnostic::new("bad_number", message).field("concurrency.max"));
+        if let Some(limit) = &workflow.concurrency {
+            self.check_run_number("concurrency.max", limit.max.into(), u32::MAX.into());
         }
         self.check_input_schema();
-        self.check_depth();
+    }
+
+    /// A number of the workflow itself, from 1 on.
+    fn check_run_number(&mut self, field: &str, value: u64, max: u64) {
+        if (1..=max).contains(&value) {
+            return;
+        }
+        let message =
+            format!("`{field}` of the workflow is {value}; it must lie between 1 and {max}.");
+        let pointer = format!("/{}", field.replace('.', "/"));
+        self.report(
+            Diagnostic::new("bad_number", message)
+                .field(field)
+                .repair(Some(repairs::clamped(pointer, field, value, 1, max))),
+        );
     }
 
     fn check_input_schema(&mut self) {
@@ -199,7 +313,8 @@ impl<'a> Compiling<'a> {
                 "`inputs` must be a JSON Schema of an object.",
             )
             .field("inputs")
-            .fix("Write `inputs: { type: object, properties: { … } }`.");
+            .fix("Write `inputs: { type: object, properties: { … } }`.")
+            .repair(Some(repairs::object_schema(schema)));
             self.report(problem);
         }
         let required = schema
@@ -207,69 +322,50 @@ impl<'a> Compiling<'a> {
             .and_then(Value::as_array)
             .into_iter()
             .flatten();
-        for name in required.filter_map(Value::as_str) {
-            if schema
-                .get("properties")
-                .and_then(|properties| properties.get(name))
-                .is_none()
-            {
+        let described = schema.get("properties");
+        for (at, name) in required.enumerate() {
+            let Some(name) = name.as_str() else { continue };
+            let is_described = described.is_some_and(|properties| properties.get(name).is_some());
+            if !is_described && !self.only_counts() {
                 let message = format!("`inputs` requires `{name}` but does not describe it.");
+                let repair = self.describe_input(schema, at, name);
                 self.report(
                     Diagnostic::new("bad_input_schema", message)
-                        .field("inputs.required")
-                        .fix(format!("Add `{name}` to `properties`.")),
+                        .field(format!("inputs.required.{at}"))
+                        .fix(format!("Add `{name}` to `properties`."))
+                        .repair(repair),
                 );
             }
         }
     }
 
     fn check_ids(&mut self) {
-        let mut seen: BTreeMap<&StepId, ()> = BTreeMap::new();
-        for step in bodies::all_steps(self.workflow) {
+        for at in 0..self.places.steps().len() {
+            let step = self.places.steps()[at].step;
             let id = step.id.as_str();
-            let wellformed = id.len() <= 64
-                && id.starts_with(|c: char| c.is_ascii_lowercase())
-                && id
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-            if !wellformed {
-                let problem = Diagnostic::new(
-                    "bad_step_id",
-                    format!("`{id}` cannot be a step id."),
+            let is_taken = self.places.find(id) != Some(at);
+            self.has_no_graph |= is_taken;
+            let problem = if !is_wellformed(id) {
+                Diagnostic::new("bad_step_id", format!("`{id}` cannot be a step id.")).fix(
+                    "Use a lower-case letter, then letters, digits and `_`, 64 characters at most.",
                 )
+            } else if is_reserved(id) {
+                Diagnostic::new("reserved_step_id", format!("`{id}` is a reserved word."))
+                    .fix(format!("Call it `{id}_step`, for example."))
+            } else if is_taken {
+                Diagnostic::new("duplicate_step_id", format!("There are two steps `{id}`."))
+                    .fix("Give each step an id of its own.")
+            } else {
+                continue;
+            };
+            let repair = self.another_id(at);
+            let problem = problem
                 .step(&step.id)
                 .field("id")
-                .fix(
-                    "Use a lower-case letter, then letters, digits and `_`, 64 characters at most.",
-                );
-                self.problems.push(problem);
-            } else if RESERVED.contains(&id) || CEL_WORDS.contains(&id) {
-                let problem =
-                    Diagnostic::new("reserved_step_id", format!("`{id}` is a reserved word."))
-                        .step(&step.id)
-                        .field("id")
-                        .fix(format!("Call it `{id}_step`, for example."));
-                self.problems.push(problem);
-            }
-            if seen.insert(&step.id, ()).is_some() {
-                let problem =
-                    Diagnostic::new("duplicate_step_id", format!("There are two steps `{id}`."))
-                        .step(&step.id)
-                        .field("id")
-                        .fix("Give each step an id of its own.");
-                self.problems.push(problem);
-            }
+                .at(self.places.pointer(at))
+                .repair(repair);
+            self.report(problem);
         }
-    }
-
-    /// Without unique ids or steps there is no graph to look at, and more reports would only mislead.
-    fn too_broken_for_a_graph(&self) -> bool {
-        self.problems.iter().any(|problem| {
-            matches!(
-                problem.code.as_str(),
-                "no_steps" | "too_large" | "duplicate_step_id" | "nested_too_deep"
-            )
-        })
     }
 
     /// The parsed condition of each edge.
@@ -278,9 +374,14 @@ impl<'a> Compiling<'a> {
         for (at, edge) in graph.outline.edges.iter().enumerate() {
             let condition = edge.when.as_deref().map(Expression::parse).transpose();
             if let Err(message) = &condition {
+                let repair = graph.edge_sources[at].as_ref().and_then(|source| {
+                    let pointer = format!("{}/when", source.pointer());
+                    repairs::expression(&pointer, "", edge.when.as_deref()?)
+                });
                 let problem =
                     Diagnostic::new("bad_expression", format!("{}.", capitalised(message)))
-                        .field("when");
+                        .field("when")
+                        .repair(repair);
                 self.report(graph.at_edge(problem, at));
             }
             conditions.push(condition.unwrap_or_default());
@@ -308,8 +409,33 @@ impl<'a> Compiling<'a> {
     }
 }
 
+/// The first of the names, and how many more there are.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    const NAMED_MAX: usize = 30;
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let named: Vec<&str> = names.take(NAMED_MAX).collect();
+    match (named.is_empty(), more) {
+        (true, _) => "nothing".to_owned(),
+        (false, 0) => named.join(", "),
+        (false, more) => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+/// Can it be a step id, or what a map calls its items?
+fn is_wellformed(id: &str) -> bool {
+    id.len() <= 64
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && id
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn is_reserved(id: &str) -> bool {
+    RESERVED.contains(&id) || CEL_WORDS.contains(&id)
+}
+
 /// `probe_host` → `Probe host`.
-fn in_words(id: &StepId) -> String {
+pub(in crate::engine) fn in_words(id: &StepId) -> String {
     capitalised(&id.as_str().replace('_', " "))
 }
 

@@ -1,310 +1,466 @@
 //! What bindings and conditions read: it must exist, and it must have ended before the reader starts.
 
 use fixedbitset::FixedBitSet;
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Compiling, Graph, Role, Source};
-use crate::engine::binding::{Binding, Reference};
-use crate::engine::diagnostic::Diagnostic;
+use crate::engine::binding::{Binding, Leaf, Reference};
+use crate::engine::diagnostic::{Diagnostic, Repair};
 use crate::engine::expression::Expression;
-use crate::engine::ids::StepId;
-use crate::engine::plan::{Outline, PlanStep, WaitUntil, Work};
-use crate::engine::workflow::StepKind;
+use crate::engine::patch::PatchOperation;
+use crate::engine::plan::{GateWork, Outline, PlanStep, WaitUntil, Work};
+use crate::engine::reads::Language;
+use crate::engine::rename::rename_in;
+use crate::engine::spelling::closest;
+use crate::engine::workflow::{Step, StepKind};
 
-/// Where a reference stands, for the report.
-struct Place {
+/// Where a text that reads names stands.
+struct Place<'p> {
     /// The step of the outline that reads, or that the edge leaves.
     at: usize,
-    step: Option<StepId>,
     /// Of the outline.
     edge: Option<usize>,
-    field: &'static str,
+    /// The field: `["compensate", "with"]`.
+    field: &'p [&'p str],
+    /// The way to the text inside the field's value.
+    inside: &'p [String],
 }
 
-impl Place {
-    fn of_step(graph: &Graph<'_>, at: usize, field: &'static str) -> Self {
+impl<'p> Place<'p> {
+    fn of_step(at: usize, field: &'p [&'p str]) -> Self {
         Self {
             at,
-            step: Some(graph.sources[at].step.id.clone()),
             edge: None,
             field,
+            inside: &[],
         }
     }
+
+    fn parts(&self) -> Vec<&'p str> {
+        let inside = self.inside.iter().map(String::as_str);
+        self.field.iter().copied().chain(inside).collect()
+    }
+}
+
+/// The text itself.
+#[derive(Clone, Copy)]
+struct Text<'t> {
+    language: Language,
+    text: &'t str,
 }
 
 /// What can be read at some place.
 #[derive(Clone)]
-struct Known {
-    steps: FixedBitSet,
+pub(super) struct Known<'a> {
+    pub steps: Cow<'a, FixedBitSet>,
     /// The item or round that it is in.
-    names: BTreeSet<String>,
+    pub names: BTreeSet<&'a str>,
 }
 
-impl Known {
-    fn of(graph: &Graph<'_>, at: usize, ancestors: &FixedBitSet) -> Self {
+impl<'a> Known<'a> {
+    fn of(graph: &Graph<'a>, at: usize, ancestors: &'a FixedBitSet) -> Self {
         let mut names = BTreeSet::new();
         let mut outer = graph.outline.steps[at].parent;
         while let Some(owner) = outer {
             let step = graph.sources[owner].step;
-            names.insert("index".to_owned());
+            names.insert("index");
             if step.kind == StepKind::Map {
-                names.insert("item".to_owned());
-                names.extend(step.item_name.clone());
+                names.insert("item");
+                names.extend(step.item_name.as_deref());
             } else {
-                names.insert("previous".to_owned());
+                names.insert("previous");
             }
             outer = graph.outline.steps[owner].parent;
         }
         Self {
-            steps: ancestors.clone(),
+            steps: Cow::Borrowed(ancestors),
             names,
         }
     }
 }
 
-impl Compiling<'_> {
+impl<'a> Compiling<'a> {
     pub(super) fn check_references(
         &mut self,
-        graph: &Graph<'_>,
-        order: &[usize],
+        graph: &Graph<'a>,
+        ancestors: &[FixedBitSet],
         steps: &[Option<PlanStep>],
         conditions: &[Option<Expression>],
     ) {
-        let ancestors = ancestors(&graph.outline, order);
         for (at, step) in steps.iter().enumerate() {
             let Some(step) = step else { continue };
             let known = Known::of(graph, at, &ancestors[at]);
             self.check_work(graph, at, &step.work, &known);
             if let Some(limit) = &step.limit {
-                let place = Place::of_step(graph, at, "concurrency.key");
-                self.check_binding(graph, &limit.key, &known, place);
+                let place = Place::of_step(at, &["concurrency", "key"]);
+                self.check_binding(graph, &limit.key, &known, &place);
             }
         }
         for (at, condition) in conditions.iter().enumerate() {
             let Some(condition) = condition else { continue };
             let from = graph.outline.edges[at].from;
             let mut known = Known::of(graph, from, &ancestors[from]);
-            known.steps.insert(from);
+            known.steps.to_mut().insert(from);
             let place = Place {
                 edge: Some(at),
-                ..Place::of_step(graph, from, "when")
+                ..Place::of_step(from, &["when"])
             };
-            self.check_roots(graph, condition.variables(), &known, &place);
+            self.check_expression(graph, condition, &known, &place);
         }
     }
 
-    fn check_work(&mut self, graph: &Graph<'_>, at: usize, work: &Work, known: &Known) {
-        let place = |field| Place::of_step(graph, at, field);
+    fn check_work(&mut self, graph: &Graph<'a>, at: usize, work: &Work, known: &Known<'_>) {
         let is_undo = graph.outline.steps[at].undoes.is_some();
+        let place = |field| Place::of_step(at, field);
         match work {
-            Work::Tool { with, .. } => {
-                let field = if is_undo { "compensate.with" } else { "with" };
-                self.check_binding(graph, with, known, place(field));
+            Work::Tool { with, .. } if is_undo => {
+                self.check_binding(graph, with, known, &place(&["compensate", "with"]));
             }
-            Work::Subworkflow { with, .. } | Work::External { with, .. } => {
-                self.check_binding(graph, with, known, place("with"));
+            Work::Tool { with, .. }
+            | Work::Subworkflow { with, .. }
+            | Work::External { with, .. } => {
+                self.check_binding(graph, with, known, &place(&["with"]));
             }
             Work::Poll { with, until, .. } => {
-                self.check_binding(graph, with, known, place("with"));
+                self.check_binding(graph, with, known, &place(&["with"]));
                 let mut known = known.clone();
-                known.names.insert("result".to_owned());
-                self.check_roots(graph, until.variables(), &known, &place("until"));
+                known.names.insert("result");
+                self.check_expression(graph, until, &known, &place(&["until"]));
             }
-            Work::Transform { set } => self.check_binding(graph, set, known, place("set")),
-            Work::Gate(gate) => {
-                for (_, binding) in &gate.show {
-                    self.check_binding(graph, binding, known, place("show"));
-                }
-                // The gate shows what the step will do, so it must be able to resolve it already.
-            }
+            Work::Transform { set } => self.check_binding(graph, set, known, &place(&["set"])),
+            Work::Gate(gate) => self.check_shown(graph, at, gate, known),
             Work::Condition { expression } => {
-                self.check_roots(graph, expression.variables(), known, &place("expression"));
+                self.check_expression(graph, expression, known, &place(&["expression"]));
             }
-            Work::Map(map) => self.check_binding(graph, &map.over, known, place("over")),
+            Work::Map(map) => self.check_binding(graph, &map.over, known, &place(&["over"])),
             Work::Loop(round) => {
                 let mut known = known.clone();
-                known.names.insert("index".to_owned());
-                known.names.insert("previous".to_owned());
+                known.names.extend(["index", "previous"]);
                 if let Some(body) = graph.outline.body_inside(at) {
-                    known
-                        .steps
-                        .extend(graph.outline.bodies()[body].steps.iter().copied());
+                    let inside = graph.outline.bodies()[body].steps.iter().copied();
+                    known.steps.to_mut().extend(inside);
                 }
-                self.check_roots(graph, round.until.variables(), &known, &place("until"));
+                self.check_expression(graph, &round.until, &known, &place(&["until"]));
             }
             Work::Wait {
                 until: WaitUntil::For(binding),
-            } => self.check_binding(graph, binding, known, place("for_ms")),
+            } => self.check_binding(graph, binding, known, &place(&["for_ms"])),
             Work::Wait {
                 until: WaitUntil::At(binding),
-            } => self.check_binding(graph, binding, known, place("at")),
+            } => self.check_binding(graph, binding, known, &place(&["at"])),
             Work::Parallel | Work::Join { .. } => {}
         }
     }
 
-    fn check_binding(&mut self, graph: &Graph<'_>, binding: &Binding, known: &Known, place: Place) {
-        self.check_roots(graph, &binding.roots(), known, &place);
-        for reference in binding.references() {
-            let step = graph.outline.position(&reference.root);
-            if step.is_none_or(|step| known.steps.contains(step)) {
-                self.check_path(graph, reference, &place);
-            }
+    /// A gate before a step shows what the step will do, so it must be able to resolve it already.
+    fn check_shown(&mut self, graph: &Graph<'a>, at: usize, gate: &GateWork, known: &Known<'_>) {
+        let Source { step, role } = graph.sources[at];
+        let (prefix, texts): (&[&str], &[String]) = match (role, &step.approval) {
+            (Role::Approval, Some(approval)) => (&["approval", "show"], &approval.show),
+            (Role::Itself | Role::Approval | Role::Undo, _) => (&["show"], &step.show),
+        };
+        // What is neither a reference nor an expression has been reported, and is not among what the gate shows.
+        let readable = texts.iter().enumerate();
+        let readable = readable.filter(|(_, text)| text.starts_with(['$', '=']));
+        for ((position, _), (_, binding)) in readable.zip(&gate.show) {
+            let position = position.to_string();
+            let field: Vec<&str> = prefix.iter().copied().chain([position.as_str()]).collect();
+            self.check_binding(graph, binding, known, &Place::of_step(at, &field));
         }
     }
 
-    fn check_roots(
+    fn check_binding(
         &mut self,
-        graph: &Graph<'_>,
-        roots: &BTreeSet<String>,
-        known: &Known,
-        place: &Place,
+        graph: &Graph<'a>,
+        binding: &Binding,
+        known: &Known<'_>,
+        place: &Place<'_>,
+    ) {
+        binding.each_text(&mut Vec::new(), &mut |inside, leaf| {
+            let place = Place { inside, ..*place };
+            match leaf {
+                Leaf::Expression(expression) => {
+                    self.check_reads(graph, expression.variables(), known, &place, || {
+                        format!("={}", expression.source())
+                    });
+                }
+                Leaf::Reference(reference) => {
+                    let root = std::iter::once(&reference.root);
+                    self.check_reads(graph, root, known, &place, || reference.to_string());
+                    let step = graph.outline.position(&reference.root);
+                    if step.is_none_or(|step| known.steps.contains(step)) {
+                        self.check_path(graph, reference, &place);
+                    }
+                }
+            }
+        });
+    }
+
+    fn check_expression(
+        &mut self,
+        graph: &Graph<'a>,
+        expression: &Expression,
+        known: &Known<'_>,
+        place: &Place<'_>,
+    ) {
+        for root in expression.variables() {
+            let text = Text {
+                language: Language::Expression,
+                text: expression.source(),
+            };
+            self.check_root(graph, root, known, place, text);
+        }
+    }
+
+    fn check_reads<'r>(
+        &mut self,
+        graph: &Graph<'a>,
+        roots: impl IntoIterator<Item = &'r String>,
+        known: &Known<'_>,
+        place: &Place<'_>,
+        text: impl Fn() -> String,
     ) {
         for root in roots {
-            if matches!(root.as_str(), "input" | "context") || known.names.contains(root) {
+            if is_always_there(root) || known.names.contains(root.as_str()) {
                 continue;
             }
-            match graph.outline.position(root) {
-                None => {
-                    let steps = known
-                        .steps
-                        .ones()
-                        .map(|step| graph.outline.steps[step].id.as_str());
-                    let available = names(known.names.iter().map(String::as_str).chain(steps));
-                    let message = match root.as_str() {
-                        "item" => "`item` is only there inside a `map`.".to_owned(),
-                        "previous" => "`previous` is only there inside a `loop`.".to_owned(),
-                        "index" => "`index` is only there inside a `map` or a `loop`.".to_owned(),
-                        _ => format!("`{root}` is neither `input`, `context` nor a step."),
-                    };
-                    let problem = Diagnostic::new("unknown_reference", message)
-                        .fix(format!("Available here: input, context{available}."));
-                    self.report_at(graph, problem, place);
-                }
-                Some(step) if self.hidden_in(graph, step, place).is_some() => {
-                    let owner = self.hidden_in(graph, step, place).unwrap_or_default();
-                    let message =
-                        format!("`{root}` is inside `{owner}` and cannot be read from here.");
-                    let fix = format!("Read the value of `{owner}` instead.");
-                    let problem = Diagnostic::new("not_upstream", message).fix(fix);
-                    self.report_at(graph, problem, place);
-                }
-                Some(step) if !known.steps.contains(step) => {
-                    let message = format!(
-                        "`{root}` is read before it has run: no way leads from it to here."
-                    );
-                    let problem = Diagnostic::new("not_upstream", message).fix(format!(
-                        "Add an edge so that `{root}` comes first, or read something else."
-                    ));
-                    self.report_at(graph, problem, place);
-                }
-                Some(_) => {}
-            }
+            let text = text();
+            let text = Text {
+                language: Language::Binding,
+                text: &text,
+            };
+            self.check_root(graph, root, known, place, text);
         }
     }
 
-    /// The map or loop that hides the step from whoever reads it there.
-    fn hidden_in(&self, graph: &Graph<'_>, step: usize, place: &Place) -> Option<String> {
-        let outline = &graph.outline;
-        let mut around: Vec<Option<usize>> = vec![None, Some(place.at)];
-        let mut outer = outline.steps[place.at].parent;
-        while let Some(owner) = outer {
-            around.push(Some(owner));
-            outer = outline.steps[owner].parent;
+    fn check_root(
+        &mut self,
+        graph: &Graph<'a>,
+        root: &str,
+        known: &Known<'_>,
+        place: &Place<'_>,
+        text: Text<'_>,
+    ) {
+        if is_always_there(root) || known.names.contains(root) {
+            return;
         }
-        let parent = outline.steps[step].parent;
-        (!around.contains(&parent)).then(|| outline.steps[parent.unwrap_or(step)].id.to_string())
+        let Some(step) = graph.outline.position(root) else {
+            return self.report_unknown(graph, root, known, place, text);
+        };
+        let problem = if let Some(owner) = hidden_in(graph, step, place) {
+            Diagnostic::new(
+                "not_upstream",
+                format!("`{root}` is inside `{owner}` and cannot be read from here."),
+            )
+            .fix(format!("Read the value of `{owner}` instead."))
+        } else if !known.steps.contains(step) {
+            Diagnostic::new(
+                "not_upstream",
+                format!("`{root}` is read before it has run: no way leads from it to here."),
+            )
+            .fix(format!(
+                "Add an edge so that `{root}` comes first, or read something else."
+            ))
+            .repair(self.comes_first(graph, step, place.at))
+        } else {
+            return;
+        };
+        self.report_at(graph, problem, place);
+    }
+
+    fn report_unknown(
+        &mut self,
+        graph: &Graph<'a>,
+        root: &str,
+        known: &Known<'_>,
+        place: &Place<'_>,
+        text: Text<'_>,
+    ) {
+        if self.only_counts() {
+            return;
+        }
+        let steps = known.steps.ones();
+        let steps = steps.map(|step| graph.outline.steps[step].id.as_str());
+        let available = names(known.names.iter().copied().chain(steps));
+        let message = match root {
+            "item" => "`item` is only there inside a `map`.".to_owned(),
+            "previous" => "`previous` is only there inside a `loop`.".to_owned(),
+            "index" => "`index` is only there inside a `map` or a `loop`.".to_owned(),
+            _ => format!("`{root}` is neither `input`, `context` nor a step."),
+        };
+        let meant = self.meant_name(graph, root, known);
+        let repair = meant.and_then(|meant| {
+            let corrected = rename_in(text.language, text.text, root, &meant)?;
+            let pointer = self.pointer_of(graph, place)?;
+            Some(Repair::one(
+                format!("Read `{meant}`"),
+                PatchOperation::replace(pointer, corrected),
+            ))
+        });
+        let problem = Diagnostic::new("unknown_reference", message)
+            .fix(format!("Available here: input, context{available}."))
+            .repair(repair);
+        self.report_at(graph, problem, place);
     }
 
     /// The first part of the path, where it is known what there is.
-    fn check_path(&mut self, graph: &Graph<'_>, reference: &Reference, place: &Place) {
+    fn check_path(&mut self, graph: &Graph<'a>, reference: &Reference, place: &Place<'_>) {
         let Some(first) = reference.path.first() else {
             return;
         };
         let Some(fields) = self.known_fields(graph, &reference.root) else {
             return;
         };
-        if !fields.contains(first) {
-            let has = if fields.is_empty() {
-                "nothing".to_owned()
-            } else {
-                fields.iter().cloned().collect::<Vec<_>>().join(", ")
-            };
-            let problem = Diagnostic::new(
-                "unknown_path",
-                format!("`{reference}`: `{}` has no `{first}`.", reference.root),
-            )
-            .fix(format!("It has {has}."));
-            self.report_at(graph, problem, place);
+        if fields.contains(first) || self.only_counts() {
+            return;
         }
+        let names = fields.names();
+        let has = super::listed(names.iter().copied());
+        let meant = self
+            .affords(names.len())
+            .then(|| closest(first, names.iter().copied()))
+            .flatten();
+        let repair = meant.and_then(|meant| {
+            let mut corrected = reference.clone();
+            corrected.path[0] = meant.to_owned();
+            Some(Repair::one(
+                format!("Read `{corrected}`"),
+                PatchOperation::replace(self.pointer_of(graph, place)?, corrected.to_string()),
+            ))
+        });
+        let problem = Diagnostic::new(
+            "unknown_path",
+            format!("`{reference}`: `{}` has no `{first}`.", reference.root),
+        )
+        .fix(format!("It has {has}."))
+        .repair(repair);
+        self.report_at(graph, problem, place);
     }
 
     /// The fields that a reference root is known to have; none where anything goes.
-    fn known_fields(&self, graph: &Graph<'_>, root: &str) -> Option<BTreeSet<String>> {
-        let inputs = || match &self.workflow.inputs {
-            Some(schema) => properties(schema),
-            None => None,
-        };
+    fn known_fields(&self, graph: &Graph<'a>, root: &str) -> Option<Fields<'a>> {
+        let workflow = self.workflow;
+        let inputs = || properties(workflow.inputs.as_ref()?);
         match root {
-            "input" => inputs(),
-            "context" => inputs().map(|mut fields| {
-                fields.extend(self.workflow.variables.keys().cloned());
-                fields
-            }),
+            "input" => inputs().map(Fields::Described),
+            "context" => inputs().map(|fields| Fields::Context(fields, &workflow.variables)),
             _ => {
-                let Source { step, role } = graph.sources.get(graph.outline.position(root)?)?;
-                if *role != Role::Itself {
-                    return None;
-                }
-                let fields = |names: &[&str]| {
-                    let names = names.iter().chain(&["error"]);
-                    Some(names.map(|name| (*name).to_owned()).collect())
-                };
-                match step.kind {
-                    StepKind::Map => fields(&["results", "succeeded", "failed", "errors"]),
-                    StepKind::Loop => fields(&["result", "iterations"]),
-                    StepKind::Transform => {
-                        let set = step.set.as_ref()?;
-                        Some(set.keys().cloned().chain(["error".to_owned()]).collect())
-                    }
-                    StepKind::HumanGate
-                    | StepKind::Condition
-                    | StepKind::Parallel
-                    | StepKind::Join
-                    | StepKind::Subworkflow
-                    | StepKind::External => None,
-                    StepKind::ToolCall | StepKind::Wait => {
-                        let spec = self.catalogue.get(step.tool.as_deref()?)?;
-                        properties(&spec.output_schema).map(|mut fields| {
-                            fields.insert("error".to_owned());
-                            fields
-                        })
-                    }
+                let Source { step, role } = *graph.sources.get(graph.outline.position(root)?)?;
+                if role == Role::Itself {
+                    self.output_fields(step)
+                } else {
+                    None
                 }
             }
         }
     }
 
-    fn report_at(&mut self, graph: &Graph<'_>, mut problem: Diagnostic, place: &Place) {
-        problem.step = place.step.clone();
-        if let Some(edge) = place.edge {
-            problem = graph.at_edge(problem, edge);
+    /// The fields that the step's value is known to have; none where anything goes.
+    pub(super) fn output_fields(&self, step: &'a Step) -> Option<Fields<'a>> {
+        match step.kind {
+            StepKind::Map => Some(Fields::Named(&["results", "succeeded", "failed", "errors"])),
+            StepKind::Loop => Some(Fields::Named(&["result", "iterations"])),
+            StepKind::Transform => step.set.as_ref().map(Fields::Set),
+            StepKind::HumanGate
+            | StepKind::Condition
+            | StepKind::Parallel
+            | StepKind::Join
+            | StepKind::Subworkflow
+            | StepKind::External => None,
+            StepKind::ToolCall | StepKind::Wait => {
+                let spec = self.catalogue.get(step.tool.as_deref()?)?;
+                properties(&spec.output_schema).map(Fields::Output)
+            }
         }
-        problem.field = Some(place.field.to_owned());
-        if !self.problems.contains(&problem) {
-            self.report(problem);
+    }
+
+    fn pointer_of(&self, graph: &Graph<'a>, place: &Place<'_>) -> Option<String> {
+        match place.edge {
+            Some(edge) => {
+                let source = graph.edge_sources[edge].as_ref()?;
+                Some(format!("{}/when", source.pointer()))
+            }
+            None => {
+                let at = self.places.find(graph.written_id(place.at).as_str())?;
+                Some(self.places.field(at, &place.parts()))
+            }
+        }
+    }
+
+    fn report_at(&mut self, graph: &Graph<'a>, mut problem: Diagnostic, place: &Place<'_>) {
+        problem.field = Some(place.parts().join("."));
+        let problem = match place.edge {
+            Some(edge) => graph.at_edge(problem, edge),
+            None => problem.step(graph.written_id(place.at)),
+        };
+        self.report(problem);
+    }
+}
+
+fn is_always_there(root: &str) -> bool {
+    matches!(root, "input" | "context")
+}
+
+/// The map or loop that hides the step from whoever reads it there.
+fn hidden_in(graph: &Graph<'_>, step: usize, place: &Place<'_>) -> Option<String> {
+    let outline = &graph.outline;
+    let parent = outline.steps[step].parent;
+    let mut outer = Some(place.at);
+    while let Some(owner) = outer {
+        if parent == Some(owner) {
+            return None;
+        }
+        outer = outline.steps[owner].parent;
+    }
+    parent.map(|owner| graph.written_id(owner).to_string())
+}
+
+/// Names that may stand behind a reference root.
+pub(super) enum Fields<'a> {
+    Named(&'static [&'static str]),
+    Described(&'a Map<String, Value>),
+    Context(&'a Map<String, Value>, &'a BTreeMap<String, Value>),
+    Set(&'a BTreeMap<String, Value>),
+    Output(&'a Map<String, Value>),
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn contains(&self, name: &str) -> bool {
+        match self {
+            Fields::Named(names) => names.contains(&name) || name == "error",
+            Fields::Described(fields) => fields.contains_key(name),
+            Fields::Context(fields, variables) => {
+                fields.contains_key(name) || variables.contains_key(name)
+            }
+            Fields::Set(fields) => fields.contains_key(name) || name == "error",
+            Fields::Output(fields) => fields.contains_key(name) || name == "error",
+        }
+    }
+
+    fn names(&self) -> Vec<&'a str> {
+        match *self {
+            Fields::Named(names) => names.iter().copied().chain(["error"]).collect(),
+            Fields::Described(fields) => fields.keys().map(String::as_str).collect(),
+            Fields::Context(fields, variables) => {
+                let fields = fields.keys().chain(variables.keys());
+                fields.map(String::as_str).collect()
+            }
+            Fields::Set(fields) => fields.keys().map(String::as_str).chain(["error"]).collect(),
+            Fields::Output(fields) => fields.keys().map(String::as_str).chain(["error"]).collect(),
         }
     }
 }
 
 /// The declared properties, unless the schema explicitly allows others.
-fn properties(schema: &Value) -> Option<BTreeSet<String>> {
+fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     let open = matches!(
         schema.get("additionalProperties"),
         Some(Value::Bool(true) | Value::Object(_))
     );
     let fields = schema.get("properties")?.as_object()?;
-    (!open).then(|| fields.keys().cloned().collect())
+    (!open).then_some(fields)
 }
 
 fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {

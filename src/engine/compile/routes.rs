@@ -2,27 +2,58 @@
 //! joins that would go on past a gate before, or although, nobody has cleared it.
 
 use fixedbitset::FixedBitSet;
-use std::collections::BTreeMap;
 
-use super::{Compiling, Graph};
+use super::{Compiling, Graph, Role, repairs};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::plan::{Outline, PlanStep, Work};
 use crate::engine::workflow::{ErrorPolicy, JoinRule, StepKind};
 
-/// For edges of which a run takes one or the other: the step they leave, and the side.
-type Sides = BTreeMap<usize, (usize, bool)>;
+/// Steps of which a run takes one side or the other: conditional edges or the default one, the ways after "approved"
+/// or those after "rejected".
+struct Forks {
+    /// The steps, in the author's order.
+    steps: Vec<usize>,
+    /// Per edge: the fork that it leaves, as a position in `steps`, and the side.
+    sides: Vec<Option<(usize, bool)>>,
+}
+
+/// The sides of forks without which something cannot come about.
+#[derive(Clone)]
+struct Needs {
+    one: FixedBitSet,
+    other: FixedBitSet,
+}
+
+/// What the checks of joins look at.
+struct Ways<'a> {
+    ancestors: &'a [FixedBitSet],
+    gates: FixedBitSet,
+    forks: Forks,
+    needs: Vec<Needs>,
+}
 
 impl Compiling<'_> {
     pub(super) fn check_routes(
         &mut self,
         graph: &Graph<'_>,
         order: &[usize],
+        ancestors: &[FixedBitSet],
         steps: &[Option<PlanStep>],
     ) {
         let outline = &graph.outline;
-        let sides = exclusive_sides(outline);
-        let needs = self.needs(graph, order, steps, &sides);
-        let ancestors = super::references::ancestors(outline, order);
+        let forks = Forks::of(outline);
+        let needs = self.needs(graph, order, steps, &forks);
+        let mut gates = FixedBitSet::with_capacity(outline.steps.len());
+        let kinds = outline.steps.iter().enumerate();
+        gates.extend(
+            kinds.filter_map(|(at, step)| (step.kind == StepKind::HumanGate).then_some(at)),
+        );
+        let ways = Ways {
+            ancestors,
+            gates,
+            forks,
+            needs,
+        };
         for &join in order {
             let Some(PlanStep {
                 work: Work::Join { rule },
@@ -31,20 +62,20 @@ impl Compiling<'_> {
             else {
                 continue;
             };
-            self.check_bypass(graph, steps, join, *rule, &ancestors, &needs, &sides);
+            self.check_bypass(graph, steps, join, *rule, &ways);
         }
     }
 
-    /// For each step the exclusive edges without which it cannot run. Reports steps that need both sides.
+    /// For each step what it cannot run without. Reports steps that need both sides.
     fn needs(
         &mut self,
         graph: &Graph<'_>,
         order: &[usize],
         steps: &[Option<PlanStep>],
-        sides: &Sides,
-    ) -> Vec<FixedBitSet> {
+        forks: &Forks,
+    ) -> Vec<Needs> {
         let outline = &graph.outline;
-        let mut needs = vec![FixedBitSet::with_capacity(outline.edges.len()); outline.steps.len()];
+        let mut needs = vec![Needs::nothing(forks); outline.steps.len()];
         for &step in order {
             let rule = steps[step]
                 .as_ref()
@@ -52,70 +83,59 @@ impl Compiling<'_> {
             let arrivals = outline
                 .incoming(step)
                 .iter()
-                .map(|&edge| along(edge, outline, &needs, sides));
+                .map(|&edge| along(edge, outline, &needs, forks));
             let own = match rule {
-                JoinRule::AllSuccess => arrivals.reduce(|mut all, one| {
-                    all.union_with(&one);
-                    all
-                }),
+                JoinRule::AllSuccess => arrivals.reduce(Needs::and),
                 JoinRule::NoneFailedMinOneSuccess | JoinRule::AllDone | JoinRule::OneSuccess => {
-                    arrivals.reduce(|mut common, one| {
-                        common.intersect_with(&one);
-                        common
-                    })
+                    arrivals.reduce(Needs::or)
                 }
             };
-            let mut own = own.unwrap_or_else(|| FixedBitSet::with_capacity(outline.edges.len()));
-            if let Some(fork) = conflict(&own, sides) {
-                let id = &graph.sources[step].step.id;
+            let mut own = own.unwrap_or_else(|| Needs::nothing(forks));
+            if let Some(fork) = own.conflict() {
+                let id = graph.written_id(step);
                 let message = format!(
                     "`{id}` can never run: it waits for two ways out of `{}`, and a run takes only one of them.",
-                    outline.steps[fork].id
+                    graph.written_id(forks.steps[fork])
                 );
                 let fix =
                     "Join the ways with a `join` step of rule `none_failed_min_one_success` first.";
-                let problem = Diagnostic::new("never_runs", message).step(id).fix(fix);
-                if !self.problems.contains(&problem) {
-                    self.report(problem);
-                }
+                let repair = self.either_way(graph, step);
+                self.report(
+                    Diagnostic::new("never_runs", message)
+                        .step(id)
+                        .fix(fix)
+                        .repair(repair),
+                );
                 // Said once; what follows would only repeat it.
-                own.clear();
+                own = Needs::nothing(forks);
             }
             needs[step] = own;
         }
         needs
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the analyses it combines; a struct would only rename them"
-    )]
     fn check_bypass(
         &mut self,
         graph: &Graph<'_>,
         steps: &[Option<PlanStep>],
         join: usize,
         rule: JoinRule,
-        ancestors: &[FixedBitSet],
-        needs: &[FixedBitSet],
-        sides: &Sides,
+        ways: &Ways<'_>,
     ) {
+        if rule == JoinRule::AllSuccess {
+            return;
+        }
         let outline = &graph.outline;
-        let incoming = outline.incoming(join);
-        let gates_behind = |edge: usize| {
-            let from = outline.edges[edge].from;
-            let mut behind = ancestors[from].clone();
-            behind.insert(from);
-            behind
-        };
-        for (gate, _) in outline
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, step)| step.kind == StepKind::HumanGate)
-        {
-            if !ancestors[join].contains(gate) {
-                continue;
+        let incoming = outline.incoming(join).iter();
+        let arrivals: Vec<Arrival> = incoming
+            .map(|&edge| Arrival {
+                from: outline.edges[edge].from,
+                needs: along(edge, outline, &ways.needs, &ways.forks),
+            })
+            .collect();
+        for gate in ways.gates.intersection(&ways.ancestors[join]) {
+            if self.only_counts() {
+                return;
             }
             let rejection_leads_on = outline
                 .outgoing(gate)
@@ -132,69 +152,129 @@ impl Compiling<'_> {
                 JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess => rejection_leads_on,
                 JoinRule::AllSuccess => false,
             };
-            let (through, past): (Vec<usize>, Vec<usize>) = incoming
-                .iter()
-                .partition(|&&edge| gates_behind(edge).contains(gate));
-            let both_at_once = through.iter().any(|&a| {
-                past.iter().any(|&b| {
-                    let mut together = along(a, outline, needs, sides);
-                    together.union_with(&along(b, outline, needs, sides));
-                    conflict(&together, sides).is_none()
-                })
-            });
-            if rejection_is_done || (goes_on_without && both_at_once) {
-                let (id, gate) = (&outline.steps[join].id, &outline.steps[gate].id);
+            if rejection_is_done || (goes_on_without && ways.lead_past(&arrivals, gate)) {
+                let id = graph.written_id(join);
                 let message = format!(
-                    "`{id}` goes on without the gate `{gate}` having been cleared (rule `{}`).",
+                    "`{id}` goes on without the gate {} having been cleared (rule `{}`).",
+                    match graph.sources[gate].role {
+                        Role::Approval => format!("before `{}`", graph.written_id(gate)),
+                        Role::Itself | Role::Undo => format!("`{}`", graph.written_id(gate)),
+                    },
                     rule.as_str()
                 );
-                let fix = "Use `all_success`, or put the gate behind the join.";
+                let repair = self.places.find(id.as_str()).map(|at| {
+                    repairs::rule(self.places.field(at, &["rule"]), JoinRule::AllSuccess)
+                });
                 self.report(
                     Diagnostic::new("gate_bypassed", message)
                         .step(id)
                         .field("rule")
-                        .fix(fix),
+                        .fix("Use `all_success`, or put the gate behind the join.")
+                        .repair(repair),
                 );
             }
         }
     }
 }
 
-/// What arriving over this edge needs.
-fn along(edge: usize, outline: &Outline, needs: &[FixedBitSet], sides: &Sides) -> FixedBitSet {
-    let mut set = needs[outline.edges[edge].from].clone();
-    if sides.contains_key(&edge) {
-        set.insert(edge);
+/// A way on which a run comes to a join.
+struct Arrival {
+    from: usize,
+    needs: Needs,
+}
+
+impl Ways<'_> {
+    /// Can a run come to the join both through the gate and past it?
+    fn lead_past(&self, arrivals: &[Arrival], gate: usize) -> bool {
+        let is_behind =
+            |way: &&Arrival| way.from == gate || self.ancestors[way.from].contains(gate);
+        let through = || arrivals.iter().filter(is_behind).map(|way| &way.needs);
+        let past = || {
+            let others = arrivals.iter().filter(|way| !is_behind(way));
+            others.map(|way| &way.needs)
+        };
+        let (Some(a), Some(b)) = (Needs::common(through()), Needs::common(past())) else {
+            return false;
+        };
+        // What all of them need excludes each other: the usual case, and no pair has to be looked at.
+        !a.excludes(&b) && through().any(|a| past().any(|b| !a.excludes(b)))
     }
-    set
 }
 
-/// The step of which the set needs both sides.
-fn conflict(set: &FixedBitSet, sides: &Sides) -> Option<usize> {
-    let mut seen: BTreeMap<usize, bool> = BTreeMap::new();
-    set.ones()
-        .filter_map(|edge| sides.get(&edge))
-        .find_map(|&(fork, side)| match seen.insert(fork, side) {
-            Some(other) if other != side => Some(fork),
-            Some(_) | None => None,
-        })
-}
-
-/// Conditional edges against the default one, and the ways after "rejected" against those after "approved".
-fn exclusive_sides(outline: &Outline) -> Sides {
-    let mut sides = Sides::new();
-    for step in 0..outline.steps.len() {
-        let leaving = outline.outgoing(step);
-        let has_default = leaving.iter().any(|&edge| outline.edges[edge].default);
-        let has_rejected = leaving.iter().any(|&edge| outline.edges[edge].on.is_some());
-        for &edge in leaving {
-            let shape = &outline.edges[edge];
-            if has_rejected {
-                sides.insert(edge, (step, shape.on.is_some()));
-            } else if has_default && (shape.default || shape.when.is_some()) {
-                sides.insert(edge, (step, shape.default));
-            }
+impl Needs {
+    fn nothing(forks: &Forks) -> Self {
+        let none = FixedBitSet::with_capacity(forks.steps.len());
+        Self {
+            one: none.clone(),
+            other: none,
         }
     }
-    sides
+
+    fn and(mut self, more: Self) -> Self {
+        self.one.union_with(&more.one);
+        self.other.union_with(&more.other);
+        self
+    }
+
+    fn or(mut self, instead: Self) -> Self {
+        self.one.intersect_with(&instead.one);
+        self.other.intersect_with(&instead.other);
+        self
+    }
+
+    /// What none of them can do without.
+    fn common<'n>(mut all: impl Iterator<Item = &'n Needs>) -> Option<Needs> {
+        let mut common = all.next()?.clone();
+        for needs in all {
+            common.one.intersect_with(&needs.one);
+            common.other.intersect_with(&needs.other);
+        }
+        Some(common)
+    }
+
+    /// The fork of which both sides are needed.
+    fn conflict(&self) -> Option<usize> {
+        self.one.intersection(&self.other).next()
+    }
+
+    /// No run can bring about both.
+    fn excludes(&self, with: &Self) -> bool {
+        !self.one.is_disjoint(&with.other) || !self.other.is_disjoint(&with.one)
+    }
+}
+
+/// What arriving over this edge needs.
+fn along(edge: usize, outline: &Outline, needs: &[Needs], forks: &Forks) -> Needs {
+    let mut needed = needs[outline.edges[edge].from].clone();
+    match forks.sides[edge] {
+        Some((fork, true)) => needed.one.insert(fork),
+        Some((fork, false)) => needed.other.insert(fork),
+        None => {}
+    }
+    needed
+}
+
+impl Forks {
+    fn of(outline: &Outline) -> Self {
+        let mut steps = Vec::new();
+        let mut sides = vec![None; outline.edges.len()];
+        for step in 0..outline.steps.len() {
+            let leaving = outline.outgoing(step);
+            let has_default = leaving.iter().any(|&edge| outline.edges[edge].default);
+            let has_rejected = leaving.iter().any(|&edge| outline.edges[edge].on.is_some());
+            let fork = steps.len();
+            for &edge in leaving {
+                let shape = &outline.edges[edge];
+                if has_rejected {
+                    sides[edge] = Some((fork, shape.on.is_some()));
+                } else if has_default && (shape.default || shape.when.is_some()) {
+                    sides[edge] = Some((fork, shape.default));
+                }
+            }
+            if leaving.iter().any(|&edge| sides[edge].is_some()) {
+                steps.push(step);
+            }
+        }
+        Self { steps, sides }
+    }
 }

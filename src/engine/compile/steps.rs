@@ -1,11 +1,11 @@
 //! The steps one by one: each kind's own fields, the numbers, and the input of tools against their schemas.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-use super::{Compiling, Graph, Role, Source, capitalised};
+use super::{Compiling, Graph, Role, Source, capitalised, listed, repairs};
 use crate::engine::binding::Binding;
-use crate::engine::diagnostic::Diagnostic;
+use crate::engine::diagnostic::{Diagnostic, Repair};
 use crate::engine::expression::Expression;
 use crate::engine::limits::{
     ATTEMPTS_MAX, GATE_TIMEOUT_MS_MAX, NAME_CHARS_MAX, RETRY_CAP_MS_MAX, STEP_TIMEOUT_MS_MAX,
@@ -68,20 +68,13 @@ impl<'a> Compiling<'a> {
             }
             StepKind::Condition => {
                 let Some(source) = &step.expression else {
-                    self.missing(
-                        step,
-                        "expression",
-                        "Say in CEL what it looks at, such as `size(judge.breaches) > 0`.",
-                    );
+                    let fix = "Say in CEL what it looks at, such as `size(judge.breaches) > 0`.";
+                    let repair = self.first_value(step, "expression", json!("true"));
+                    self.missing(step, "expression", fix, repair);
                     return None;
                 };
-                match Expression::parse(source) {
-                    Ok(expression) => Some(Work::Condition { expression }),
-                    Err(message) => {
-                        self.bad_value(step, "expression", &message);
-                        None
-                    }
-                }
+                self.expression(step, "expression", source)
+                    .map(|expression| Work::Condition { expression })
             }
             StepKind::Parallel => Some(Work::Parallel),
             StepKind::Join => Some(Work::Join {
@@ -89,7 +82,8 @@ impl<'a> Compiling<'a> {
             }),
             StepKind::Transform => {
                 let Some(set) = &step.set else {
-                    self.missing(step, "set", "Name the fields of its output.");
+                    let repair = self.first_value(step, "set", json!({}));
+                    self.missing(step, "set", "Name the fields of its output.", repair);
                     return None;
                 };
                 let set = Value::Object(
@@ -110,7 +104,7 @@ impl<'a> Compiling<'a> {
 
     fn tool_work(&mut self, step: &Step) -> Option<Work> {
         let Some(name) = &step.tool else {
-            self.missing(step, "tool", "Name the tool it calls.");
+            self.missing(step, "tool", "Name the tool it calls.", None);
             return None;
         };
         let (spec, with) = self.tool_and_input(step, "", name, step.with.as_ref())?;
@@ -146,27 +140,37 @@ impl<'a> Compiling<'a> {
         name: &str,
         with: Option<&Value>,
     ) -> Option<(Arc<ToolSpec>, Binding)> {
-        let with = with
-            .cloned()
-            .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let binding = self.binding(step, &format!("{prefix}with"), &with);
-        let Some(spec) = self.catalogue.get(name) else {
+        let nothing = Value::Object(Map::new());
+        let with = with.unwrap_or(&nothing);
+        let binding = self.binding(step, &format!("{prefix}with"), with);
+        let Some(spec) = self.spec(name) else {
             let known: Vec<&str> = self.catalogue.names().collect();
+            let repair = self.known_tool(step, prefix, name);
             let problem = Diagnostic::new("unknown_tool", format!("There is no tool `{name}`."))
                 .step(&step.id)
                 .field(format!("{prefix}tool"))
-                .fix(format!("Name one of {}.", known.join(", ")));
+                .fix(format!("Name one of {}.", known.join(", ")))
+                .repair(repair);
             self.report(problem);
             return None;
         };
-        self.check_tool_input(step, prefix, spec, &with);
-        binding.map(|with| (Arc::new(spec.clone()), with))
+        self.check_tool_input(step, prefix, &spec, with);
+        binding.map(|with| (spec, with))
+    }
+
+    fn spec(&mut self, name: &str) -> Option<Arc<ToolSpec>> {
+        if let Some(spec) = self.specs.get(name) {
+            return Some(Arc::clone(spec));
+        }
+        let spec = Arc::new(self.catalogue.get(name)?.clone());
+        self.specs.insert(name.to_owned(), Arc::clone(&spec));
+        Some(spec)
     }
 
     /// What can be said before the run: missing and unknown fields, and literals of the wrong type.
     fn check_tool_input(&mut self, step: &Step, prefix: &str, spec: &ToolSpec, with: &Value) {
         let Some(fields) = with.as_object() else {
-            self.bad_value(step, &format!("{prefix}with"), "`with` must be an object");
+            self.no_object(step, prefix, with);
             return;
         };
         let schema = &spec.input_schema;
@@ -179,42 +183,53 @@ impl<'a> Compiling<'a> {
             .filter_map(Value::as_str)
         {
             if !fields.contains_key(name) {
+                let repair = self.missing_input(step, prefix, spec, fields, name);
                 let problem =
                     Diagnostic::new("missing_field", format!("`{}` needs `{name}`.", spec.name))
                         .step(&step.id)
                         .field(format!("{prefix}with.{name}"))
-                        .fix(format!("Add `{name}` to `{prefix}with`."));
+                        .fix(format!("Add `{name}` to `{prefix}with`."))
+                        .repair(repair);
                 self.report(problem);
             }
         }
         let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
         for (name, value) in fields {
             match properties.and_then(|properties| properties.get(name)) {
+                None if closed && self.only_counts() => {}
                 None if closed => {
                     let known: Vec<&str> = properties
                         .into_iter()
                         .flatten()
                         .map(|(name, _)| name.as_str())
                         .collect();
+                    let repair = self.known_input(step, prefix, &known, fields, name);
                     let problem = Diagnostic::new(
                         "unknown_field",
                         format!("`{}` has no field `{name}`.", spec.name),
                     )
                     .step(&step.id)
                     .field(format!("{prefix}with.{name}"))
-                    .fix(format!("It takes {}.", known.join(", ")));
+                    .fix(format!("It takes {}.", listed(known.iter().copied())))
+                    .repair(repair);
                     self.report(problem);
                 }
                 None => {}
                 Some(schema) => {
-                    let field = format!("{prefix}with.{name}");
-                    self.check_literal(step, &field, value, schema);
+                    self.check_literal(step, prefix, name, value, schema);
                 }
             }
         }
     }
 
-    fn check_literal(&mut self, step: &Step, field: &str, value: &Value, schema: &Value) {
+    fn check_literal(
+        &mut self,
+        step: &Step,
+        prefix: &str,
+        name: &str,
+        value: &Value,
+        schema: &Value,
+    ) {
         let bound = value
             .as_str()
             .is_some_and(|text| text.starts_with(['$', '=']));
@@ -225,22 +240,13 @@ impl<'a> Compiling<'a> {
         else {
             return;
         };
-        let fits = match wanted {
-            "string" => value.is_string(),
-            "integer" => value.is_i64() || value.is_u64(),
-            "number" => value.is_number(),
-            "boolean" => value.is_boolean(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            "null" => value.is_null(),
-            _ => true,
-        };
-        if !fits {
-            let name = field.rsplit('.').next().unwrap_or(field);
+        if !is_of_type(value, wanted) {
+            let repair = self.fitting_input(step, prefix, name, value, schema);
             let problem =
                 Diagnostic::new("wrong_type", format!("`{name}` must be of type {wanted}."))
                     .step(&step.id)
-                    .field(field);
+                    .field(format!("{prefix}with.{name}"))
+                    .repair(repair);
             self.report(problem);
         }
     }
@@ -281,7 +287,12 @@ impl<'a> Compiling<'a> {
             )
             .step(&step.id)
             .field(format!("{prefix}approvers"))
-            .fix("Name at least one approver, or leave `approvers` out.");
+            .fix("Name at least one approver, or leave `approvers` out.")
+            .repair(self.without_field(
+                step,
+                &format!("{prefix}approvers"),
+                "Let everyone answer who may decide",
+            ));
             self.report(problem);
         }
         let timeout_ms = self.patience(step, &format!("{prefix}timeout_ms"), timeout_ms);
@@ -289,11 +300,9 @@ impl<'a> Compiling<'a> {
         for (at, text) in show.iter().enumerate() {
             let field = format!("{prefix}show.{at}");
             if !text.starts_with(['$', '=']) {
-                self.bad_value(
-                    step,
-                    &field,
-                    &format!("`{text}` is neither a reference nor an expression"),
-                );
+                let message = format!("`{text}` is neither a reference nor an expression");
+                let repair = self.shown_reference(step, &field, text);
+                self.bad_value(step, &field, &message, repair);
                 continue;
             }
             let binding = self.binding(step, &field, &Value::String(text.clone()))?;
@@ -309,10 +318,44 @@ impl<'a> Compiling<'a> {
     }
 
     pub(super) fn binding(&mut self, step: &Step, field: &str, value: &Value) -> Option<Binding> {
-        match Binding::parse(value) {
-            Ok(binding) => Some(binding),
+        let misread = match Binding::read(value) {
+            Ok(binding) => return Some(binding),
+            Err(misread) => misread,
+        };
+        let mut parts: Vec<&str> = field.split('.').collect();
+        let inside: Vec<&str> = misread.way_back.iter().rev().map(String::as_str).collect();
+        let text = inside
+            .iter()
+            .try_fold(value, |value, part| match value {
+                Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+                Value::Object(fields) => fields.get(*part),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+            })
+            .and_then(Value::as_str);
+        parts.extend(inside);
+        let is_free = !matches!(parts[0], "show" | "approval" | "over" | "for_ms" | "at");
+        let repair = text.zip(self.places.find(step.id.as_str()));
+        let repair = repair
+            .and_then(|(text, at)| repairs::binding(&self.places.field(at, &parts), text, is_free));
+        self.bad_value(step, &parts.join("."), &misread.message, repair);
+        None
+    }
+
+    /// CEL in a field of its own.
+    pub(super) fn expression(
+        &mut self,
+        step: &Step,
+        field: &str,
+        source: &str,
+    ) -> Option<Expression> {
+        match Expression::parse(source) {
+            Ok(expression) => Some(expression),
             Err(message) => {
-                self.bad_value(step, field, &message);
+                let at = self.places.find(step.id.as_str());
+                let repair = at.and_then(|at| {
+                    repairs::expression(&self.places.field(at, &[field]), "", source)
+                });
+                self.bad_value(step, field, &message, repair);
                 None
             }
         }
@@ -375,11 +418,13 @@ impl<'a> Compiling<'a> {
                     step.kind.as_str()
                 );
                 let fix = format!("Remove it; it belongs to {}.", kinds.join(" and "));
+                let repair = self.without_field(step, field, &format!("Remove `{field}`"));
                 self.report(
                     Diagnostic::new("field_not_for_kind", message)
                         .step(&step.id)
                         .field(field)
-                        .fix(fix),
+                        .fix(fix)
+                        .repair(repair),
                 );
             }
         }
@@ -389,22 +434,25 @@ impl<'a> Compiling<'a> {
                 Diagnostic::new("field_not_for_kind", message)
                     .step(&step.id)
                     .field("approval")
-                    .fix("Remove it."),
+                    .fix("Remove it.")
+                    .repair(self.without_field(step, "approval", "Remove `approval`")),
             );
         }
-        if step
-            .name
-            .as_ref()
-            .is_some_and(|name| name.chars().count() > NAME_CHARS_MAX)
+        if let Some(name) = &step.name
+            && name.chars().count() > NAME_CHARS_MAX
         {
             let message = format!(
                 "The name of `{}` is longer than {NAME_CHARS_MAX} characters.",
                 step.id
             );
+            let at = self.places.find(step.id.as_str());
+            let repair =
+                at.map(|at| repairs::shorter_name(&self.places.field(at, &["name"]), name));
             self.report(
                 Diagnostic::new("name_too_long", message)
                     .step(&step.id)
-                    .field("name"),
+                    .field("name")
+                    .repair(repair),
             );
         }
     }
@@ -447,11 +495,9 @@ impl<'a> Compiling<'a> {
                 ms
             }
             Some(Timeout::Never) => {
-                self.bad_value(
-                    step,
-                    field,
-                    "a call has to end: give milliseconds, or make it an `external` step",
-                );
+                let message = "a call has to end: give milliseconds, or make it an `external` step";
+                let repair = self.without_field(step, field, "Give it the tool's own time");
+                self.bad_value(step, field, message, repair);
                 spec.default_timeout_ms
             }
         }
@@ -480,25 +526,41 @@ impl<'a> Compiling<'a> {
                 "`{field}` of `{}` is {value}; it must lie between {min} and {max}.",
                 step.id
             );
+            let repair = self.pointer(step, field);
+            let repair = repair.map(|at| repairs::clamped(at, field, value, min, max));
             self.report(
                 Diagnostic::new("bad_number", message)
                     .step(&step.id)
-                    .field(field),
+                    .field(field)
+                    .repair(repair),
             );
         }
     }
 
-    pub(super) fn missing(&mut self, step: &Step, field: &str, fix: &str) {
+    /// Of a field whose name and those around it have no dots of their own.
+    pub(super) fn pointer(&self, step: &Step, field: &str) -> Option<String> {
+        let at = self.places.find(step.id.as_str())?;
+        Some(self.places.field(at, &field.split('.').collect::<Vec<_>>()))
+    }
+
+    pub(super) fn missing(&mut self, step: &Step, field: &str, fix: &str, repair: Option<Repair>) {
         let message = format!("`{}`, a {}, has no `{field}`.", step.id, step.kind.as_str());
         self.report(
             Diagnostic::new("missing_field", message)
                 .step(&step.id)
                 .field(field)
-                .fix(fix),
+                .fix(fix)
+                .repair(repair),
         );
     }
 
-    pub(super) fn bad_value(&mut self, step: &Step, field: &str, message: &str) {
+    pub(super) fn bad_value(
+        &mut self,
+        step: &Step,
+        field: &str,
+        message: &str,
+        repair: Option<Repair>,
+    ) {
         let code = if matches!(field, "expression" | "until") {
             "bad_expression"
         } else {
@@ -507,8 +569,37 @@ impl<'a> Compiling<'a> {
         self.report(
             Diagnostic::new(code, format!("{}.", capitalised(message)))
                 .step(&step.id)
-                .field(field),
+                .field(field)
+                .repair(repair),
         );
+    }
+
+    /// `with` of a tool, or of what is done elsewhere, that has no fields.
+    pub(super) fn no_object(&mut self, step: &Step, prefix: &str, with: &Value) {
+        let is_empty = match with {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty(),
+            Value::String(text) => text.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+        };
+        let field = format!("{prefix}with");
+        let repair = is_empty
+            .then(|| self.without_field(step, &field, "Call it without input"))
+            .flatten();
+        self.bad_value(step, &field, "`with` must be an object", repair);
+    }
+}
+
+pub(super) fn is_of_type(value: &Value, wanted: &str) -> bool {
+    match wanted {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        "null" => value.is_null(),
+        _ => true,
     }
 }
 

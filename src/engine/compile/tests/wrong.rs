@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{condition, default, edge, join, rejected, strict, tool, transform, when, workflow};
-use crate::engine::limits::{EDGES_MAX, NAME_CHARS_MAX, STEPS_MAX};
+use crate::engine::limits::{
+    DEFINITION_BYTES_MAX, EDGES_MAX, NAME_CHARS_MAX, PROBLEMS_MAX, STEPS_MAX,
+};
 
 /// A workflow that has one problem, and where it is expected to be found.
 pub(super) struct Wrong {
@@ -71,6 +73,14 @@ fn about_the_whole() -> Vec<Wrong> {
             "too_large",
             json!({ "name": "W", "steps": [tool("a"), tool("b")], "edges": dense }),
         ),
+        wrong(
+            "too_large",
+            with("description", json!("x".repeat(DEFINITION_BYTES_MAX))),
+        ),
+        wrong(
+            "too_many_problems",
+            json!({ "name": "W", "steps": many[..PROBLEMS_MAX + 2] }),
+        ),
         wrong("bad_number", with("timeout_ms", json!(0))).field("timeout_ms"),
         wrong("bad_number", with("timeout_ms", json!(u64::MAX))).field("timeout_ms"),
         wrong("bad_number", with("max_in_flight", json!(0))).field("max_in_flight"),
@@ -84,7 +94,7 @@ fn about_the_whole() -> Vec<Wrong> {
             "bad_input_schema",
             schema(json!({ "type": "object", "required": ["a"] })),
         )
-        .field("inputs.required"),
+        .field("inputs.required.0"),
     ]
 }
 
@@ -151,16 +161,16 @@ fn about_steps() -> Vec<Wrong> {
             .field("with"),
         wrong("bad_value", with("with", json!({ "a": "$" })))
             .at("a")
-            .field("with"),
+            .field("with.a"),
         wrong("bad_value", with("with", json!({ "a": "= 1 +" })))
             .at("a")
-            .field("with"),
+            .field("with.a"),
         wrong(
             "bad_value",
             step("transform", "set", json!({ "a": "$input..b" })),
         )
         .at("a")
-        .field("set"),
+        .field("set.a"),
         wrong("field_not_for_kind", with("rule", json!("all_done")))
             .at("a")
             .field("rule"),
@@ -295,21 +305,23 @@ fn about_references() -> Vec<Wrong> {
     vec![
         wrong("unknown_reference", reads("$nobody.x"))
             .at("b")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_reference", reads("= nobody.x + 1"))
             .at("b")
-            .field("set"),
-        wrong("not_upstream", reads("$c.done")).at("b").field("set"),
-        wrong("not_upstream", reads("$b.x")).at("b").field("set"),
+            .field("set.x"),
+        wrong("not_upstream", reads("$c.done"))
+            .at("b")
+            .field("set.x"),
+        wrong("not_upstream", reads("$b.x")).at("b").field("set.x"),
         wrong("unknown_path", reads("$input.town"))
             .at("b")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_path", reads("$context.town"))
             .at("b")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_path", reads("$a.hotels"))
             .at("b")
-            .field("set"),
+            .field("set.x"),
         wrong(
             "missing_field",
             workflow(

@@ -88,19 +88,19 @@ fn about_maps_and_loops() -> Vec<Wrong> {
         .field("from"),
         wrong("not_upstream", two(reads("$inner.x")))
             .at("after")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_path", two(reads("$each.result")))
             .at("after")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_reference", two(reads("$item")))
             .at("after")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_reference", two(reads("$previous")))
             .at("after")
-            .field("set"),
+            .field("set.x"),
         wrong("unknown_reference", two(reads("$index")))
             .at("after")
-            .field("set"),
+            .field("set.x"),
         wrong(
             "missing_field",
             only(json!({ "id": "again", "kind": "loop", "body": one() })),
@@ -212,7 +212,7 @@ fn about_what_is_done_elsewhere() -> Vec<Wrong> {
             undone(json!({ "tool": "t.read", "with": { "x": "$nobody.x" } })),
         )
         .at("a")
-        .field("compensate.with"),
+        .field("compensate.with.x"),
         wrong(
             "bad_number",
             undone(json!({ "tool": "t.read", "retry": { "max_attempts": 0 } })),

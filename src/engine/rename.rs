@@ -1,0 +1,319 @@
+//! Another id for a step, and everything that names it follows: edges, references, expressions, wherever the id means
+//! this step and nothing else.
+
+use super::ids::StepId;
+use super::names;
+use super::patch::{PatchOperation, apply_patch};
+use super::places::Places;
+use super::reads::{self, Language, Seen};
+use super::workflow::{StepKind, Workflow};
+
+/// The workflow with the step `from` called `to`. Where several steps have that id, the first is renamed, and what may
+/// mean another one stays. Whether `to` is a good id is for `compile` to say.
+pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow {
+    let places = Places::new(workflow);
+    let Some(at) = places.find(from.as_str()) else {
+        return workflow.clone();
+    };
+    apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
+        .expect("texts are replaced by texts in places that are there")
+}
+
+/// The changes that give the step at this place another id.
+pub(in crate::engine) fn operations(
+    workflow: &Workflow,
+    places: &Places<'_>,
+    at: usize,
+    to: &str,
+) -> Vec<PatchOperation> {
+    let step = places.steps()[at].step;
+    let from = step.id.as_str();
+    let mut operations = vec![PatchOperation::replace(places.field(at, &["id"]), to)];
+    if from == to || is_shared_in_its_body(places, at) {
+        // Which of the two an edge or a reference means is not known.
+        return operations;
+    }
+    let owner = places.steps()[at].owner;
+    let body = places.body_pointer(owner);
+    for (position, edge) in places.edges_of(owner).iter().enumerate() {
+        for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
+            if end.as_str() == from {
+                let path = format!("{body}/edges/{position}/{field}");
+                operations.push(PatchOperation::replace(path, to));
+            }
+        }
+    }
+    operations.extend(rename_reads(workflow, places, from, to, |seen| {
+        !is_own_name(places, seen, from) && denoted(places, seen, from) == Some(at)
+    }));
+    operations
+}
+
+/// Another name for the items of the map at this place: the name, and what reads it inside.
+pub(in crate::engine) fn item_operations(
+    workflow: &Workflow,
+    places: &Places<'_>,
+    at: usize,
+    from: &str,
+    to: &str,
+) -> Vec<PatchOperation> {
+    let mut operations = vec![PatchOperation::replace(places.field(at, &["as"]), to)];
+    operations.extend(rename_reads(workflow, places, from, to, |seen| {
+        let names = |owner: &usize| places.steps()[*owner].step.item_name.as_deref() == Some(from);
+        let levels = places.levels(seen.owner);
+        levels.into_iter().flatten().find(names) == Some(at)
+    }));
+    operations
+}
+
+fn rename_reads(
+    workflow: &Workflow,
+    places: &Places<'_>,
+    from: &str,
+    to: &str,
+    follows: impl Fn(Seen) -> bool,
+) -> Vec<PatchOperation> {
+    let key = workflow
+        .concurrency
+        .as_ref()
+        .and_then(|limit| limit.key.as_ref());
+    reads::rewrite(places, key, |seen, language, text| {
+        // Most texts do not even contain the name.
+        (text.contains(from) && follows(seen))
+            .then(|| rename_in(language, text, from, to))
+            .flatten()
+    })
+}
+
+/// The text with every read of `from` called `to`; none when nothing in it reads `from`.
+pub(in crate::engine) fn rename_in(
+    language: Language,
+    text: &str,
+    from: &str,
+    to: &str,
+) -> Option<String> {
+    match language {
+        Language::Expression => names::rename(text, from, to),
+        Language::Binding if text.starts_with("$$") || text.starts_with("==") => None,
+        Language::Binding => {
+            if let Some(source) = text.strip_prefix('=') {
+                return names::rename(source, from, to).map(|source| format!("={source}"));
+            }
+            let rest = text.strip_prefix('$')?.strip_prefix(from)?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("${to}{rest}"))
+        }
+    }
+}
+
+/// Does the name mean something else there, whatever the steps are called?
+fn is_own_name(places: &Places<'_>, seen: Seen, name: &str) -> bool {
+    if matches!(name, "input" | "context") || (name == "result" && seen.is_until) {
+        return true;
+    }
+    let loop_itself = seen.step.filter(|_| seen.is_until);
+    let around = places.levels(seen.owner).into_iter().flatten();
+    around.chain(loop_itself).any(|owner| {
+        let owner_step = places.steps()[owner].step;
+        let is_inside = loop_itself != Some(owner);
+        match owner_step.kind {
+            StepKind::Map => {
+                is_inside
+                    && (matches!(name, "item" | "index")
+                        || owner_step.item_name.as_deref() == Some(name))
+            }
+            StepKind::Loop => matches!(name, "previous" | "index"),
+            StepKind::ToolCall
+            | StepKind::HumanGate
+            | StepKind::Condition
+            | StepKind::Parallel
+            | StepKind::Join
+            | StepKind::Transform
+            | StepKind::Wait
+            | StepKind::Subworkflow
+            | StepKind::External => false,
+        }
+    })
+}
+
+/// The step that the id means there: the only one that has it, or the one in the nearest body around.
+fn denoted(places: &Places<'_>, seen: Seen, id: &str) -> Option<usize> {
+    let all = places.all(id);
+    if let [only] = all[..] {
+        return Some(only);
+    }
+    // `until` looks into the body of its own loop first.
+    let inside = seen.step.filter(|_| seen.is_until).map(Some);
+    let levels = inside.into_iter().chain(places.levels(seen.owner));
+    for level in levels {
+        let here: Vec<usize> = all
+            .iter()
+            .copied()
+            .filter(|&at| places.steps()[at].owner == level)
+            .collect();
+        match here[..] {
+            [] => {}
+            [only] => return Some(only),
+            [..] => return None,
+        }
+    }
+    None
+}
+
+fn is_shared_in_its_body(places: &Places<'_>, at: usize) -> bool {
+    let placed = &places.steps()[at];
+    let same = places.all(placed.step.id.as_str());
+    let beside = |other: &usize| places.steps()[*other].owner == placed.owner;
+    same.iter().filter(|other| beside(other)).count() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn check(document: Value, from: &str, to: &str, expected: Value) {
+        let workflow: Workflow = serde_json::from_value(document).expect("well-formed");
+        let renamed = rename_step(&workflow, &StepId::new(from), &StepId::new(to));
+        let renamed = serde_json::to_value(renamed).expect("it serialises");
+        assert_eq!(renamed, expected, "\n{renamed:#}\nis not\n{expected:#}");
+    }
+
+    /// As the document, with every `@` written as that id.
+    fn named(document: &Value, id: &str) -> Value {
+        serde_json::from_str(&document.to_string().replace('@', id)).expect("still JSON")
+    }
+
+    #[test]
+    fn everything_that_names_the_step_follows() {
+        let document = json!({
+            "name": "a b",
+            "steps": [
+                { "id": "@", "name": "a", "kind": "tool_call", "tool": "a",
+                  "compensate": { "tool": "a", "with": { "x": "$@.done", "a": "$a_b" } } },
+                { "id": "b", "kind": "tool_call", "tool": "t", "with": {
+                    "a": "$@", "deep": [{ "a/~b": "$@.a.0" }, "=size(@.list) + x.a"],
+                    "plain": "a", "escaped": "$$a", "equals": "==a", "other": "$ab.a", "number": 7 },
+                  "concurrency": { "max": 1, "key": "=@.key" } },
+                { "id": "c", "kind": "transform", "set": { "a": "$@.x", "m": "=l.map(a, a.x)" } },
+                { "id": "d", "kind": "condition", "expression": "@.ok && 'a' == b.a" },
+                { "id": "e", "kind": "human_gate", "show": ["$@.a", "=@.x > 1"],
+                  "message": "a?" },
+                { "id": "f", "kind": "map", "over": "$@.list", "body": {
+                    "steps": [{ "id": "f1", "kind": "tool_call", "tool": "t", "with": { "v": "$@.x" },
+                                "approval": { "show": ["$@.y"] } },
+                              { "id": "f2", "kind": "loop", "until": "@.x == f3.x", "body": {
+                                "steps": [{ "id": "f3", "kind": "wait", "for_ms": "$@.ms" }] } }],
+                    "edges": [{ "from": "f1", "to": "f2", "when": "@.x > item.a" }] } },
+                { "id": "g", "kind": "wait", "at": "$@.at" }
+            ],
+            "edges": [
+                { "from": "@", "to": "b", "when": "@.x", "label": "a" },
+                { "from": "b", "to": "@" }, { "from": "b", "to": "c" }
+            ]
+        });
+        check(named(&document, "a"), "a", "zz", named(&document, "zz"));
+    }
+
+    #[test]
+    fn odd_ids_are_followed_where_they_can_be_read() {
+        let document = json!({
+            "name": "W",
+            "steps": [
+                { "id": "@", "kind": "tool_call", "tool": "t" },
+                { "id": "b", "kind": "transform", "set": { "x": "$@.done" } }
+            ],
+            "edges": [{ "from": "@", "to": "b" }]
+        });
+        for odd in ["My step", "", "größe", "a-b", "1", "a.b", "\u{202e}x", "👍"] {
+            check(named(&document, odd), odd, "fine", named(&document, "fine"));
+        }
+    }
+
+    #[test]
+    fn names_of_the_engine_stay_what_they_are() {
+        let input = json!({
+            "name": "W",
+            "steps": [
+                { "id": "input", "kind": "tool_call", "tool": "t" },
+                { "id": "b", "kind": "transform", "set": { "x": "$input.done" } }
+            ],
+            "edges": [{ "from": "input", "to": "b" }]
+        });
+        let mut expected = input.clone();
+        expected["steps"][0]["id"] = json!("first");
+        expected["edges"][0]["from"] = json!("first");
+        check(input, "input", "first", expected);
+        // `item` is the map's inside, and the step's outside.
+        let item = json!({
+            "name": "W",
+            "steps": [
+                { "id": "item", "kind": "tool_call", "tool": "t" },
+                { "id": "b", "kind": "map", "over": "$item.list", "body": { "steps": [
+                    { "id": "c", "kind": "transform", "set": { "x": "$item.x" } }] } },
+                { "id": "w", "kind": "wait", "tool": "t", "with": { "x": "$item" }, "until": "result.ok" }
+            ]
+        });
+        let mut expected = item.clone();
+        expected["steps"][0]["id"] = json!("first");
+        expected["steps"][1]["over"] = json!("$first.list");
+        expected["steps"][2]["with"]["x"] = json!("$first");
+        check(item, "item", "first", expected);
+    }
+
+    #[test]
+    fn of_two_steps_in_different_bodies_the_nearest_is_meant() {
+        let document = json!({
+            "name": "W",
+            "steps": [
+                { "id": "@", "kind": "tool_call", "tool": "t" },
+                { "id": "m", "kind": "loop", "until": "a.ok", "body": {
+                    "steps": [{ "id": "a", "kind": "tool_call", "tool": "t" },
+                              { "id": "c", "kind": "transform", "set": { "x": "$a.x" } }],
+                    "edges": [{ "from": "a", "to": "c", "when": "a.x" }] } },
+                { "id": "d", "kind": "transform", "set": { "x": "$@.x" } }
+            ],
+            "edges": [{ "from": "@", "to": "d" }]
+        });
+        check(
+            named(&document, "a"),
+            "a",
+            "first",
+            named(&document, "first"),
+        );
+    }
+
+    #[test]
+    fn of_two_steps_side_by_side_only_the_id_changes() {
+        let document = json!({
+            "name": "W",
+            "steps": [
+                { "id": "a", "kind": "tool_call", "tool": "t" },
+                { "id": "a", "kind": "tool_call", "tool": "t" },
+                { "id": "d", "kind": "transform", "set": { "x": "$a.x" } }
+            ],
+            "edges": [{ "from": "a", "to": "d" }]
+        });
+        let mut expected = document.clone();
+        expected["steps"][0]["id"] = json!("b");
+        check(document.clone(), "a", "b", expected);
+        check(document.clone(), "nobody", "b", document);
+    }
+
+    #[test]
+    fn a_step_is_renamed_there_and_back_again() {
+        let document = json!({
+            "name": "W",
+            "steps": [
+                { "id": "a", "kind": "tool_call", "tool": "t" },
+                { "id": "c", "kind": "condition", "expression": "a.l.exists(x, x > a.n)" }
+            ],
+            "edges": [{ "from": "a", "to": "c" }]
+        });
+        let workflow: Workflow = serde_json::from_value(document).expect("well-formed");
+        let (a, b) = (StepId::new("a"), StepId::new("b"));
+        let there = rename_step(&workflow, &a, &b);
+        assert_ne!(there, workflow);
+        assert_eq!(rename_step(&there, &b, &a), workflow);
+        assert_eq!(rename_step(&workflow, &a, &a), workflow);
+    }
+}
