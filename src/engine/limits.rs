@@ -72,3 +72,9 @@ pub const RUN_VALUE_BYTES_MAX: u64 = 64_000_000;
 pub const EXPRESSION_ITERATIONS_MAX: u64 = 1_000_000;
 /// Values that one evaluation may gather in lists and objects, and texts that it may make, on its way to its result.
 pub const EXPRESSION_VALUE_BYTES_MAX: u64 = 16_000_000;
+/// Test cases of one workflow: what a person still reads through.
+pub const CASES_MAX: usize = 100;
+/// One case as JSON text: a case holds what every tool answers.
+pub const CASE_BYTES_MAX: usize = 250_000;
+/// Events of one rehearsal, and its turns: a map of ten thousand items with a retry each fits, and a browser holds it.
+pub const REHEARSAL_EVENTS_MAX: u32 = 100_000;

@@ -29,6 +29,7 @@ pub mod plan;
 pub mod progress;
 #[cfg(test)]
 pub(crate) mod properties;
+pub mod rehearse;
 pub mod retry;
 pub mod state;
 pub mod stream;

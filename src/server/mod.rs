@@ -14,6 +14,7 @@ mod pages;
 mod problem;
 mod rpc_status;
 mod telemetry;
+mod trial;
 mod upkeep;
 
 pub use assets::Site;
@@ -106,6 +107,8 @@ pub enum ServeError {
     NoFile,
     #[error(transparent)]
     Backup(#[from] BackupError),
+    #[error("{0}")]
+    Trial(#[from] trial::TrialError),
 }
 
 /// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
@@ -114,6 +117,8 @@ pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
         Command::Serve(config) => serve(config, site).await,
         Command::Backup(config) => upkeep::backup(&config).await,
         Command::Check { file } => upkeep::check(&file).await,
+        Command::Simulate { files, case } => trial::simulate(&files, case.as_deref()),
+        Command::Validate { files } => trial::validate(&files),
     }
 }
 

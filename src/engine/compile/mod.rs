@@ -2,6 +2,7 @@
 //! save and before a run; what it lets through, `decide` can execute.
 
 mod bodies;
+mod cases;
 mod graph;
 mod kinds;
 mod references;
@@ -10,6 +11,8 @@ mod steps;
 
 #[cfg(test)]
 mod tests;
+
+pub(in crate::engine) use cases::problems_of_case;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +47,7 @@ pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<D
         compiling.check_references(&graph, &order, &steps, &conditions);
         compiling.check_routes(&graph, &order, &steps);
     }
+    compiling.check_cases(&graph);
     if compiling.problems.is_empty() {
         Ok(compiling.assemble(graph, steps, conditions, concurrency))
     } else {
