@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 mod wrong;
 mod wrong_bodies;
+mod wrong_cases;
 
 use super::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -67,6 +68,7 @@ fn no_code_is_without_a_case() {
     let sources = [
         include_str!("../mod.rs"),
         include_str!("../bodies.rs"),
+        include_str!("../cases.rs"),
         include_str!("../kinds.rs"),
         include_str!("../graph.rs"),
         include_str!("../references.rs"),

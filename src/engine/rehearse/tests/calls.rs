@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::stage::{
-    by_hand, call, fails, gate, parsed, resolves, returns, scripted, with, workflow,
+    by_hand, call, fails, gate, resolves, returns, scripted, side_by_side, with, workflow,
 };
 use crate::engine::event::Resolution;
 use crate::engine::ids::StepPath;
@@ -12,6 +12,7 @@ use crate::engine::rehearse::case::Deed;
 use crate::engine::rehearse::{Asked, Intent, Refusal};
 use crate::engine::state::{AttemptOutcome, RunStatus, StepStatus};
 use crate::engine::tool::EffectClass;
+use crate::engine::workflow::Concurrency;
 
 #[test]
 fn a_call_is_asked_with_what_it_would_be_made_with() {
@@ -138,7 +139,7 @@ fn a_lost_answer_is_put_to_a_person() {
 
 #[test]
 fn after_a_crash_a_read_is_made_again_and_an_effect_is_in_doubt() {
-    let workflow = workflow([call("read", "t.read"), call("pay", "t.effect")], []);
+    let workflow = side_by_side([call("read", "t.read"), call("pay", "t.effect")]);
     let slow = json!({ "returns": 1, "after_ms": 1_000 });
     let mut rehearsal = scripted(&workflow, json!({ "steps": { "read": slow, "pay": slow } }));
     rehearsal.jump_by(300).expect("it is short");
@@ -165,14 +166,11 @@ fn after_a_crash_a_read_is_made_again_and_an_effect_is_in_doubt() {
 
 #[test]
 fn whoever_works_elsewhere_does_not_notice_a_crash() {
-    let mut rehearsal = by_hand(&workflow(
-        [
-            json!({ "id": "other", "kind": "subworkflow", "workflow": "w", "with": { "x": 1 } }),
-            json!({ "id": "outside", "kind": "external" }),
-            gate("ask"),
-        ],
-        [],
-    ));
+    let mut rehearsal = by_hand(&side_by_side([
+        json!({ "id": "other", "kind": "subworkflow", "workflow": "w", "with": { "x": 1 } }),
+        json!({ "id": "outside", "kind": "external" }),
+        gate("ask"),
+    ]));
     let before = rehearsal.log().len();
     rehearsal.act(Deed::Crash, "", "").expect("never refused");
     assert_eq!(rehearsal.log().len(), before);
@@ -263,7 +261,7 @@ fn what_is_going_to_be_said_can_be_changed_until_it_is() {
 #[test]
 fn a_cancelled_read_stops_and_an_effect_has_its_time_to_stop() {
     let steps = [call("read", "t.read"), call("pay", "t.effect")];
-    let mut rehearsal = by_hand(&workflow(steps.clone(), []));
+    let mut rehearsal = by_hand(&side_by_side(steps.clone()));
     rehearsal
         .act(Deed::Cancel, "ann", "enough")
         .expect("it runs");
@@ -279,7 +277,7 @@ fn a_cancelled_read_stops_and_an_effect_has_its_time_to_stop() {
     assert_eq!(rehearsal.elapsed_ms(), 10_001, "the grace time");
     assert_eq!(rehearsal.status("pay"), StepStatus::Failed, "in doubt");
 
-    let mut rehearsal = by_hand(&workflow(steps, []));
+    let mut rehearsal = by_hand(&side_by_side(steps));
     rehearsal.act(Deed::Cancel, "ann", "").expect("it runs");
     rehearsal
         .say("pay", returns(json!(1)))
@@ -295,10 +293,13 @@ fn a_cancelled_read_stops_and_an_effect_has_its_time_to_stop() {
 #[test]
 fn rooms_are_never_full() {
     let limited = json!({ "concurrency": { "max": 1, "key": "db" } });
-    let mut document = json!({ "name": "W", "concurrency": { "max": 1 }, "steps": [
-        with(call("a", "t.read"), limited.clone()), with(call("b", "t.read"), limited) ] });
-    document["max_in_flight"] = json!(2);
-    let mut rehearsal = by_hand(&parsed(document));
+    let mut workflow = side_by_side([
+        with(call("a", "t.read"), limited.clone()),
+        with(call("b", "t.read"), limited),
+    ]);
+    workflow.concurrency = Some(Concurrency { max: 1, key: None });
+    workflow.max_in_flight = Some(2);
+    let mut rehearsal = by_hand(&workflow);
     assert_eq!(rehearsal.askers(), ["a", "b"]);
     rehearsal.act(Deed::Crash, "", "").expect("never refused");
     assert_eq!(rehearsal.askers(), ["a", "b"]);

@@ -27,6 +27,7 @@ fn health() -> Workflow {
         "name": "Health",
         "steps": [
             with(call("probe", "t.read"), json!({ "on_error": "continue" })),
+            call("host", "t.read"),
             { "id": "probed", "kind": "join", "rule": "all_done" },
             { "id": "judge", "kind": "condition", "expression": "has(probe.error)" },
             with(gate("publish"), json!({ "timeout_ms": "never" })),
@@ -34,7 +35,7 @@ fn health() -> Workflow {
             call("report", "t.effect"),
         ],
         "edges": [
-            { "from": "probe", "to": "probed" }, { "from": "probed", "to": "judge" },
+            { "from": "probe", "to": "probed" }, { "from": "host", "to": "probed" }, { "from": "probed", "to": "judge" },
             { "from": "judge", "to": "publish", "when": "judge.result" },
             { "from": "judge", "to": "all_well", "default": true },
             { "from": "publish", "to": "report" },

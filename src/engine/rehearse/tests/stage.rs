@@ -22,6 +22,17 @@ pub(super) fn workflow(
     parsed(json!({ "name": "W", "steps": Vec::from_iter(steps), "edges": edges }))
 }
 
+/// Steps that are done at the same time.
+pub(super) fn side_by_side(steps: impl IntoIterator<Item = Value>) -> Workflow {
+    let mut steps = Vec::from_iter(steps);
+    let edges: Vec<Value> = steps
+        .iter()
+        .map(|step| json!({ "from": "fork", "to": step["id"] }))
+        .collect();
+    steps.insert(0, json!({ "id": "fork", "kind": "parallel" }));
+    parsed(json!({ "name": "W", "steps": steps, "edges": edges }))
+}
+
 pub(super) fn parsed(document: Value) -> Workflow {
     serde_json::from_value(document).expect("a well-formed workflow")
 }
