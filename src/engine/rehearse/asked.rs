@@ -232,33 +232,15 @@ pub(super) fn spec_of(plan: &Plan, shape: usize) -> Option<&ToolSpec> {
 pub(super) fn command_of(step: &StepPath, asked: &Asked, says: &Says) -> Option<Command> {
     let step = step.clone();
     Some(match (asked, says) {
-        (Asked::Outside { .. }, Says::Returns(output)) => Command::Report {
+        (Asked::Outside { .. }, Says::Returns(_) | Says::Fails(_)) => Command::Report {
             step,
-            report: Report::Succeeded {
-                output: output.clone(),
-            },
-        },
-        (Asked::Outside { .. }, Says::Fails(failure)) => Command::Report {
-            step,
-            report: Report::Failed {
-                error: failure.error(),
-            },
+            report: report_of(says)?,
         },
         // The end of another run is to the step what the end of a call is.
-        (Asked::Call(Call { attempt, .. }) | Asked::Run { attempt, .. }, Says::Returns(output)) => {
-            Command::AttemptSucceeded {
-                step,
-                attempt: *attempt,
-                output: output.clone(),
-            }
-        }
-        (Asked::Call(Call { attempt, .. }) | Asked::Run { attempt, .. }, Says::Fails(failure)) => {
-            Command::AttemptFailed {
-                step,
-                attempt: *attempt,
-                error: failure.error(),
-            }
-        }
+        (
+            Asked::Call(Call { attempt, .. }) | Asked::Run { attempt, .. },
+            Says::Returns(_) | Says::Fails(_),
+        ) => ended(step, *attempt, report_of(says)?)?,
         (Asked::Call(Call { attempt, .. }), Says::Lost(message)) => Command::AttemptUnknown {
             step,
             attempt: *attempt,
@@ -293,15 +275,49 @@ pub(super) fn command_of(step: &StepPath, asked: &Asked, says: &Says) -> Option<
             actor: by.clone(),
             comment: comment.clone(),
         },
-        (
-            Asked::Call(_)
-            | Asked::Run { .. }
-            | Asked::Outside { .. }
-            | Asked::Gate { .. }
-            | Asked::Doubt { .. },
-            _,
+        // `check` has refused these, and silence is nothing to hear.
+        (Asked::Call(_), Says::Never | Says::Decides { .. } | Says::Resolves { .. })
+        | (
+            Asked::Run { .. } | Asked::Outside { .. },
+            Says::Never | Says::Lost(_) | Says::Decides { .. } | Says::Resolves { .. },
+        )
+        | (
+            Asked::Gate { .. },
+            Says::Never | Says::Returns(_) | Says::Fails(_) | Says::Lost(_) | Says::Resolves { .. },
+        )
+        | (
+            Asked::Doubt { .. },
+            Says::Never | Says::Returns(_) | Says::Fails(_) | Says::Lost(_) | Says::Decides { .. },
         ) => return None,
     })
+}
+
+fn ended(step: StepPath, attempt: u32, report: Report) -> Option<Command> {
+    match report {
+        Report::Succeeded { output } => Some(Command::AttemptSucceeded {
+            step,
+            attempt,
+            output,
+        }),
+        Report::Failed { error } => Some(Command::AttemptFailed {
+            step,
+            attempt,
+            error,
+        }),
+        Report::Progressed { .. } => None,
+    }
+}
+
+fn report_of(says: &Says) -> Option<Report> {
+    match says {
+        Says::Returns(output) => Some(Report::Succeeded {
+            output: output.clone(),
+        }),
+        Says::Fails(failure) => Some(Report::Failed {
+            error: failure.error(),
+        }),
+        Says::Lost(_) | Says::Never | Says::Decides { .. } | Says::Resolves { .. } => None,
+    }
 }
 
 /// What the engine hears of an attempt that stops because it was told to.
