@@ -21,7 +21,7 @@ pub struct Ask {
     /// Milliseconds from the start of the run.
     pub asked_at_ms: u64,
     pub what: Asked,
-    pub plan: Intent,
+    pub intent: Intent,
 }
 
 /// What is going to be said to a question.

@@ -99,7 +99,7 @@ impl Rehearsal {
             format!("{what} was refused: {}", refused.rejection)
         });
         let asked = self.asked().map(|ask| {
-            let silent = match ask.plan {
+            let silent = match ask.intent {
                 Intent::Never => ", which never comes",
                 Intent::Open | Intent::Says { .. } | Intent::Stops { .. } => "",
             };

@@ -202,7 +202,7 @@ impl Rehearsal {
 
     /// Questions to which nobody has an answer yet.
     pub fn open(&self) -> impl Iterator<Item = &Ask> {
-        self.asked().filter(|ask| ask.plan == Intent::Open)
+        self.asked().filter(|ask| ask.intent == Intent::Open)
     }
 
     /// What the script said or did and the engine refused.
@@ -219,7 +219,7 @@ impl Rehearsal {
         self.script.choose(step, answers);
     }
 
-    /// Says it now: the clock moves on by a millisecond, or by what is due before.
+    /// Says it now: the clock moves on by a millisecond, and what else is due by then happens too.
     pub fn answer(&mut self, step: &StepPath, says: Says) -> Result<(), Refusal> {
         let before = self.refused.len();
         self.intend(step, says.after_ms(0))?;
@@ -245,7 +245,7 @@ impl Rehearsal {
                 step: step.clone(),
                 why,
             })?;
-        match ask.plan {
+        match ask.intent {
             Intent::Stops { .. } => return Err(Refusal::ToldToStop(step.clone())),
             Intent::Says { due_ms, .. } => {
                 self.due.remove(&(due_ms, ask.number, step.clone()));
@@ -253,7 +253,7 @@ impl Rehearsal {
             Intent::Open | Intent::Never => {}
         }
         let due_ms = ask.asked_at_ms.saturating_add(answer.after_ms).max(soonest);
-        ask.plan = if answer.says == Says::Never {
+        ask.intent = if answer.says == Says::Never {
             Intent::Never
         } else {
             self.due.insert((due_ms, ask.number, step.clone()));

@@ -88,7 +88,7 @@ impl Rehearsal {
             return;
         }
         if let Some(ask) = self.asked.remove(path)
-            && let Intent::Says { due_ms, .. } | Intent::Stops { due_ms } = ask.plan
+            && let Intent::Says { due_ms, .. } | Intent::Stops { due_ms } = ask.intent
         {
             self.due.remove(&(due_ms, ask.number, ask.step));
         }
@@ -109,7 +109,7 @@ impl Rehearsal {
                 | Asked::Doubt { .. } => None,
             });
         let number = u32::try_from(self.told.len()).unwrap_or(u32::MAX);
-        let plan = match scripted {
+        let intent = match scripted {
             None => Intent::Open,
             Some(answer) if answer.says == Says::Never => Intent::Never,
             Some(answer) => {
@@ -124,7 +124,7 @@ impl Rehearsal {
             step: step.clone(),
             asked_at_ms: self.elapsed_ms,
             what,
-            plan,
+            intent,
         };
         self.asked.insert(step, ask);
     }
@@ -153,7 +153,7 @@ impl Rehearsal {
         let stop = Intent::Stops {
             due_ms: self.elapsed_ms,
         };
-        if let Intent::Says { due_ms, .. } = std::mem::replace(&mut ask.plan, stop) {
+        if let Intent::Says { due_ms, .. } = std::mem::replace(&mut ask.intent, stop) {
             self.due.remove(&(due_ms, ask.number, step.clone()));
         }
         self.due.insert((self.elapsed_ms, ask.number, step.clone()));
@@ -165,7 +165,7 @@ impl Rehearsal {
             return;
         };
         let (number, asked_at_ms) = (ask.number, ask.asked_at_ms);
-        let intent = std::mem::replace(&mut ask.plan, Intent::Open);
+        let intent = std::mem::replace(&mut ask.intent, Intent::Open);
         let (command, says) = match intent {
             Intent::Says { answer, due_ms } => {
                 self.due.remove(&(due_ms, number, step.clone()));

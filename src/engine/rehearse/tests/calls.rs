@@ -245,7 +245,7 @@ fn what_is_going_to_be_said_can_be_changed_until_it_is() {
         .expect("it asks");
     let due = rehearsal
         .asked()
-        .map(|ask| ask.plan.clone())
+        .map(|ask| ask.intent.clone())
         .collect::<Vec<_>>();
     assert!(
         matches!(&due[..], [Intent::Says { due_ms: 400, .. }]),
