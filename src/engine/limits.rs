@@ -93,3 +93,9 @@ pub const PICTURE_DUMMIES_MAX: usize = 40_000;
 /// How often the rows of a picture are ordered anew, at most, and what is ordered in all of these sweeps together.
 pub const PICTURE_SWEEPS_MAX: usize = 24;
 pub const PICTURE_SWEEP_PARTS: usize = 80_000;
+/// Test cases of one workflow: what a person still reads through.
+pub const CASES_MAX: usize = 100;
+/// One case as JSON text: a case holds what every tool answers.
+pub const CASE_BYTES_MAX: usize = 250_000;
+/// Events of one rehearsal, and its turns: a map of ten thousand items with a retry each fits, and a browser holds it.
+pub const REHEARSAL_EVENTS_MAX: u32 = 100_000;

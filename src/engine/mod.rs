@@ -38,6 +38,7 @@ pub mod progress;
 pub(crate) mod properties;
 pub mod reading;
 mod reads;
+pub mod rehearse;
 pub mod rename;
 pub mod retry;
 mod spelling;

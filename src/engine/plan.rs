@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::binding::Binding;
 use super::expression::Expression;
-use super::ids::StepId;
+use super::ids::{StepId, StepPath};
 use super::tool::ToolSpec;
 use super::workflow::{EdgeTrigger, ErrorPolicy, ItemErrorPolicy, JoinRule, RetryPolicy, StepKind};
 
@@ -140,6 +140,25 @@ impl Outline {
 
     pub fn position(&self, id: &str) -> Option<usize> {
         self.index.get(id).copied()
+    }
+
+    /// The step that a path in a run leads to. An id alone names its step wherever that is.
+    pub fn shape_of(&self, path: &StepPath) -> Option<usize> {
+        let shape = self.position(path.last())?;
+        let way = path.as_str().strip_suffix(path.last())?;
+        if way.is_empty() {
+            return Some(shape);
+        }
+        // Outwards, from `outer.2.each.3.` on: an iteration of the step around it, each time.
+        let (mut way, mut inside) = (way, shape);
+        while !way.is_empty() {
+            let (owner, index) = way.strip_suffix('.')?.rsplit_once('.')?;
+            index.parse::<u32>().ok()?;
+            let around = self.steps[inside].parent?;
+            way = owner.strip_suffix(self.steps[around].id.as_str())?;
+            inside = around;
+        }
+        self.steps[inside].parent.is_none().then_some(shape)
     }
 
     /// The steps that are not inside a map or a loop.

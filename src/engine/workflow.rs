@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::ids::StepId;
+use super::rehearse::case::Case;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +40,9 @@ pub struct Workflow {
     /// Whatever fails the run, what was done is undone first, where its steps say how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compensate: bool,
+    /// What it has to do, to be tried without a server. No run sees them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Case>,
 }
 
 /// One step. Which fields it may carry depends on its kind; `compile` says so.

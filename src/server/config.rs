@@ -34,6 +34,28 @@ pub enum Command {
     /// and on disk. To restore it, stop the server and put the file in the place of the database (remove
     /// NAME-wal and NAME-shm beside it). PostgreSQL has tools of its own: use pg_dump.
     Backup(BackupConfig),
+    /// Try the test cases of workflows in files, without a server
+    ///
+    /// Each file (YAML, or JSON when it is called so) is compiled with the tools that come with this program,
+    /// and every case in it is played by the real engine under a virtual clock: no tool is called and nothing
+    /// is stored. Ends with status 0 only when every file compiles and every case holds.
+    Simulate {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+
+        /// Only the case of this name
+        #[arg(long, value_name = "NAME")]
+        case: Option<String>,
+    },
+    /// Say everything that is wrong with workflows in files
+    ///
+    /// As `simulate`, without playing their cases.
+    Validate {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// Say whether a database file, such as a backup, is sound
     ///
     /// Reads every page and every event, and folds the log of each run that has not ended. Changes nothing.

@@ -15,6 +15,7 @@ mod pages;
 mod problem;
 mod rpc_status;
 mod telemetry;
+mod trial;
 mod upkeep;
 
 pub use assets::Site;
@@ -109,6 +110,8 @@ pub enum ServeError {
     Backup(#[from] BackupError),
     #[error(transparent)]
     Exchange(#[from] exchange::ExchangeError),
+    #[error("{0}")]
+    Trial(#[from] trial::TrialError),
 }
 
 /// Does what the command line asks, until it is done. `site` is the client that pages are brought to life with.
@@ -123,6 +126,8 @@ pub async fn run(cli: Cli, site: Site) -> Result<(), ServeError> {
             print!("{}", api::WORKFLOW_SCHEMA);
             Ok(())
         }
+        Command::Simulate { files, case } => trial::simulate(&files, case.as_deref()),
+        Command::Validate { files } => trial::validate(&files),
     }
 }
 

@@ -16,12 +16,15 @@ mod testing;
 mod twice;
 mod util;
 
+use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 
-use crate::driver::tool::{ArtifactSink, Tool, ToolOutcome, Toolbox};
+use crate::driver::tool::{Artifact, ArtifactSink, Tool, ToolOutcome, Toolbox};
 use crate::engine::failure::StepError;
+use crate::engine::ids::ArtifactId;
+use crate::engine::tool::Catalogue;
 pub use outbound::MARK_HEADER;
 use outbound::{Outbound, Policy};
 
@@ -39,6 +42,21 @@ pub fn toolbox(artifacts: Arc<dyn ArtifactSink>, mark: &str) -> Toolbox {
         Arc::new(util::Sleep::new()),
     ];
     Toolbox::new(tools)
+}
+
+/// What the tools of `toolbox` say about themselves, for whoever only compiles.
+pub fn catalogue() -> Catalogue {
+    toolbox(Arc::new(NoShelf), "").catalogue()
+}
+
+/// Where nothing is called, nothing is kept.
+struct NoShelf;
+
+#[async_trait]
+impl ArtifactSink for NoShelf {
+    async fn keep(&self, _: Artifact) -> Result<ArtifactId, String> {
+        Err("nothing is kept here".to_owned())
+    }
 }
 
 /// Reads a call's input into what the tool works with.
@@ -67,6 +85,7 @@ fn elapsed_ms(since: tokio::time::Instant) -> u64 {
 mod tests {
     use super::testing::{Shelf, assert_fits, run};
     use super::*;
+    use crate::engine::rehearse::example::example_of;
     use crate::engine::tool::EffectClass;
     use serde_json::json;
 
@@ -110,6 +129,8 @@ mod tests {
                 "{}",
                 spec.name
             );
+            // What a rehearsal gives for its output.
+            assert_fits(&spec.output_schema, &example_of(&spec.output_schema));
         }
     }
 

@@ -24,6 +24,7 @@ mod postgres_server;
 mod retention;
 mod schedules;
 mod server;
+mod simulate;
 mod streams;
 mod stub;
 mod triggers;

@@ -2,6 +2,7 @@
 //! save and before a run; what it lets through, `decide` can execute.
 
 mod bodies;
+mod cases;
 mod graph;
 mod kinds;
 mod references;
@@ -13,6 +14,8 @@ mod steps;
 mod hostile;
 #[cfg(test)]
 mod tests;
+
+pub(in crate::engine) use cases::problems_of_case;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -65,6 +68,7 @@ fn attempt(
         compiling.check_references(&graph, &ancestors, &steps, &conditions);
         compiling.check_routes(&graph, &order, &ancestors, &steps);
     }
+    compiling.check_cases(&graph);
     if compiling.problems.is_empty() {
         Ok(compiling.assemble(graph, steps, conditions, concurrency))
     } else {

@@ -7,6 +7,7 @@ mod random;
 mod repairs;
 mod wrong;
 mod wrong_bodies;
+mod wrong_cases;
 
 use super::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -69,6 +70,7 @@ fn no_code_is_without_a_case() {
     let sources = [
         include_str!("../mod.rs"),
         include_str!("../bodies.rs"),
+        include_str!("../cases.rs"),
         include_str!("../kinds.rs"),
         include_str!("../graph.rs"),
         include_str!("../references.rs"),

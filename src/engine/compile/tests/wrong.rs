@@ -48,6 +48,7 @@ pub(super) fn everything_wrong() -> Vec<Wrong> {
         about_references(),
         about_gates(),
         super::wrong_bodies::about_bodies(),
+        super::wrong_cases::about_cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,8 @@
+//! Rehearsals as a person makes them, and as cases that hold.
+
+mod calls;
+mod cases;
+mod random;
+mod runs;
+mod stage;
+mod written;
