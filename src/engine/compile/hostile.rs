@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::compile;
 use crate::engine::binding::Binding;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::reading;
 use crate::engine::limits::{
     DEFINITION_BYTES_MAX, EXPRESSION_BYTES_MAX, MESSAGE_CHARS_MAX, PROBLEMS_MAX,
 };
+use crate::engine::reading;
 use crate::engine::tool::{Catalogue, EffectClass, ToolSpec};
 use crate::engine::workflow::Workflow;
 
