@@ -102,6 +102,7 @@ fn card(row: WorkflowRow, last_run: Option<RunSummary>) -> WorkflowCard {
         tags: row.tags,
         version: row.version,
         is_template: row.is_template,
+        can_change: !row.built_in && row.deleted_at.is_none(),
         steps: row.steps,
         last_run,
     }

@@ -69,6 +69,8 @@ pub struct WorkflowCard {
     /// The current version's number.
     pub version: u32,
     pub is_template: bool,
+    /// Not one that comes with the product, nor one that has been deleted.
+    pub can_change: bool,
     pub steps: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<RunSummary>,

@@ -95,6 +95,13 @@ impl Site {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        // Also on "not modified": the browser takes over what the answer says into what it has kept.
+        if path.starts_with(WORKERS) && path.ends_with(".js") {
+            headers.insert(
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(POLICY_FOR_WORKERS),
+            );
+        }
         let known = matches_tag(request, &etag);
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(ETAG, etag);
@@ -103,12 +110,6 @@ impl Site {
             return Some((StatusCode::NOT_MODIFIED, headers).into_response());
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
-        if path.starts_with(WORKERS) && path.ends_with(".js") {
-            headers.insert(
-                CONTENT_SECURITY_POLICY,
-                HeaderValue::from_static(POLICY_FOR_WORKERS),
-            );
-        }
         if let Some(encoding) = encoding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
         }

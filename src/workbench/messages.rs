@@ -16,7 +16,7 @@ pub enum Ask {
     Check {
         /// Comes back with the answer, so that an old one is not taken for a new one.
         revision: u32,
-        workflow: Workflow,
+        workflow: Box<Workflow>,
     },
 }
 

@@ -60,7 +60,10 @@ fn show(view: Result<WorkflowView, PageError>, refused: RefusedStart) -> AnyView
         .collect();
     view! {
         <Title text=card.name.clone() />
-        <h1>{card.name.clone()}</h1>
+        <div class="page-head">
+            <h1>{card.name.clone()}</h1>
+            {card.can_change.then(|| view! { <a class="button" href=format!("/workflows/{}/edit", card.slug)>"Edit"</a> })}
+        </div>
         <p class="lead">{card.description}</p>
         <div class="columns">
             <section aria-labelledby="start-title">

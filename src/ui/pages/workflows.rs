@@ -14,13 +14,16 @@ pub fn WorkflowsPage() -> impl IntoView {
     let cards = Resource::new(move || live.lists.get(), |_| workflows());
     view! {
         <Title text="Workflows" />
-        <h1>"Workflows"</h1>
+        <div class="page-head">
+            <h1>"Workflows"</h1>
+            <a class="button button-primary" href="/workflows/new">"New workflow"</a>
+        </div>
         <Transition>
             {move || Suspend::new(async move {
                 match cards.await {
                     Ok(cards) if cards.is_empty() => view! {
                         <Empty title="There are no workflows.">
-                            <p>"Create one by sending its YAML to " <code>"POST /api/v1/workflows"</code> "."</p>
+                            <p>"Make one here, or send its YAML to " <code>"POST /api/v1/workflows"</code> "."</p>
                         </Empty>
                     }.into_any(),
                     Ok(cards) => {

@@ -31,6 +31,10 @@ pub struct EdgeAt {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "hydrate"),
+    expect(dead_code, reason = "only a browser saves")
+)]
 pub enum Saved {
     /// As it is on the server.
     Yes,

@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::editor::{Editor, place_of};
-use crate::engine::diagnostic::Diagnostic;
+use crate::engine::diagnostic::{Diagnostic, Repair};
+use crate::engine::patch::apply_patch;
 
 #[component]
 pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
@@ -34,12 +35,37 @@ pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
 fn row(editor: Editor, finding: Diagnostic) -> impl IntoView {
     let place = place_of(&finding);
     let Diagnostic {
-        code, message, fix, ..
+        code,
+        message,
+        fix,
+        repair,
+        ..
     } = finding;
+    let mend = repair.map(|repair| {
+        let label = repair.label.clone();
+        let patch = move |_| mend(editor, &repair);
+        view! { <button type="button" class="button button-small" on:click=patch>{label}</button> }
+    });
     view! {
         <li class="finding">
             <button type="button" class="finding-place" on:click=move |_| editor.select(place.clone())>{message}</button>
-            " " {fix} " " <code class="muted">{code}</code>
+            " " {fix} " " {mend} " " <code class="muted">{code}</code>
         </li>
+    }
+}
+
+fn mend(editor: Editor, repair: &Repair) {
+    let mended = editor
+        .document
+        .with_untracked(|draft| apply_patch(draft, &repair.patch));
+    match mended {
+        Ok(mended) => {
+            editor.change(None, |draft| *draft = mended);
+            editor.said.set(format!("{}: done.", repair.label));
+        }
+        // The draft has changed since it was checked.
+        Err(_) => editor
+            .said
+            .set("That does not fit any more. Look at the list again.".to_owned()),
     }
 }

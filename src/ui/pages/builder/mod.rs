@@ -77,11 +77,15 @@ fn Builder(view: BuilderView) -> impl IntoView {
         move || {
             browser::begin(editor, slug.clone());
             alive.set(true);
+            // Wherever the focus is: what had it may have been removed.
+            let keys =
+                window_event_listener(leptos::ev::keydown, move |event| shortcuts(editor, &event));
+            on_cleanup(move || keys.remove());
         }
     });
     view! {
         <Title text=title />
-        <div class="builder" on:keydown=move |event| shortcuts(editor, &event)>
+        <div class="builder">
             <header class="builder-head">
                 <div>
                     <p class="crumb">{based_on.map(|version| format!("Draft, begun as version {version}")).unwrap_or_else(|| "Draft of a new workflow".to_owned())}</p>

@@ -3,6 +3,7 @@
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
 
 use super::editor::{EdgeAt, Editor, Selected};
 use super::picture::{kind_name, name_of, what_of};
@@ -113,7 +114,9 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
             "ArrowDown" if event.alt_key() => shift(editor, &id, 1, &event),
             "Delete" => {
                 event.prevent_default();
+                let next = neighbour(editor, &id);
                 remove(editor, &id);
+                focus(next);
             }
             _ => {}
         }
@@ -128,7 +131,7 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
         .collect();
     view! {
         <li class=format!("outline-line outline-depth-{}", depth.min(6)) class:outline-chosen=move || chosen.get()>
-            <button type="button" class="outline-step" aria-pressed=move || pressed(chosen.get()) on:keydown=keys on:click=move |_| editor.select(here.clone())>
+            <button type="button" class="outline-step" id=line_id(&id) aria-pressed=move || pressed(chosen.get()) on:keydown=keys on:click=move |_| editor.select(here.clone())>
                 <span>{name}</span> <code class="muted">{what}</code>
                 {(findings > 0).then(|| view! { <span class="outline-findings">{findings} <span class="visually-hidden">" to mend"</span></span> })}
             </button>
@@ -140,10 +143,38 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
 fn shift(editor: Editor, id: &StepId, places: i32, event: &KeyboardEvent) {
     event.prevent_default();
     editor.change(None, |draft| edit::move_step(draft, id, places));
+    focus(Some(id.clone()));
     editor.said.set(format!(
         "{id} moved {}.",
         if places < 0 { "up" } else { "down" }
     ));
+}
+
+/// The step whose line is next to this one.
+fn neighbour(editor: Editor, id: &StepId) -> Option<StepId> {
+    let lines = lines(editor);
+    let at = lines.iter().position(|line| line.id == *id)?;
+    let next = lines.get(at + 1).or_else(|| lines.get(at.checked_sub(1)?));
+    next.map(|line| line.id.clone())
+}
+
+/// Puts the focus on the step's line once it is drawn: a line that moves loses it.
+fn focus(id: Option<StepId>) {
+    let Some(id) = id else {
+        return;
+    };
+    request_animation_frame(move || {
+        let line = document().get_element_by_id(&line_id(&id));
+        let line = line.and_then(|line| line.dyn_into::<leptos::web_sys::HtmlElement>().ok());
+        if let Some(line) = line {
+            // It is there, so it can have the focus.
+            let _ = line.focus();
+        }
+    });
+}
+
+fn line_id(id: &StepId) -> String {
+    format!("outline-{id}")
 }
 
 pub(super) fn remove(editor: Editor, id: &StepId) {

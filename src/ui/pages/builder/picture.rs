@@ -15,7 +15,7 @@ use crate::engine::workflow::{EdgeTrigger, Step, StepKind, Workflow};
 const ZOOM_MIN: f64 = 0.2;
 const ZOOM_MAX: f64 = 2.0;
 /// Characters of a name that fit into a box.
-const NAME_CHARS: usize = 24;
+const NAME_CHARS: usize = 23;
 
 /// Which part of the picture is looked at: what is at the upper left corner, in px of the picture, and how large it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -41,13 +41,10 @@ impl StepForm {
     }
 
     /// Reads from the step as it is in the draft.
-    fn read<T: Default>(
+    fn read<T: Default + 'static>(
         &self,
         read: impl Fn(&Step) -> T + Send + Sync + 'static,
-    ) -> impl Fn() -> T + Send + Sync + Clone + 'static
-    where
-        T: 'static,
-    {
+    ) -> impl Fn() -> T + Send + Sync + Clone + 'static {
         let Self { editor, id } = self.clone();
         let read = std::sync::Arc::new(read);
         move || {

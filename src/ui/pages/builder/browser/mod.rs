@@ -36,7 +36,7 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
     );
     Effect::new(move || {
         let revision = editor.revision.get();
-        let workflow = editor.document.get_untracked();
+        let workflow = Box::new(editor.document.get_untracked());
         bench::ask(bench, &Ask::Check { revision, workflow });
     });
     keeping::keep(editor, slug);
