@@ -237,6 +237,39 @@ mod tests {
         }
     }
 
+    /// A worker obeys the policy that its script came with, and after "not modified" the one that came with that.
+    #[test]
+    fn a_worker_may_load_its_own_files_and_nothing_else() {
+        let site = Site::new(|_| SomeFiles::get("main.css"));
+        let policy = |path: &str, request: &HeaderMap| {
+            let response = site.respond(path, request).expect("a file");
+            let policy = response.headers().get(CONTENT_SECURITY_POLICY);
+            let policy = policy.map(|value| value.to_str().expect("text").to_owned());
+            (
+                response.status(),
+                response.headers().get(ETAG).cloned(),
+                policy,
+            )
+        };
+        let worker = "/pkg/workbench.0123456789abcdef.js";
+        let (status, tag, first) = policy(worker, &HeaderMap::new());
+        assert_eq!(
+            (status, first.as_deref()),
+            (StatusCode::OK, Some(POLICY_FOR_WORKERS))
+        );
+        let mut again = HeaderMap::new();
+        again.insert(IF_NONE_MATCH, tag.expect("a tag"));
+        let (status, _, second) = policy(worker, &again);
+        assert_eq!((status, second), (StatusCode::NOT_MODIFIED, first));
+        // Everything else has the policy that the server gives to all.
+        for other in [
+            "/pkg/signalbox.0123456789abcdef.js",
+            "/pkg/workbench.0123456789abcdef.wasm",
+        ] {
+            assert_eq!(policy(other, &HeaderMap::new()).2, None, "{other}");
+        }
+    }
+
     #[derive(RustEmbed)]
     #[folder = "style"]
     struct SomeFiles;
