@@ -402,9 +402,34 @@ pub fn slug_of(workflow: &Workflow) -> String {
         }
     }
     let slug: String = slug.trim_end_matches('-').chars().take(64).collect();
-    if slug.is_empty() {
-        "workflow".to_owned()
-    } else {
-        slug
+    match slug.as_str() {
+        "" => "workflow".to_owned(),
+        word if ADDRESSES.contains(&word) => format!("{word}-workflow"),
+        _ => slug,
+    }
+}
+
+/// What stands in addresses where a slug would: `/workflows/new`, `/api/v1/workflows/validate`.
+const ADDRESSES: &[&str] = &["import", "new", "validate"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_name_is_made_of_the_name_and_hides_behind_no_address() {
+        for (name, slug) in [
+            ("Fetch & ask!", "fetch-ask"),
+            ("…", "workflow"),
+            ("New", "new-workflow"),
+            ("validate", "validate-workflow"),
+            ("Newer", "newer"),
+        ] {
+            let workflow = Workflow {
+                name: name.to_owned(),
+                ..Workflow::default()
+            };
+            assert_eq!(slug_of(&workflow), slug);
+        }
     }
 }

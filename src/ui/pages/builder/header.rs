@@ -219,7 +219,7 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
             {text_field(
                 of("default", "Begins as (optional)", ""),
                 1,
-                move || schema.with(|schema| super::values::shown(schema.get("default"))),
+                move || schema.with(default_of),
                 move |text: String| set_default("default", &|field| put_default(field, &text)),
             )}
             {check_field(
@@ -237,6 +237,19 @@ fn text_of(schema: &Value, key: &str) -> String {
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_owned()
+}
+
+/// In one line, as `put_default` reads it.
+fn default_of(schema: &Value) -> String {
+    match schema.get("default") {
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            let items = items.iter().filter_map(Value::as_str);
+            items.collect::<Vec<_>>().join(", ")
+        }
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
 }
 
 fn kind_of(schema: &Value) -> String {

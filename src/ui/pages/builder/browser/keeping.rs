@@ -5,7 +5,8 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::rpc::drafts::keep_draft;
+use crate::engine::workflow::Workflow;
+use crate::rpc::drafts::{Kept, keep_draft};
 use crate::ui::pages::builder::editor::{Editor, Saved};
 
 /// How long nothing is typed before it is saved.
@@ -13,7 +14,10 @@ const PAUSE_MS: u32 = 600;
 /// Before a save that failed is tried again.
 const AGAIN_MS: u32 = 4_000;
 
-/// Saves after each change, for as long as the page is there.
+/// How often it is looked whether something is typed. So much is lost at the most when the page is left meanwhile.
+const LOOK_MS: u32 = 100;
+
+/// Saves after each change, for as long as the page is there, and what was written last also when it is left.
 pub(super) fn keep(editor: Editor, slug: Option<String>) {
     let busy = StoredValue::new(false);
     Effect::new(move || {
@@ -33,24 +37,50 @@ pub(super) fn keep(editor: Editor, slug: Option<String>) {
             let _ = busy.try_set_value(false);
         });
     });
+    // A tab that is closed cannot save any more: its person is asked.
+    let unload = window_event_listener(leptos::ev::beforeunload, move |event| {
+        if editor.saved.try_get_untracked() != Some(Saved::Yes) {
+            event.prevent_default();
+        }
+    });
+    on_cleanup(move || unload.remove());
+}
+
+/// A draft as it was at some moment. The page may be gone before it is saved, and everything it kept with it.
+struct Written {
+    revision: u32,
+    document: Workflow,
+    kept: Option<Kept>,
+}
+
+fn written(editor: Editor) -> Option<Written> {
+    Some(Written {
+        revision: editor.revision.try_get_untracked()?,
+        document: editor.document.try_get_untracked()?,
+        kept: editor.kept.try_get_untracked()?,
+    })
 }
 
 /// Until what is on the server is what is on the page.
 async fn save_all(editor: Editor, slug: Option<String>) {
-    loop {
-        let revision = settled(editor).await;
-        let Some(document) = editor.document.try_get_untracked() else {
-            return;
-        };
-        editor.saved.set(Saved::Saving);
-        let kept = editor.kept.get_untracked();
-        match keep_draft(slug.clone(), kept.clone(), document).await {
+    while let Some(Written {
+        revision,
+        document,
+        kept,
+    }) = settled(editor).await
+    {
+        let _ = editor.saved.try_set(Saved::Saving);
+        let is_first = kept.is_none();
+        match keep_draft(slug.clone(), kept, document).await {
             Ok(now) => {
-                if kept.is_none() && slug.is_none() {
+                let Some(newest) = editor.revision.try_get_untracked() else {
+                    return;
+                };
+                if is_first && slug.is_none() {
                     name_in_address(now.id.as_str());
                 }
                 editor.kept.set(Some(now));
-                if editor.revision.get_untracked() == revision {
+                if newest == revision {
                     editor.saved.set(Saved::Yes);
                     return;
                 }
@@ -58,7 +88,7 @@ async fn save_all(editor: Editor, slug: Option<String>) {
             Err(error) => {
                 let stale = error.status == 409 || error.status == 404;
                 let message = error.message;
-                editor.saved.set(Saved::Failed { message, stale });
+                let _ = editor.saved.try_set(Saved::Failed { message, stale });
                 if stale {
                     return;
                 }
@@ -68,15 +98,22 @@ async fn save_all(editor: Editor, slug: Option<String>) {
     }
 }
 
-/// Waits until nothing has been typed for a while, and answers the last change.
-async fn settled(editor: Editor) -> u32 {
-    loop {
-        let before = editor.revision.get_untracked();
-        TimeoutFuture::new(PAUSE_MS).await;
-        if editor.revision.get_untracked() == before {
-            return before;
+/// Waits until nothing has been typed for a while, or the page is gone; answers what was written last.
+async fn settled(editor: Editor) -> Option<Written> {
+    let mut last = written(editor)?;
+    let mut quiet_ms = 0;
+    while quiet_ms < PAUSE_MS {
+        TimeoutFuture::new(LOOK_MS).await;
+        let Some(now) = editor.revision.try_get_untracked() else {
+            return Some(last);
+        };
+        quiet_ms += LOOK_MS;
+        if now != last.revision {
+            last = written(editor)?;
+            quiet_ms = 0;
         }
     }
+    Some(last)
 }
 
 /// So that loading the page again finds the draft.
