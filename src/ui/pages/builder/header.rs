@@ -300,13 +300,8 @@ fn change_inputs(editor: Editor, field: Option<&str>, change: impl FnOnce(&mut V
             .inputs
             .get_or_insert_with(|| json!({ "type": "object", "properties": {} }));
         change(schema);
-        let is_empty = |key: &str| match schema.get(key) {
-            None => true,
-            Some(Value::Object(fields)) => fields.is_empty(),
-            Some(Value::Array(items)) => items.is_empty(),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => false,
-        };
-        if is_empty("properties") && is_empty("required") {
+        // Whatever else an author has written there stays.
+        if *schema == json!({ "type": "object", "properties": {} }) {
             draft.inputs = None;
         }
     });
@@ -324,24 +319,27 @@ fn part<'a>(schema: &'a mut Value, key: &str, empty: fn() -> Value) -> &'a mut V
 }
 
 fn require(editor: Editor, name: &str, on: bool) {
-    change_inputs(editor, None, |schema| {
-        if let Some(names) = part(schema, "required", || json!([])).as_array_mut() {
-            names.retain(|of| of != name);
-            if on {
-                names.push(json!(name));
-            }
-            if names.is_empty()
-                && let Some(schema) = schema.as_object_mut()
-            {
-                schema.shift_remove("required");
-            }
-        }
-    });
+    change_inputs(editor, None, |schema| set_required(schema, name, on));
+}
+
+fn set_required(schema: &mut Value, name: &str, on: bool) {
+    let Some(names) = part(schema, "required", || json!([])).as_array_mut() else {
+        return;
+    };
+    names.retain(|of| of != name);
+    if on {
+        names.push(json!(name));
+    }
+    if names.is_empty()
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.shift_remove("required");
+    }
 }
 
 fn remove_input(editor: Editor, name: &str) {
-    require(editor, name, false);
     change_inputs(editor, None, |schema| {
+        set_required(schema, name, false);
         if let Some(fields) = part(schema, "properties", || json!({})).as_object_mut() {
             fields.shift_remove(name);
         }

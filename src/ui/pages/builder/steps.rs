@@ -244,7 +244,10 @@ fn gate_form(form: &StepForm) -> AnyView {
             .split('\n')
             .map(str::trim)
             .filter(|line| !line.is_empty())
-            .map(|line| format!("${}", line.trim_start_matches('$')))
+            .map(|line| match line.starts_with('=') {
+                true => line.to_owned(),
+                false => format!("${}", line.trim_start_matches('$')),
+            })
             .collect();
     });
     view! {

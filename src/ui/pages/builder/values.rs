@@ -39,28 +39,56 @@ impl Mode {
     }
 }
 
-/// What is typed, for a value of the document.
-pub fn shown(value: Option<&Value>) -> String {
-    match value {
-        None => String::new(),
-        Some(Value::String(text)) => match Mode::of(&Value::String(text.clone())) {
-            Mode::Literal if text.starts_with("$$") || text.starts_with("==") => {
-                text[1..].to_owned()
-            }
-            Mode::Literal => text.clone(),
+/// What is typed, for a value of the document: `written` makes the same value of it again.
+pub fn shown(kind: &FieldKind, value: Option<&Value>) -> String {
+    match (value, kind) {
+        (None, _) => String::new(),
+        (Some(Value::String(text)), _) => match Mode::of(&Value::String(text.clone())) {
+            Mode::Literal => shown_text(kind, plain(text)),
             Mode::Reference | Mode::Expression => text[1..].to_owned(),
         },
-        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
-            let lines = items.iter().filter_map(Value::as_str);
-            lines.collect::<Vec<_>>().join("\n")
+        (Some(Value::Array(items)), FieldKind::Lines { .. }) => {
+            in_lines(items).unwrap_or_else(|| as_json(&Value::Array(items.clone())))
         }
-        Some(other) => match other {
-            Value::Null | Value::Bool(_) | Value::Number(_) => other.to_string(),
-            Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                serde_json::to_string_pretty(other).unwrap_or_default()
-            }
+        (Some(other), _) => as_json(other),
+    }
+}
+
+fn shown_text(kind: &FieldKind, text: &str) -> String {
+    match kind {
+        FieldKind::Text { .. } | FieldKind::Choice { .. } => text.to_owned(),
+        // A text that looks like something else has its quotes, as in JSON.
+        FieldKind::Lines { .. }
+        | FieldKind::Number { .. }
+        | FieldKind::Boolean
+        | FieldKind::Json => match serde_json::from_str::<Value>(text) {
+            Ok(_) => Value::String(text.to_owned()).to_string(),
+            Err(_) => text.to_owned(),
         },
     }
+}
+
+fn as_json(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// One item a line, where every item is a plain text and the lines say nothing else.
+fn in_lines(items: &[Value]) -> Option<String> {
+    let line = |item: &Value| {
+        let text = item.as_str()?;
+        let is_plain = Mode::of(item) == Mode::Literal && !text.contains('\n');
+        is_plain.then(|| plain(text).to_owned())
+    };
+    let lines: Option<Vec<String>> = items.iter().map(line).collect();
+    let text = lines?.join("\n");
+    let is_json = serde_json::from_str::<Vec<Value>>(&text).is_ok();
+    (!text.is_empty() && !is_json).then_some(text)
+}
+
+/// A literal text without what keeps it from being a reference or an expression.
+fn plain(text: &str) -> &str {
+    let is_escaped = text.starts_with("$$") || text.starts_with("==");
+    if is_escaped { &text[1..] } else { text }
 }
 
 /// The value of the document, for what is typed. Nothing typed is no value.
@@ -70,13 +98,23 @@ pub fn written(mode: Mode, kind: &FieldKind, text: &str) -> Option<Value> {
     }
     Some(match mode {
         Mode::Reference => Value::String(format!("${}", text.trim().trim_start_matches('$'))),
-        Mode::Expression => Value::String(format!("={text}")),
+        Mode::Expression => {
+            let text = text.trim_start().trim_start_matches('=');
+            Value::String(format!("={text}"))
+        }
         Mode::Literal => match kind {
             FieldKind::Text { .. } | FieldKind::Choice { .. } => literal_text(text),
-            FieldKind::Lines { .. } => Value::Array(text.split('\n').map(literal_text).collect()),
+            FieldKind::Lines { .. } => match serde_json::from_str::<Vec<Value>>(text) {
+                Ok(items) => Value::Array(items),
+                Err(_) => Value::Array(text.split('\n').map(literal_text).collect()),
+            },
             // What is not yet right stays as it was typed; the findings say what is wrong with it.
             FieldKind::Number { .. } | FieldKind::Boolean | FieldKind::Json => {
-                serde_json::from_str(text).unwrap_or_else(|_| literal_text(text))
+                match serde_json::from_str(text) {
+                    Ok(Value::String(text)) => literal_text(&text),
+                    Ok(value) => value,
+                    Err(_) => literal_text(text),
+                }
             }
         },
     })
@@ -119,7 +157,8 @@ pub fn value_field(
     };
     let switch = move |word: String| {
         let new = Mode::read(&word);
-        let text = value.with_untracked(|value| shown(value.as_ref()));
+        let text =
+            kind.with_value(|kind| value.with_untracked(|value| shown(kind, value.as_ref())));
         mode.set(new);
         change(kind.with_value(|kind| written(new, kind, &text)));
     };
@@ -163,7 +202,7 @@ fn control(
     names: String,
     typed: impl Fn(String) + Send + Sync + Clone + 'static,
 ) -> AnyView {
-    let text = move || value.with(|value| shown(value.as_ref()));
+    let text = move || kind.with_value(|kind| value.with(|value| shown(kind, value.as_ref())));
     let lines = kind.with_value(|kind| matches!(kind, FieldKind::Lines { .. } | FieldKind::Json));
     let options = kind.with_value(|kind| match kind {
         FieldKind::Choice { options } => Some(options.clone()),
@@ -238,11 +277,14 @@ mod tests {
         }
     }
 
+    fn lines() -> FieldKind {
+        FieldKind::Lines {
+            format: TextFormat::Plain,
+        }
+    }
+
     #[test]
     fn what_is_typed_becomes_the_value_and_back() {
-        let lines = FieldKind::Lines {
-            format: TextFormat::Plain,
-        };
         for (mode, kind, typed, value) in [
             (Mode::Literal, text(), "plain", json!("plain")),
             (Mode::Literal, text(), "$5", json!("$$5")),
@@ -250,8 +292,9 @@ mod tests {
             (Mode::Literal, text(), "7", json!("7")),
             (Mode::Literal, FieldKind::Json, "7", json!(7)),
             (Mode::Literal, FieldKind::Json, "{", json!("{")),
+            (Mode::Literal, FieldKind::Json, "\"7\"", json!("7")),
             (Mode::Literal, FieldKind::Boolean, "true", json!(true)),
-            (Mode::Literal, lines, "a\n$b", json!(["a", "$$b"])),
+            (Mode::Literal, lines(), "a\n$b", json!(["a", "$$b"])),
             (Mode::Reference, text(), "input.x", json!("$input.x")),
             (
                 Mode::Expression,
@@ -260,17 +303,49 @@ mod tests {
                 json!("=input.x + 1"),
             ),
         ] {
-            let written = written(mode, &kind, typed);
-            assert_eq!(written, Some(value.clone()));
+            assert_eq!(written(mode, &kind, typed), Some(value.clone()));
             assert_eq!(Mode::of(&value), mode, "{value}");
-            if kind
-                != (FieldKind::Lines {
-                    format: TextFormat::Plain,
-                })
-            {
-                assert_eq!(shown(Some(&value)), typed);
-            }
+            assert_eq!(shown(&kind, Some(&value)), typed);
         }
+        let pasted = written(Mode::Expression, &text(), " =size(a)");
+        assert_eq!(pasted, Some(json!("=size(a)")));
         assert_eq!(written(Mode::Reference, &text(), ""), None);
+    }
+
+    #[test]
+    fn what_is_shown_is_written_back_as_it_was() {
+        let texts = ["a", "$$a", "==a", "$input.a", "=a + 1"].map(|text| json!(text));
+        let lists = [
+            json!(["a", "b"]),
+            json!(["$input.host", "a.example"]),
+            json!(["$$x", "y"]),
+            json!(["[1]"]),
+            json!([""]),
+            json!([]),
+            json!(["a\nb"]),
+            json!([1, { "x": "$input.y" }]),
+        ];
+        let others = [
+            json!(5),
+            json!("5"),
+            json!("true"),
+            json!({ "a": ["$b"] }),
+            json!(null),
+            json!("{"),
+        ];
+        let check = |kind: &FieldKind, value: &Value| {
+            let typed = shown(kind, Some(value));
+            let again = written(Mode::of(value), kind, &typed);
+            assert_eq!(again.as_ref(), Some(value), "{kind:?}: {typed}");
+        };
+        for value in &texts {
+            check(&text(), value);
+        }
+        for value in texts.iter().chain(&lists).chain(&others) {
+            check(&FieldKind::Json, value);
+        }
+        for value in &lists {
+            check(&lines(), value);
+        }
     }
 }
