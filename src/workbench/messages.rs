@@ -29,6 +29,8 @@ pub enum Answer {
     NotUnderstood {
         message: String,
     },
+    /// Said by the script around it: it could not be loaded, or has broken down.
+    Failed,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,11 @@ import init, { answer } from "./workbench_glue.js";
 const ready = init({ module_or_path: new URL("./workbench.wasm", import.meta.url) });
 
 self.onmessage = async ({ data }) => {
-  await ready;
-  self.postMessage(answer(data));
+  try {
+    await ready;
+    self.postMessage(answer(data));
+  } catch (error) {
+    console.error(error);
+    self.postMessage('{"answer":"failed"}');
+  }
 };

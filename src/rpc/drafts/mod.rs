@@ -59,14 +59,16 @@ pub async fn builder(
 }
 
 /// Keeps what has been written. The first time (`kept` is absent) it begins the draft, of the workflow with this slug or of
-/// a new one. 409 when somebody else, or another tab, has written meanwhile.
+/// a new one. 409 when somebody else, or another tab, has written meanwhile, or has published another version than the
+/// one that the page began with (`based_on`).
 #[server(prefix = "/rpc", endpoint = "keep_draft", input = Json)]
 pub async fn keep_draft(
     slug: Option<String>,
+    based_on: Option<u32>,
     kept: Option<Kept>,
     document: Workflow,
 ) -> Result<Kept, PageError> {
-    server::keep(&super::service()?, slug, kept, document).await
+    server::keep(&super::service()?, slug, based_on, kept, document).await
 }
 
 #[server(prefix = "/rpc", endpoint = "publish_draft", input = Json)]

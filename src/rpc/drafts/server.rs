@@ -1,7 +1,7 @@
 //! What the builder asks for, of the service.
 
 use super::{BuilderView, Kept, Publication};
-use crate::driver::service::{Beginning, Edit, Service, ServiceError};
+use crate::driver::service::{Beginning, Begun, Edit, Service, ServiceError};
 use crate::engine::ids::DraftId;
 use crate::engine::workflow::Workflow;
 use crate::rpc::LOCAL_ACTOR;
@@ -53,6 +53,7 @@ pub(super) async fn builder(
 pub(super) async fn keep(
     service: &Service,
     slug: Option<String>,
+    based_on: Option<u32>,
     kept: Option<Kept>,
     document: Workflow,
 ) -> Result<Kept, PageError> {
@@ -61,29 +62,9 @@ pub(super) async fn keep(
         (None, None) => {
             let beginning = Beginning::Document(Box::new(document));
             let begun = service.begin_draft(beginning, LOCAL_ACTOR).await?;
-            return Ok(Kept {
-                id: begun.draft.id,
-                revision: begun.draft.revision,
-            });
+            return Ok(kept_as(&begun));
         }
-        (None, Some(slug)) => {
-            let beginning = Beginning::Version {
-                workflow: slug,
-                number: None,
-            };
-            let begun = service.begin_draft(beginning, LOCAL_ACTOR).await?;
-            if !begun.is_new {
-                return Err(PageError::new(
-                    409,
-                    "draft_stale",
-                    "Somebody else has begun to change this workflow. Load the page again to see their draft.",
-                ));
-            }
-            Kept {
-                id: begun.draft.id,
-                revision: begun.draft.revision,
-            }
-        }
+        (None, Some(slug)) => begin_version(service, &slug, based_on).await?,
     };
     let saved = service
         .save_draft(&kept.id, kept.revision, document, LOCAL_ACTOR)
@@ -92,6 +73,46 @@ pub(super) async fn keep(
         id: saved.id,
         revision: saved.revision,
     })
+}
+
+fn kept_as(begun: &Begun) -> Kept {
+    Kept {
+        id: begun.draft.id.clone(),
+        revision: begun.draft.revision,
+    }
+}
+
+/// The draft of the workflow, as long as nobody has written on it and the page began with the current version.
+async fn begin_version(
+    service: &Service,
+    slug: &str,
+    based_on: Option<u32>,
+) -> Result<Kept, PageError> {
+    let beginning = Beginning::Version {
+        workflow: slug.to_owned(),
+        number: None,
+    };
+    let begun = service.begin_draft(beginning, LOCAL_ACTOR).await?;
+    if begun.draft.based_on != based_on {
+        if begun.is_new {
+            service.delete_draft(&begun.draft.id).await?;
+        }
+        return Err(PageError::new(
+            409,
+            "version_conflict",
+            "Another version has been published meanwhile. Load the page again to begin with that one.",
+        ));
+    }
+    let (_, current) = service.workflow(slug).await?;
+    // One that begins and says nothing else may be our own, whose answer was lost.
+    if !begun.is_new && begun.document != current {
+        return Err(PageError::new(
+            409,
+            "draft_stale",
+            "Somebody else has begun to change this workflow. Load the page again to see their draft.",
+        ));
+    }
+    Ok(kept_as(&begun))
 }
 
 pub(super) async fn publish(

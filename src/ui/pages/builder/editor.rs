@@ -55,10 +55,18 @@ pub struct Editor {
     pub selected: RwSignal<Selected>,
     /// What the worker has said of the draft; of an earlier one for some milliseconds.
     pub checked: RwSignal<Checked>,
+    /// The worker has answered at least once.
+    pub heard: RwSignal<bool>,
     /// The worker does not work: nothing is checked here, and the server checks when it is published.
     pub blind: RwSignal<bool>,
     pub saved: RwSignal<Saved>,
     pub kept: RwSignal<Option<Kept>>,
+    /// The version that the draft began as.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        expect(dead_code, reason = "only a browser saves")
+    )]
+    pub based_on: Option<u32>,
     /// Counts changes.
     pub revision: RwSignal<u32>,
     /// Said to people who do not see the picture.
@@ -77,9 +85,11 @@ impl Editor {
             document: RwSignal::new(view.document),
             selected: RwSignal::new(Selected::Workflow),
             checked: RwSignal::new(Checked::default()),
+            heard: RwSignal::new(false),
             blind: RwSignal::new(false),
             saved: RwSignal::new(Saved::Yes),
             kept: RwSignal::new(view.kept),
+            based_on: view.based_on,
             revision: RwSignal::new(0),
             said: RwSignal::new(String::new()),
             catalogue: StoredValue::new(view.catalogue),

@@ -10,6 +10,7 @@ use crate::engine::patch::apply_patch;
 pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
     let count = Memo::new(move |_| editor.checked.with(|checked| checked.findings.len()));
     let heading = move || match (editor.blind.get(), count.get()) {
+        (false, 0) if !editor.heard.get() => "Checking…".to_owned(),
         (true, _) => {
             "Not checked in this browser: the server checks when it is published.".to_owned()
         }
@@ -55,6 +56,14 @@ fn row(editor: Editor, finding: Diagnostic) -> impl IntoView {
 }
 
 fn mend(editor: Editor, repair: &Repair) {
+    // A patch goes by positions: after another change they may be those of other steps.
+    let checked = editor.checked.with_untracked(|checked| checked.revision);
+    if checked != editor.revision.get_untracked() {
+        editor
+            .said
+            .set("The draft is being checked. Try again in a moment.".to_owned());
+        return;
+    }
     let mended = editor
         .document
         .with_untracked(|draft| apply_patch(draft, &repair.patch));

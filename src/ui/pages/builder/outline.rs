@@ -21,6 +21,8 @@ struct Line {
     /// Where it leads: the other step's name, and the edge.
     onward: Vec<(String, Option<StepId>, usize)>,
     findings: usize,
+    /// How many lines before it are of a step of the same id: a draft may hold two.
+    before: usize,
 }
 
 #[component]
@@ -59,7 +61,12 @@ fn lines(editor: Editor) -> Vec<Line> {
             .map(|step| (0, None, step))
             .collect();
         while let Some((depth, holder, step)) = open.pop() {
+            let before = lines
+                .iter()
+                .filter(|line: &&Line| line.id == step.id)
+                .count();
             lines.push(Line {
+                before,
                 id: step.id.clone(),
                 name: name_of(step),
                 what: what_of(step),
@@ -101,6 +108,7 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
         depth,
         onward,
         findings,
+        before: _,
     } = line;
     let here = Selected::Step(id.clone());
     let chosen = {

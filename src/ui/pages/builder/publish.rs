@@ -28,6 +28,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         editor.kept.with(Option::is_some)
             && editor.saved.get() == Saved::Yes
             && findings.get() == 0
+            && (editor.heard.get() || editor.blind.get())
             && !publish.pending().get()
     };
     let why_not = move || match (findings.get(), editor.saved.get()) {

@@ -4,6 +4,8 @@
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use crate::engine::workflow::Workflow;
 use crate::rpc::drafts::{Kept, keep_draft};
@@ -14,27 +16,48 @@ const PAUSE_MS: u32 = 600;
 /// Before a save that failed is tried again.
 const AGAIN_MS: u32 = 4_000;
 
-/// How often it is looked whether something is typed. So much is lost at the most when the page is left meanwhile.
+/// How often it is looked whether something is typed.
 const LOOK_MS: u32 = 100;
+/// How often a save is tried after its page is gone.
+const TRIES_AFTER: u32 = 20;
+
+/// The draft as it was written last, and where it is kept. Outlives the page, which may be left while it is saved.
+struct Written {
+    revision: u32,
+    document: Workflow,
+    kept: Option<Kept>,
+}
+
+type Latest = Rc<RefCell<Written>>;
 
 /// Saves after each change, for as long as the page is there, and what was written last also when it is left.
 pub(super) fn keep(editor: Editor, slug: Option<String>) {
-    let busy = StoredValue::new(false);
+    let latest: Latest = Rc::new(RefCell::new(Written {
+        revision: 0,
+        document: editor.document.get_untracked(),
+        kept: editor.kept.get_untracked(),
+    }));
+    let busy = Rc::new(Cell::new(false));
     Effect::new(move || {
-        if editor.revision.get() == 0 {
+        let revision = editor.revision.get();
+        if revision == 0 {
             return;
+        }
+        {
+            let mut latest = latest.borrow_mut();
+            latest.revision = revision;
+            latest.document = editor.document.get_untracked();
         }
         if editor.saved.with_untracked(|saved| *saved == Saved::Yes) {
             editor.saved.set(Saved::Soon);
         }
-        if busy.get_value() {
+        if busy.replace(true) {
             return;
         }
-        busy.set_value(true);
-        let slug = slug.clone();
+        let (latest, busy, slug) = (Rc::clone(&latest), Rc::clone(&busy), slug.clone());
         spawn_local(async move {
-            save_all(editor, slug).await;
-            let _ = busy.try_set_value(false);
+            save_all(editor, &latest, slug).await;
+            busy.set(false);
         });
     });
     // A tab that is closed cannot save any more: its person is asked.
@@ -46,42 +69,30 @@ pub(super) fn keep(editor: Editor, slug: Option<String>) {
     on_cleanup(move || unload.remove());
 }
 
-/// A draft as it was at some moment. The page may be gone before it is saved, and everything it kept with it.
-struct Written {
-    revision: u32,
-    document: Workflow,
-    kept: Option<Kept>,
-}
-
-fn written(editor: Editor) -> Option<Written> {
-    Some(Written {
-        revision: editor.revision.try_get_untracked()?,
-        document: editor.document.try_get_untracked()?,
-        kept: editor.kept.try_get_untracked()?,
-    })
-}
-
-/// Until what is on the server is what is on the page.
-async fn save_all(editor: Editor, slug: Option<String>) {
-    while let Some(Written {
-        revision,
-        document,
-        kept,
-    }) = settled(editor).await
-    {
-        let _ = editor.saved.try_set(Saved::Saving);
+/// Until what is on the server is what was written last.
+async fn save_all(editor: Editor, latest: &Latest, slug: Option<String>) {
+    let mut tries_after = 0;
+    loop {
+        settled(latest).await;
+        let (revision, document, kept) = {
+            let latest = latest.borrow();
+            (
+                latest.revision,
+                latest.document.clone(),
+                latest.kept.clone(),
+            )
+        };
+        let is_there = editor.saved.try_set(Saved::Saving).is_none();
         let is_first = kept.is_none();
-        match keep_draft(slug.clone(), kept, document).await {
+        match keep_draft(slug.clone(), editor.based_on, kept, document).await {
             Ok(now) => {
-                let Some(newest) = editor.revision.try_get_untracked() else {
-                    return;
-                };
-                if is_first && slug.is_none() {
+                let is_there = editor.kept.try_set(Some(now.clone())).is_none();
+                if is_there && is_first && slug.is_none() {
                     name_in_address(now.id.as_str());
                 }
-                editor.kept.set(Some(now));
-                if newest == revision {
-                    editor.saved.set(Saved::Yes);
+                latest.borrow_mut().kept = Some(now);
+                if latest.borrow().revision == revision {
+                    let _ = editor.saved.try_set(Saved::Yes);
                     return;
                 }
             }
@@ -89,7 +100,8 @@ async fn save_all(editor: Editor, slug: Option<String>) {
                 let stale = error.status == 409 || error.status == 404;
                 let message = error.message;
                 let _ = editor.saved.try_set(Saved::Failed { message, stale });
-                if stale {
+                tries_after += u32::from(!is_there);
+                if stale || tries_after > TRIES_AFTER {
                     return;
                 }
                 TimeoutFuture::new(AGAIN_MS).await;
@@ -98,22 +110,18 @@ async fn save_all(editor: Editor, slug: Option<String>) {
     }
 }
 
-/// Waits until nothing has been typed for a while, or the page is gone; answers what was written last.
-async fn settled(editor: Editor) -> Option<Written> {
-    let mut last = written(editor)?;
+/// Waits until nothing has been typed for a while.
+async fn settled(latest: &Latest) {
+    let mut last = latest.borrow().revision;
     let mut quiet_ms = 0;
     while quiet_ms < PAUSE_MS {
         TimeoutFuture::new(LOOK_MS).await;
-        let Some(now) = editor.revision.try_get_untracked() else {
-            return Some(last);
-        };
         quiet_ms += LOOK_MS;
-        if now != last.revision {
-            last = written(editor)?;
-            quiet_ms = 0;
+        let now = latest.borrow().revision;
+        if now != last {
+            (last, quiet_ms) = (now, 0);
         }
     }
-    Some(last)
 }
 
 /// So that loading the page again finds the draft.

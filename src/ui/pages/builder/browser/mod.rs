@@ -17,6 +17,14 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
         Answer::Checked(checked) => {
             // One that was overtaken is still nearer than the one before it.
             let _ = editor.checked.try_set(*checked);
+            let _ = editor.heard.try_set(true);
+        }
+        // What it had said so far is no longer about the draft.
+        Answer::Failed => {
+            let _ = editor.blind.try_set(true);
+            let _ = editor
+                .checked
+                .try_update(|checked| checked.findings.clear());
         }
         Answer::NotUnderstood { message } => {
             leptos::logging::error!("the workbench did not understand: {message}");
@@ -37,6 +45,10 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
     Effect::new(move || {
         let revision = editor.revision.get();
         let workflow = Box::new(editor.document.get_untracked());
+        if editor.blind.get_untracked() {
+            // What the server refused may be mended by now; it says so again if not.
+            editor.checked.update(|checked| checked.findings.clear());
+        }
         bench::ask(bench, &Ask::Check { revision, workflow });
     });
     keeping::keep(editor, slug);
