@@ -11,6 +11,7 @@
 pub mod binding;
 pub mod bounds;
 pub mod command;
+pub mod compare;
 pub mod compile;
 pub mod decide;
 pub mod diagnostic;

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stage::{Move, Scene};
+use crate::engine::compare::Comparison;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::layout::Picture;
+use crate::engine::rehearse::{Outcome, Taken};
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
 
@@ -18,6 +21,30 @@ pub enum Ask {
         revision: u32,
         workflow: Box<Workflow>,
     },
+    /// One move in a rehearsal. `goes_on`: afterwards nothing is waited for but answers that nobody has chosen.
+    Rehearse {
+        #[serde(rename = "made")]
+        made: Move,
+        goes_on: bool,
+    },
+    /// Whether the test cases of this draft hold.
+    Cases {
+        revision: u32,
+        workflow: Box<Workflow>,
+    },
+    /// What is different in the newer one.
+    Compare {
+        revision: u32,
+        old: Box<Workflow>,
+        new: Box<Workflow>,
+    },
+    /// What the draft would have made of runs that have taken place.
+    Impact {
+        revision: u32,
+        before: Box<Workflow>,
+        draft: Box<Workflow>,
+        runs: Vec<Taken>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +53,20 @@ pub enum Answer {
     /// The worker knows what it was told.
     Ready,
     Checked(Box<Checked>),
+    Scene(Box<Scene>),
+    Cases {
+        revision: u32,
+        verdicts: Vec<Verdict>,
+    },
+    Compared {
+        revision: u32,
+        comparison: Box<Comparison>,
+    },
+    /// No outcomes of a draft that does not compile.
+    Impact {
+        revision: u32,
+        outcomes: Option<Vec<Outcome>>,
+    },
     NotUnderstood {
         message: String,
     },
@@ -39,4 +80,12 @@ pub struct Checked {
     /// In the author's order; empty when the draft can be published.
     pub findings: Vec<Diagnostic>,
     pub picture: Picture,
+}
+
+/// What came of a test case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub name: String,
+    /// What is not as it expects, in sentences; none when it holds.
+    pub wrong: Vec<String>,
 }

@@ -5,31 +5,27 @@
 //! worker around it is `door`, compiled for the browser alone (feature `workbench`).
 
 mod messages;
+mod stage;
 
 #[cfg(feature = "workbench")]
 mod door;
 
-pub use messages::{Answer, Ask, Checked};
+pub use messages::{Answer, Ask, Checked, Verdict};
+pub use stage::{Move, Scene};
 
+use crate::engine::compare::compare;
 use crate::engine::compile::compile;
-use crate::engine::layout::{Graph, Sizes, layout};
+use crate::engine::layout::{Graph, SIZES, layout};
+use crate::engine::rehearse::{check_case, impact};
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
-
-/// How large the picture draws its steps, in px.
-pub const SIZES: Sizes = Sizes {
-    step_width: 200,
-    step_height: 56,
-    column_gap: 32,
-    row_gap: 48,
-    padding: 20,
-    heading: 40,
-};
+use stage::Stage;
 
 /// What the worker knows between two questions.
 #[derive(Default)]
 pub struct Bench {
     catalogue: Catalogue,
+    stage: Stage,
 }
 
 impl Bench {
@@ -42,6 +38,27 @@ impl Bench {
             Ask::Check { revision, workflow } => {
                 Answer::Checked(Box::new(self.check(revision, &workflow)))
             }
+            Ask::Rehearse { made, goes_on } => {
+                let scene = self.stage.play(made, goes_on, &self.catalogue);
+                Answer::Scene(Box::new(scene))
+            }
+            Ask::Cases { revision, workflow } => Answer::Cases {
+                revision,
+                verdicts: self.verdicts(&workflow),
+            },
+            Ask::Compare { revision, old, new } => Answer::Compared {
+                revision,
+                comparison: Box::new(compare(&old, &new)),
+            },
+            Ask::Impact {
+                revision,
+                before,
+                draft,
+                runs,
+            } => Answer::Impact {
+                revision,
+                outcomes: impact(&before, &draft, &self.catalogue, &runs).ok(),
+            },
         }
     }
 
@@ -62,6 +79,18 @@ impl Bench {
             findings: compile(workflow, &self.catalogue).err().unwrap_or_default(),
             picture: layout(&Graph::of_workflow(workflow), &SIZES),
         }
+    }
+
+    fn verdicts(&self, workflow: &Workflow) -> Vec<Verdict> {
+        let cases = workflow.cases.iter();
+        let verdicts = cases.map(|case| Verdict {
+            name: case.name.clone(),
+            wrong: match check_case(workflow, &self.catalogue, case) {
+                Ok(mismatches) => mismatches.iter().map(ToString::to_string).collect(),
+                Err(error) => vec![error.to_string()],
+            },
+        });
+        verdicts.collect()
     }
 }
 

@@ -37,6 +37,16 @@ pub struct Sizes {
     pub heading: i32,
 }
 
+/// How large our own pages draw steps.
+pub const SIZES: Sizes = Sizes {
+    step_width: 200,
+    step_height: 56,
+    column_gap: 32,
+    row_gap: 48,
+    padding: 20,
+    heading: 40,
+};
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Picture {
     pub width: i32,

@@ -1,6 +1,7 @@
 //! What the world is asked: which questions of a run are open, read from its state, and the command that an answer to
 //! one becomes. It stands for the driver's part of `decide`: calls, other runs, people.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::answer::{Answer, Says};
@@ -13,7 +14,7 @@ use crate::engine::time::Timestamp;
 use crate::engine::tool::{EffectClass, ToolSpec};
 
 /// A question that is open.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ask {
     /// From 0, in the order in which the world was asked.
     pub number: u32,
@@ -25,7 +26,8 @@ pub struct Ask {
 }
 
 /// What is going to be said to a question.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "intent", rename_all = "snake_case")]
 pub enum Intent {
     /// Nobody has decided yet.
     Open,
@@ -41,7 +43,8 @@ pub enum Intent {
     },
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "asked", rename_all = "snake_case")]
 pub enum Asked {
     Call(Call),
     /// A run of another workflow.
@@ -73,7 +76,7 @@ pub enum Asked {
 }
 
 /// A call of a tool.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     pub attempt: u32,
     pub tool: String,

@@ -4,6 +4,7 @@
 //! ```text
 //! Rehearsal::begin(&Workflow, &Catalogue, &Given, Unscripted) -> Result<Rehearsal, Refusal>
 //! check_case(&Workflow, &Catalogue, &Case)                    -> Result<Vec<Mismatch>, CaseError>
+//! impact(&Workflow, &Workflow, &Catalogue, &[Taken])          -> Result<Vec<Outcome>, Vec<Diagnostic>>
 //! ```
 //!
 //! A rehearsal is repeatable: whatever a person does happens at a millisecond of its own. Of what is due at the same
@@ -16,7 +17,9 @@ pub mod case;
 mod check;
 mod clock;
 pub mod example;
+mod impact;
 mod record;
+mod recording;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -24,6 +27,7 @@ mod turn;
 
 pub use asked::{Ask, Asked, Call, Intent};
 pub use check::{CaseError, Mismatch, check_case};
+pub use impact::{Course, Outcome, Taken, impact};
 pub use script::{Script, Unscripted};
 
 use serde_json::{Value, json};
@@ -70,6 +74,20 @@ pub enum Refusal {
     ToldToStop(StepPath),
     #[error("the rehearsal has come to {max} events, and is not carried on")]
     TooLong { max: u32 },
+}
+
+impl Refusal {
+    /// For people, with its capital letter and its full stop.
+    pub fn sentence(&self) -> String {
+        let mut text = self.to_string();
+        if let Some(first) = text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        if !text.ends_with('.') {
+            text.push('.');
+        }
+        text
+    }
 }
 
 fn sentences(problems: &[Diagnostic]) -> String {
@@ -217,6 +235,23 @@ impl Rehearsal {
     /// What a step says from now on to what it has not been asked yet; `None` takes a choice back.
     pub fn choose(&mut self, step: StepPath, answers: Option<Answers>) {
         self.script.choose(step, answers);
+    }
+
+    /// From now on calls for which nobody has chosen an answer are answered like this; also those that wait for one.
+    pub fn let_tools(&mut self, unscripted: Unscripted) {
+        self.script.unscripted = unscripted;
+        let open: Vec<StepPath> = self.open().map(|ask| ask.step.clone()).collect();
+        for path in open {
+            let shape = self
+                .state
+                .find(&path)
+                .map(|step| self.state.steps[step].shape);
+            let spec = shape.and_then(|shape| asked::spec_of(&self.plan, shape));
+            if let Some(answer) = spec.and_then(|spec| self.script.example(spec)) {
+                // A question that is not about a call has no example, and refuses this one.
+                let _ = self.intend(&path, answer);
+            }
+        }
     }
 
     /// Says it now: the clock moves on by a millisecond, and what else is due by then happens too.

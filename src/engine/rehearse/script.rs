@@ -1,5 +1,6 @@
 //! The answers that are ready beforehand, and how far they have been used up.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use crate::engine::tool::ToolSpec;
 
 /// What a call does for which the script has no answer. Of what people, other runs and somebody outside would say there
 /// is no example: they are always waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tools", rename_all = "snake_case")]
 pub enum Unscripted {
     /// It returns an example of what its tool gives.
     Example { after_ms: u64 },

@@ -2,6 +2,7 @@
 
 mod calls;
 mod cases;
+mod impact;
 mod random;
 mod runs;
 mod stage;

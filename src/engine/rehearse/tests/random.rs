@@ -206,7 +206,7 @@ fn says(chance: &mut Chance, what: Option<&Asked>) -> Says {
 }
 
 /// Some answers and acts beforehand, by id.
-fn given(chance: &mut Chance, workflow: &Workflow) -> Given {
+pub(super) fn given(chance: &mut Chance, workflow: &Workflow) -> Given {
     let mut given = Given {
         input: Some(json!({ "yes": chance.percent(50) })),
         at: Some(Timestamp::from_micros(
@@ -242,7 +242,7 @@ fn given(chance: &mut Chance, workflow: &Workflow) -> Given {
     given
 }
 
-fn stock() -> Stock {
+pub(super) fn stock() -> Stock {
     let tool = |name: &str, effect: EffectClass| ToolSpec {
         output_schema: json!({ "properties": { "ok": { "type": "integer", "minimum": 2 } } }),
         ..ToolSpec::plain(name, effect)

@@ -1,0 +1,189 @@
+//! The stage of a rehearsal: what the page has it do, one move after the other, and what it is shown of it then.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::event::Recorded;
+use crate::engine::ids::StepPath;
+use crate::engine::plan::Outline;
+use crate::engine::rehearse::answer::{Answer, Answers};
+use crate::engine::rehearse::case::{Act, Case, Given};
+use crate::engine::rehearse::{Ask, Refusal, Rehearsal, Unscripted};
+use crate::engine::time::Timestamp;
+use crate::engine::tool::Catalogue;
+use crate::engine::workflow::Workflow;
+
+/// Moves that can be taken back.
+const EARLIER_MAX: usize = 30;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "move", rename_all = "snake_case")]
+pub enum Move {
+    Begin {
+        workflow: Box<Workflow>,
+        given: Box<Given>,
+        tools: Unscripted,
+    },
+    /// An answer to what the step asks now; later if it takes time.
+    Say {
+        step: StepPath,
+        answer: Answer,
+    },
+    /// What the step says whenever it is asked from now on; no answers take back what was chosen.
+    Choose {
+        step: StepPath,
+        answers: Option<Answers>,
+    },
+    /// Something is done to the run, now: when it says that it is done does not matter.
+    Act(Act),
+    Tools {
+        tools: Unscripted,
+    },
+    /// The next thing that is due happens.
+    Next,
+    /// Until somebody is asked who has no answer ready.
+    UntilAsked,
+    ToTheEnd,
+    JumpBy {
+        ms: u64,
+    },
+    TakeBack,
+    /// What was done so far as a test case of this name.
+    Keep {
+        name: String,
+    },
+}
+
+/// What a move has led to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scene {
+    /// The log begins anew with these events: a rehearsal has begun, or a move was taken back. Without it they are
+    /// further ones.
+    pub begun: Option<Outline>,
+    pub events: Vec<Recorded>,
+    /// All questions that are open, in the order in which they were asked.
+    pub asks: Vec<Ask>,
+    /// Milliseconds since the start.
+    pub elapsed_ms: u64,
+    pub now: Option<Timestamp>,
+    /// When something is due next, as `elapsed_ms`.
+    pub next_at_ms: Option<u64>,
+    pub can_take_back: bool,
+    /// Why the move was not made, or only in part.
+    pub refused: Option<String>,
+    /// The answer to `Keep`.
+    pub case: Option<Box<Case>>,
+}
+
+#[derive(Default)]
+pub struct Stage {
+    now: Option<Rehearsal>,
+    earlier: Vec<Rehearsal>,
+    /// Events that the page has.
+    told: usize,
+}
+
+impl Stage {
+    /// Makes the move. `goes_on`: then nothing is waited for but answers that nobody has chosen.
+    pub fn play(&mut self, made: Move, goes_on: bool, catalogue: &Catalogue) -> Scene {
+        let mut scene = Scene::default();
+        let before = self.now.clone();
+        let is_anew = matches!(made, Move::Begin { .. } | Move::TakeBack);
+        let is_kept = !matches!(made, Move::Keep { .. }) && !is_anew;
+        let done = self.make(made, catalogue, &mut scene);
+        let done = done.and_then(|moves| match &mut self.now {
+            Some(rehearsal) if moves && goes_on => rehearsal.run_until_asked(),
+            Some(_) | None => Ok(()),
+        });
+        if let (true, Some(before)) = (is_kept, before) {
+            if self.earlier.len() == EARLIER_MAX {
+                self.earlier.remove(0);
+            }
+            self.earlier.push(before);
+        }
+        scene.refused = done.err().map(|refusal| refusal.sentence());
+        self.describe(&mut scene, is_anew);
+        scene
+    }
+
+    /// Whether the run may go on by itself after it.
+    fn make(
+        &mut self,
+        made: Move,
+        catalogue: &Catalogue,
+        scene: &mut Scene,
+    ) -> Result<bool, Refusal> {
+        if let Move::Begin {
+            workflow,
+            given,
+            tools,
+        } = made
+        {
+            let begun = Rehearsal::begin(&workflow, catalogue, &given, tools);
+            self.earlier.clear();
+            self.now = None;
+            self.now = Some(begun?);
+            return Ok(true);
+        }
+        if made == Move::TakeBack {
+            self.now = self.earlier.pop().or_else(|| self.now.take());
+            return Ok(false);
+        }
+        let Some(rehearsal) = &mut self.now else {
+            return Ok(false);
+        };
+        match made {
+            Move::Say { step, answer } if answer.after_ms == 0 => {
+                rehearsal.answer(&step, answer.says)?;
+            }
+            Move::Say { step, answer } => rehearsal.intend(&step, answer)?,
+            Move::Choose { step, answers } => {
+                let first = answers
+                    .as_ref()
+                    .and_then(|all| all.as_slice().first().cloned());
+                rehearsal.choose(step.clone(), answers);
+                if let Some(answer) = first
+                    && rehearsal.open().any(|ask| ask.step == step)
+                {
+                    rehearsal.intend(&step, answer)?;
+                }
+            }
+            Move::Act(act) => rehearsal.act(act.deed, &act.by, &act.comment)?,
+            Move::Tools { tools } => rehearsal.let_tools(tools),
+            Move::Next => {
+                rehearsal.step_on()?;
+                return Ok(false);
+            }
+            Move::UntilAsked => rehearsal.run_until_asked()?,
+            Move::ToTheEnd => rehearsal.run_to_the_end()?,
+            Move::JumpBy { ms } => {
+                rehearsal.jump_by(ms)?;
+                return Ok(false);
+            }
+            Move::Keep { name } => {
+                scene.case = Some(Box::new(rehearsal.as_case(&name)?));
+                return Ok(false);
+            }
+            Move::Begin { .. } | Move::TakeBack => {}
+        }
+        Ok(true)
+    }
+
+    fn describe(&mut self, scene: &mut Scene, is_anew: bool) {
+        scene.can_take_back = !self.earlier.is_empty();
+        let Some(rehearsal) = &self.now else {
+            return;
+        };
+        let log = rehearsal.log();
+        if is_anew {
+            scene.begun = Some(rehearsal.plan().outline.as_ref().clone());
+            self.told = 0;
+        }
+        scene.events = log[self.told.min(log.len())..].to_vec();
+        self.told = log.len();
+        scene.asks = rehearsal.asked().cloned().collect();
+        scene.asks.sort_by_key(|ask| ask.number);
+        scene.elapsed_ms = rehearsal.elapsed_ms();
+        scene.now = Some(rehearsal.now());
+        scene.next_at_ms = rehearsal.next_at_ms();
+    }
+}
