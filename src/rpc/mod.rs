@@ -14,6 +14,7 @@ pub mod forms;
 mod markdown;
 pub mod pages;
 pub mod triggers;
+pub mod versions;
 pub mod views;
 
 #[cfg(feature = "ssr")]

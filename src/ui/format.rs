@@ -59,6 +59,25 @@ pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
     }
 }
 
+/// A text as it is; anything else as JSON.
+pub fn text(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => pretty(value),
+    }
+}
+
+/// With an ellipsis in place of what is too long.
+pub fn shortened(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    text.chars()
+        .take(chars.saturating_sub(1))
+        .chain(['…'])
+        .collect()
+}
+
 pub fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }

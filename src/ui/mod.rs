@@ -18,7 +18,7 @@ use layout::Layout;
 use live::Live;
 use pages::{
     ApprovalsPage, ArtifactPage, BuilderPage, HomePage, NotFoundPage, RunPage, RunsPage,
-    WorkflowPage, WorkflowsPage,
+    VersionsPage, WorkflowPage, WorkflowsPage,
 };
 
 /// The whole application below `<body>`: the same tree on both sides, or hydration fails.
@@ -38,6 +38,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/workflows") view=WorkflowsPage ssr=SsrMode::Async />
                     <Route path=path!("/workflows/new") view=BuilderPage ssr=SsrMode::Async />
                     <Route path=path!("/workflows/:slug/edit") view=BuilderPage ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug/versions") view=VersionsPage ssr=SsrMode::Async />
                     <Route path=path!("/workflows/:slug") view=WorkflowPage ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=RunsPage ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />

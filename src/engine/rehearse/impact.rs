@@ -15,6 +15,7 @@ use crate::engine::event::{EndState, Event, Recorded};
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::places::Places;
 use crate::engine::plan::Plan;
+use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
 
@@ -34,6 +35,7 @@ pub struct Taken {
 pub struct Outcome {
     pub run_id: RunId,
     pub version: u32,
+    pub began: Option<Timestamp>,
     pub course: Course,
     /// Sentences, the most telling first; none when it would have gone the same way.
     pub differences: Vec<String>,
@@ -129,6 +131,7 @@ fn outcome(plan: &Arc<Plan>, draft: &Workflow, changed: &Changed, run: &Taken) -
     let told = |course, differences| Outcome {
         run_id: run.run_id.clone(),
         version: run.version,
+        began: run.events.first().map(|first| first.at),
         course,
         differences,
     };

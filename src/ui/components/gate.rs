@@ -16,20 +16,13 @@ pub fn GateForm(
     /// Kept by the page, so that the answer to a refused decision survives the form.
     decide: Answers<DecideGate>,
 ) -> impl IntoView {
-    let shown: Vec<_> = question
-        .shown
-        .into_iter()
-        .map(|shown| view! { <div class="shown"><p class="shown-label">{shown.label}</p><ValueView value=shown.value /></div> })
-        .collect();
     let comment_id = format!("comment-{gate_id}");
     let subject = gate_id.clone();
     let refusal = Signal::derive(move || decide.refusal_of(&subject));
     let short_hash: String = plan_hash.chars().take(12).collect();
     view! {
         <div class="gate">
-            {(!question.message.is_empty()).then(|| view! { <p class="gate-message">{question.message}</p> })}
-            {shown}
-            {question.action.map(|action| view! { <ActionView action /> })}
+            <GateQuestion question />
             <ActionForm action=decide.action attr:class="gate-form">
                 <input type="hidden" name="run_id" value=run_id />
                 <input type="hidden" name="gate_id" value=gate_id />
@@ -50,6 +43,21 @@ pub fn GateForm(
                 </div>
             </ActionForm>
         </div>
+    }
+}
+
+/// What a gate puts before a person.
+#[component]
+pub fn GateQuestion(question: Question) -> impl IntoView {
+    let shown: Vec<_> = question
+        .shown
+        .into_iter()
+        .map(|shown| view! { <div class="shown"><p class="shown-label">{shown.label}</p><ValueView value=shown.value /></div> })
+        .collect();
+    view! {
+        {(!question.message.is_empty()).then(|| view! { <p class="gate-message">{question.message}</p> })}
+        {shown}
+        {question.action.map(|action| view! { <ActionView action /> })}
     }
 }
 

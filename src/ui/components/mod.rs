@@ -1,6 +1,7 @@
 //! Parts that several pages are made of.
 
 mod answers;
+mod changes;
 mod connection;
 mod gate;
 mod graph;
@@ -11,8 +12,9 @@ mod time;
 mod value;
 
 pub use answers::{Answers, Refusal};
+pub use changes::{Changes, SideBySide};
 pub use connection::ConnectionBadge;
-pub use gate::GateForm;
+pub use gate::{GateForm, GateQuestion};
 pub use graph::branch_labels;
 pub use progress::Bar;
 pub use run_list::RunList;

@@ -10,6 +10,7 @@ use crate::ui::theme;
 
 #[component]
 pub fn RunList(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
+    let now = Live::expect().now(now);
     let rows: Vec<_> = runs
         .into_iter()
         .map(|run| view! { <li><RunRow run now /></li> })
@@ -18,7 +19,7 @@ pub fn RunList(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
 }
 
 #[component]
-fn RunRow(run: RunSummary, now: Timestamp) -> impl IntoView {
+fn RunRow(run: RunSummary, now: Signal<Timestamp>) -> impl IntoView {
     let live = Live::expect();
     let href = format!("/runs/{}", run.header.run_id);
     let name = run.header.workflow_name.clone();

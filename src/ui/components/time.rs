@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::engine::time::Timestamp;
 use crate::ui::format;
-use crate::ui::live::{Live, local_time};
+use crate::ui::live::local_time;
 
 #[component]
 pub fn Moment(at: Timestamp) -> impl IntoView {
@@ -19,20 +19,20 @@ pub fn Moment(at: Timestamp) -> impl IntoView {
     view! { <time datetime=machine>{move || text.get()}</time> }
 }
 
-/// How long it took, or has been taking. `now`: the server's clock when the page was made.
+/// How long it took, or has been taking until `now`.
 #[component]
 pub fn Elapsed(
     #[prop(into)] since: Signal<Option<Timestamp>>,
     #[prop(into)] until: Signal<Option<Timestamp>>,
-    now: Timestamp,
+    now: Signal<Timestamp>,
 ) -> impl IntoView {
-    let live = Live::expect();
     let text = move || {
         // The row may be gone before the clock's next tick reaches it.
         let start = since.try_get()??;
-        let end = until
-            .try_get()?
-            .unwrap_or_else(|| live.clock.get().unwrap_or(now));
+        let end = match until.try_get()? {
+            Some(until) => until,
+            None => now.try_get()?,
+        };
         Some(format::duration(end.ms_since(start)))
     };
     view! { <span class="elapsed">{text}</span> }

@@ -114,6 +114,11 @@ impl Live {
         })
     }
 
+    /// The browser's clock; before its first tick the moment at which the page was made.
+    pub fn now(self, made_at: Timestamp) -> Signal<Timestamp> {
+        Signal::derive(move || self.clock.get().unwrap_or(made_at))
+    }
+
     pub fn reconnect(self) {
         self.retries.update(|tries| *tries += 1);
     }

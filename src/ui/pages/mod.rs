@@ -7,6 +7,7 @@ mod home;
 mod not_found;
 mod run;
 mod runs;
+mod versions;
 mod workflow;
 mod workflows;
 
@@ -17,6 +18,7 @@ pub use home::HomePage;
 pub use not_found::NotFoundPage;
 pub use run::RunPage;
 pub use runs::RunsPage;
+pub use versions::VersionsPage;
 pub use workflow::WorkflowPage;
 pub use workflows::WorkflowsPage;
 

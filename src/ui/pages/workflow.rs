@@ -62,6 +62,7 @@ fn show(view: Result<WorkflowView, PageError>, refused: RefusedStart) -> AnyView
         <Title text=card.name.clone() />
         <div class="page-head">
             <h1>{card.name.clone()}</h1>
+            <a class="button" href=format!("/workflows/{}/versions", card.slug)>"Versions"</a>
             {card.can_change.then(|| view! { <a class="button" href=format!("/workflows/{}/edit", card.slug)>"Edit"</a> })}
         </div>
         <p class="lead">{card.description}</p>
@@ -123,7 +124,7 @@ fn StartForm(action: String, fields: Vec<Field>, refused: RefusedStart) -> impl 
 }
 
 #[component]
-fn FormField(field: Field, text: String, error: Option<String>) -> impl IntoView {
+pub(super) fn FormField(field: Field, text: String, error: Option<String>) -> impl IntoView {
     let id = format!("input-{}", field.name);
     let name = format!("input.{}", field.name);
     let hint_id = format!("{id}-hint");

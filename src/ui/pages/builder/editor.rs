@@ -3,13 +3,15 @@
 
 use leptos::prelude::*;
 
+use super::rehearsal::Stage;
+use super::study::Study;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::edit;
 use crate::engine::ids::StepId;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::{Edge, Step, Workflow};
 use crate::rpc::drafts::{BuilderView, Kept};
-use crate::workbench::Checked;
+use crate::workbench::{Ask, Checked};
 
 /// Drafts that *undo* can come back to.
 const PAST_MAX: usize = 200;
@@ -71,6 +73,10 @@ pub struct Editor {
     pub revision: RwSignal<u32>,
     /// Said to people who do not see the picture.
     pub said: RwSignal<String>,
+    /// Asks the worker; none before it has been started, and where there is none.
+    pub ask: StoredValue<Option<Callback<Ask>>>,
+    pub stage: Stage,
+    pub study: Study,
     pub catalogue: StoredValue<Catalogue>,
     pub workflows: StoredValue<Vec<(String, String)>>,
     past: RwSignal<Vec<Workflow>>,
@@ -92,6 +98,9 @@ impl Editor {
             based_on: view.based_on,
             revision: RwSignal::new(0),
             said: RwSignal::new(String::new()),
+            ask: StoredValue::new(None),
+            stage: Stage::new(),
+            study: Study::new(),
             catalogue: StoredValue::new(view.catalogue),
             workflows: StoredValue::new(view.workflows),
             past: RwSignal::new(Vec::new()),
@@ -192,6 +201,13 @@ impl Editor {
                 .cloned()
                 .collect()
         })
+    }
+
+    /// Asks the worker, which answers when it has done what it was asked before.
+    pub fn ask(self, ask: Ask) {
+        if let Some(bench) = self.ask.get_value() {
+            bench.run(ask);
+        }
     }
 
     pub fn select(self, selected: Selected) {

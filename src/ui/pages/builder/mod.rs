@@ -14,7 +14,9 @@ mod header;
 mod outline;
 mod picture;
 mod publish;
+mod rehearsal;
 mod steps;
+mod study;
 mod values;
 
 use leptos::ev::KeyboardEvent;
@@ -33,7 +35,9 @@ use header::WorkflowPanel;
 use outline::OutlineView;
 use picture::PictureView;
 use publish::PublishBar;
+use rehearsal::RehearsalDesk;
 use steps::StepPanel;
+use study::StudyDesk;
 
 #[component]
 pub fn BuilderPage() -> impl IntoView {
@@ -64,6 +68,7 @@ fn Builder(view: BuilderView) -> impl IntoView {
     let based_on = view.based_on;
     let editor = Editor::new(view);
     let alive = RwSignal::new(false);
+    let study_of = StoredValue::new(slug.clone());
     let title = move || {
         let name = editor.document.with(|draft| draft.name.trim().to_owned());
         if name.is_empty() {
@@ -93,10 +98,11 @@ fn Builder(view: BuilderView) -> impl IntoView {
                 </div>
                 {move || alive.get().then(|| view! { <PublishBar editor slug=slug.clone() /> })}
             </header>
-            {move || if alive.get() {
-                view! { <Desk editor /> }.into_any()
-            } else {
-                view! { <Still editor /> }.into_any()
+            {move || match (alive.get(), editor.stage.open.get(), study_of.get_value().filter(|_| editor.study.open.get())) {
+                (false, _, _) => view! { <Still editor /> }.into_any(),
+                (true, true, _) => view! { <RehearsalDesk editor /> }.into_any(),
+                (true, false, Some(slug)) => view! { <StudyDesk editor slug /> }.into_any(),
+                (true, false, None) => view! { <Desk editor /> }.into_any(),
             }}
         </div>
         <p class="visually-hidden" role="status">{move || editor.said.get()}</p>

@@ -70,6 +70,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
     view! {
         <div class="publish-bar">
             <span class="publish-saved muted" class:publish-failed=move || matches!(editor.saved.get(), Saved::Failed { .. })>{saved}</span>
+            <Views editor has_versions={slug.is_some()} />
             <button type="button" class="button button-small" disabled=move || !editor.can_undo() on:click=move |_| editor.undo()>"Undo"</button>
             <button type="button" class="button button-small" disabled=move || !editor.can_redo() on:click=move |_| editor.redo()>"Redo"</button>
             <details class="publish-more">
@@ -85,6 +86,29 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
                     <p class="hint">{why_not}</p>
                 </div>
             </details>
+        </div>
+    }
+}
+
+/// What the page shows: the draft to be written on, played, or beside the version that it would replace.
+#[component]
+fn Views(editor: Editor, has_versions: bool) -> impl IntoView {
+    let (playing, studying) = (editor.stage.open, editor.study.open);
+    let show = move |play: bool, study: bool| {
+        playing.set(play);
+        studying.set(study);
+    };
+    let pressed = |is: bool| if is { "true" } else { "false" };
+    let study = has_versions.then(|| {
+        view! {
+            <button type="button" class="button button-small" aria-pressed=move || pressed(studying.get()) on:click=move |_| show(false, true)>"Compare"</button>
+        }
+    });
+    view! {
+        <div class="views" role="group" aria-label="What is shown">
+            <button type="button" class="button button-small" aria-pressed=move || pressed(!playing.get() && !studying.get()) on:click=move |_| show(false, false)>"Write"</button>
+            <button type="button" class="button button-small" aria-pressed=move || pressed(playing.get()) on:click=move |_| show(true, false)>"Rehearse"</button>
+            {study}
         </div>
     }
 }

@@ -5,21 +5,17 @@ use leptos::prelude::*;
 
 use serde_json::Value;
 
-use super::Viewer;
+use super::{Forms, Viewer};
 use crate::engine::event::EndState;
 use crate::engine::state::{RunState, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
-use crate::rpc::actions::{ActOnRun, CancelRun};
 use crate::ui::components::{Refusal, ValueView};
 
 /// What can be done to the whole run as it stands.
 #[component]
-pub fn RunActs(
-    viewer: Viewer,
-    act: ServerAction<ActOnRun>,
-    cancel: ServerAction<CancelRun>,
-) -> impl IntoView {
-    let run_id = viewer.run_id.get_value();
+pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
+    let Forms { act, cancel, .. } = forms;
+    let run_id = forms.run_id.get_value();
     let offers = Memo::new(move |_| viewer.state.with(offers));
     let refusal = Signal::derive(move || {
         let cancelled = cancel.value().get().and_then(Result::err);
@@ -39,7 +35,7 @@ pub fn RunActs(
                 <input type="hidden" name="comment" value="" />
                 {buttons}
             </ActionForm>
-            <CancelForm viewer cancel />
+            <CancelForm viewer forms />
         </div>
     }
 }
@@ -59,7 +55,7 @@ fn offers(state: &RunState) -> Vec<(&'static str, &'static str)> {
 }
 
 #[component]
-fn CancelForm(viewer: Viewer, cancel: ServerAction<CancelRun>) -> impl IntoView {
+fn CancelForm(viewer: Viewer, forms: Forms) -> impl IntoView {
     let open = Memo::new(move |_| {
         viewer
             .state
@@ -69,8 +65,8 @@ fn CancelForm(viewer: Viewer, cancel: ServerAction<CancelRun>) -> impl IntoView 
         <Show when=move || open.get()>
             <details class="cancel">
                 <summary class="button button-small">"Cancel run…"</summary>
-                <ActionForm action=cancel attr:class="cancel-form">
-                    <input type="hidden" name="run_id" value=viewer.run_id.get_value() />
+                <ActionForm action=forms.cancel attr:class="cancel-form">
+                    <input type="hidden" name="run_id" value=forms.run_id.get_value() />
                     <label for="cancel-comment">"Why? (optional)"</label>
                     <input id="cancel-comment" name="comment" maxlength="4000" />
                     <p class="hint">"What is running is told to stop. What has been done stays done."</p>
@@ -123,18 +119,18 @@ impl StepActs {
 
 #[component]
 pub fn StepActsForm(
-    viewer: Viewer,
+    forms: Forms,
     acts: Memo<StepActs>,
     #[prop(into)] step_id: String,
 ) -> impl IntoView {
-    let on_step = viewer.on_step;
+    let on_step = forms.on_step;
     let subject = step_id.clone();
     let refusal = Signal::derive(move || on_step.refusal_of(&subject));
     let id = StoredValue::new(format!("act-{step_id}"));
     let step_id = StoredValue::new(step_id);
     let hidden = move || {
         view! {
-            <input type="hidden" name="run_id" value=viewer.run_id.get_value() />
+            <input type="hidden" name="run_id" value=forms.run_id.get_value() />
             <input type="hidden" name="step_id" value=step_id.get_value() />
         }
     };
@@ -161,13 +157,13 @@ pub fn StepActsForm(
 
 #[component]
 pub fn OutcomeForm(
-    viewer: Viewer,
+    forms: Forms,
     #[prop(into)] step_id: String,
     message: String,
     /// The input of the attempt in doubt.
     asked: Option<Value>,
 ) -> impl IntoView {
-    let resolve = viewer.resolve;
+    let resolve = forms.resolve;
     let id = format!("outcome-{step_id}");
     let subject = step_id.clone();
     let refusal = Signal::derive(move || resolve.refusal_of(&subject));
@@ -178,7 +174,7 @@ pub fn OutcomeForm(
             {asked.map(|asked| view! { <div class="shown"><p class="shown-label">"What was sent"</p><ValueView value=asked watched=true /></div> })}
             <p>"Look at the receiving side, then say what you found. Nothing is repeated unless you say so."</p>
             <ActionForm action=resolve.action attr:class="gate-form">
-                <input type="hidden" name="run_id" value=viewer.run_id.get_value() />
+                <input type="hidden" name="run_id" value=forms.run_id.get_value() />
                 <input type="hidden" name="step_id" value=step_id />
                 <label for=id.clone()>"What you found (optional)"</label>
                 <input id=id name="comment" maxlength="4000" />

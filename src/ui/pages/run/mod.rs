@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::param;
 use crate::engine::event::Origin as Was;
-use crate::engine::ids::RunId;
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::progress;
 use crate::engine::state::{RunState, RunStatus};
 use crate::engine::time::Timestamp;
@@ -26,18 +26,36 @@ use crate::ui::format;
 use crate::ui::live::Live;
 use crate::ui::theme;
 use acts::RunActs;
-use iterations::{Steps, iteration_of};
+pub(super) use iterations::Steps;
+use iterations::iteration_of;
 
 /// What the parts of the viewer share.
 #[derive(Clone, Copy)]
-struct Viewer {
+pub(super) struct Viewer {
+    pub state: RwSignal<RunState>,
+    /// Until when what goes on has lasted.
+    pub now: Signal<Timestamp>,
+    pub asks: Asks,
+}
+
+/// Who answers what the run asks.
+#[derive(Clone, Copy)]
+pub(super) enum Asks {
+    /// People, by the forms of a run on the server.
+    Server(StoredValue<Forms>),
+    /// Whoever rehearses: what this makes stands in the row of each step.
+    Rehearser(Callback<StepPath, AnyView>),
+}
+
+/// What can be done on the page of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Forms {
     run_id: StoredValue<String>,
-    state: RwSignal<RunState>,
-    /// The server's clock when the page was made.
-    now: Timestamp,
     decide: Answers<DecideGate>,
     resolve: Answers<ResolveOutcome>,
     on_step: Answers<ActOnStep>,
+    cancel: ServerAction<CancelRun>,
+    act: ServerAction<ActOnRun>,
 }
 
 #[component]
@@ -45,7 +63,8 @@ pub fn RunPage() -> impl IntoView {
     let id = param("id");
     let view = Resource::new(move || id.get(), run);
     // Out here, so that an answer to a form is still there when the page is drawn anew.
-    let acts = Acts {
+    let forms = Forms {
+        run_id: StoredValue::new(id.get_untracked()),
         decide: Answers::new(|asked| &asked.gate_id),
         resolve: Answers::new(|asked| &asked.step_id),
         cancel: ServerAction::new(),
@@ -60,24 +79,14 @@ pub fn RunPage() -> impl IntoView {
                 let key = view.as_ref().map(|view| view.summary.header.run_id.clone()).ok();
                 let keyed = [(key, view)];
                 view! {
-                    <For each=move || keyed.clone() key=|(key, _)| key.clone() children=move |(_, view)| show(view, acts) />
+                    <For each=move || keyed.clone() key=|(key, _)| key.clone() children=move |(_, view)| show(view, forms) />
                 }
             })}
         </Transition>
     }
 }
 
-/// What can be done on the page.
-#[derive(Clone, Copy)]
-struct Acts {
-    decide: Answers<DecideGate>,
-    resolve: Answers<ResolveOutcome>,
-    cancel: ServerAction<CancelRun>,
-    act: ServerAction<ActOnRun>,
-    on_step: Answers<ActOnStep>,
-}
-
-fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
+fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
     let RunView {
         summary,
         outline,
@@ -92,14 +101,16 @@ fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
     };
     let state = RwSignal::new(RunState::replay(Arc::new(outline), &events));
     let header = summary.header;
-    Live::expect().follow(header.run_id.clone(), state);
-    let viewer = Viewer {
+    let live = Live::expect();
+    live.follow(header.run_id.clone(), state);
+    let forms = Forms {
         run_id: StoredValue::new(header.run_id.to_string()),
+        ..forms
+    };
+    let viewer = Viewer {
         state,
-        now,
-        decide: acts.decide,
-        resolve: acts.resolve,
-        on_step: acts.on_step,
+        now: live.now(now),
+        asks: Asks::Server(StoredValue::new(forms)),
     };
     view! {
         <Title text=header.workflow_name.clone() />
@@ -108,23 +119,23 @@ fn show(view: Result<RunView, PageError>, acts: Acts) -> AnyView {
             <h1>{header.workflow_name}</h1>
             <Head viewer />
             <Origin viewer />
-            <RunActs viewer act=acts.act cancel=acts.cancel />
+            <RunActs viewer forms />
         </div>
-        <RefusedElsewhere viewer />
+        <RefusedElsewhere viewer forms />
         <Result viewer />
         <WaitingHere viewer />
-        <Artifacts viewer artifacts />
+        <Artifacts viewer forms artifacts />
         <section aria-labelledby="steps-title">
             <h2 id="steps-title">"Steps"</h2>
             <Steps viewer frame=0 />
         </section>
-        <Details viewer />
+        <Details viewer forms />
     }
     .into_any()
 }
 
 #[component]
-fn Head(viewer: Viewer) -> impl IntoView {
+pub(super) fn Head(viewer: Viewer) -> impl IntoView {
     let state = viewer.state;
     let stands = Memo::new(move |_| {
         state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
@@ -140,6 +151,7 @@ fn Head(viewer: Viewer) -> impl IntoView {
     let percent = Signal::derive(move || state.with(progress::percent));
     let since = Signal::derive(move || state.with(|state| state.started_at));
     let until = Signal::derive(move || state.with(|state| state.finished_at));
+    let is_live = matches!(viewer.asks, Asks::Server(_));
     let started_by = state.with_untracked(|state| state.started_by.clone());
     let started_at = state.with_untracked(|state| state.started_at);
     view! {
@@ -154,7 +166,7 @@ fn Head(viewer: Viewer) -> impl IntoView {
             {format!("Started by {started_by}")} {started_at.map(|at| view! { " · " <Moment at /> })}
             " · " <Elapsed since until now=viewer.now />
         </p>
-        {move || until.get().is_none().then(|| view! {
+        {move || (is_live && until.get().is_none()).then(|| view! {
             <p class="muted only-unscripted">"This page does not follow the run without scripting: reload it to see how it goes on."</p>
         })}
     }
@@ -182,9 +194,8 @@ fn Origin(viewer: Viewer) -> impl IntoView {
 }
 
 /// How it ended, in a sentence; or what keeps it from going on.
-
 #[component]
-fn Result(viewer: Viewer) -> impl IntoView {
+pub(super) fn Result(viewer: Viewer) -> impl IntoView {
     let end = Memo::new(move |_| {
         viewer
             .state
@@ -243,7 +254,7 @@ fn held_up(state: &RunState) -> Option<String> {
 
 /// A refused answer whose question is not on the page any more.
 #[component]
-fn RefusedElsewhere(viewer: Viewer) -> impl IntoView {
+fn RefusedElsewhere(viewer: Viewer, forms: Forms) -> impl IntoView {
     let open = Memo::new(move |_| {
         viewer.state.with(|state| {
             let gates = state
@@ -258,10 +269,10 @@ fn RefusedElsewhere(viewer: Viewer) -> impl IntoView {
     });
     let refused = Signal::derive(move || {
         open.with(|open| {
-            let decision = viewer.decide.refusal_elsewhere(open);
+            let decision = forms.decide.refusal_elsewhere(open);
             decision
-                .or_else(|| viewer.resolve.refusal_elsewhere(open))
-                .or_else(|| viewer.on_step.refusal_elsewhere(open))
+                .or_else(|| forms.resolve.refusal_elsewhere(open))
+                .or_else(|| forms.on_step.refusal_elsewhere(open))
         })
     });
     view! { <Refusal error=refused /> }
@@ -303,10 +314,10 @@ fn WaitingHere(viewer: Viewer) -> impl IntoView {
 }
 
 #[component]
-fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
+fn Artifacts(viewer: Viewer, forms: Forms, artifacts: Vec<ArtifactCard>) -> impl IntoView {
     let files = RwSignal::new(artifacts);
-    let run_id = viewer.run_id.get_value();
-    fetch_when_they_matter(viewer, files);
+    let run_id = forms.run_id.get_value();
+    fetch_when_they_matter(viewer, forms, files);
     move || {
         let artifacts = files.get();
         if artifacts.is_empty() {
@@ -330,7 +341,7 @@ fn Artifacts(viewer: Viewer, artifacts: Vec<ArtifactCard>) -> impl IntoView {
 
 /// Files are not told of in the log. They matter when a person is asked something and when the run ends, so a page
 /// that is open then asks for them.
-fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
+fn fetch_when_they_matter(viewer: Viewer, forms: Forms, files: RwSignal<Vec<ArtifactCard>>) {
     let moment = Memo::new(move |_| {
         viewer
             .state
@@ -339,7 +350,7 @@ fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
     Effect::new(move |earlier: Option<(bool, usize)>| {
         let now = moment.get();
         if earlier.is_some_and(|earlier| earlier != now) {
-            let run_id = viewer.run_id.get_value();
+            let run_id = forms.run_id.get_value();
             spawn_local(async move {
                 if let Ok(found) = run_files(run_id).await {
                     let _ = files.try_set(found);
@@ -352,7 +363,7 @@ fn fetch_when_they_matter(viewer: Viewer, files: RwSignal<Vec<ArtifactCard>>) {
 
 /// The input, for those who want to know.
 #[component]
-fn Details(viewer: Viewer) -> impl IntoView {
+fn Details(viewer: Viewer, forms: Forms) -> impl IntoView {
     let input = viewer.state.with_untracked(|state| state.input.clone());
     let text = format::pretty(&input);
     let input = match text.contains("$large") {
@@ -371,7 +382,7 @@ fn Details(viewer: Viewer) -> impl IntoView {
         </details>
         <p class="muted">
             {events} " · "
-            <a href=format!("/api/v1/runs/{}/events", viewer.run_id.get_value()) rel="external">"read them as JSON"</a>
+            <a href=format!("/api/v1/runs/{}/events", forms.run_id.get_value()) rel="external">"read them as JSON"</a>
         </p>
     }
 }

@@ -6,11 +6,12 @@ use leptos::web_sys::HtmlElement;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::Viewer;
 use super::acts::{OutcomeForm, StepActs, StepActsForm};
 use super::iterations::Iterations;
+use super::{Asks, Forms, Viewer};
 use crate::engine::event::Performer;
 use crate::engine::failure::StepError;
+use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
 use crate::engine::state::{
     Attempt, AttemptOutcome, EdgeState, Gate, RunState, StepRun, StepStatus,
@@ -49,6 +50,13 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
     let since =
         Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
+    let question = match viewer.asks {
+        Asks::Server(forms) => {
+            let (forms, step_id) = (forms.get_value(), path.clone());
+            view! { <Question forms step step_id /> }.into_any()
+        }
+        Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
+    };
     view! {
         <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
             <div class="step-head">
@@ -62,7 +70,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             {move || step.with(|step| reason(step, &outline))}
             {move || goes_on.get().then(|| view! { <p class="muted step-goes-on">"The run goes on with what is known."</p> })}
             {move || step.with(waits_for)}
-            <Question viewer step step_id=path.clone() />
+            {question}
             {move || step.with(decision)}
             <Details viewer step name path />
             {holds.then(|| view! { <Iterations viewer owner=at /> })}
@@ -156,7 +164,7 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
 
 /// What waits for a person here.
 #[component]
-fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoView {
+fn Question(forms: Forms, step: Memo<StepRun>, step_id: String) -> impl IntoView {
     let waits = Memo::new(move |_| {
         step.with(|step| match step.status {
             StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
@@ -188,7 +196,7 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
         // The form that had the focus is gone; the reader stays where the answer is.
         if asks.is_none()
             && let Some(Some(gate)) = asked
-            && viewer.decide.was_about(&gate)
+            && forms.decide.was_about(&gate)
             && let Some(step) = document().get_element_by_id(&landing)
         {
             let _ = step.unchecked_into::<HtmlElement>().focus();
@@ -199,11 +207,11 @@ fn Question(viewer: Viewer, step: Memo<StepRun>, step_id: String) -> impl IntoVi
         match waits.get()? {
         Waits::Gate(gate) => Some(
             view! {
-                <GateForm question=gate.question run_id=viewer.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=viewer.decide />
+                <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=forms.decide />
             }
             .into_any(),
         ),
-        Waits::Outcome { message, asked } => Some(view! { <OutcomeForm viewer step_id=step_id.clone() message asked /> }.into_any()),
+        Waits::Outcome { message, asked } => Some(view! { <OutcomeForm forms step_id=step_id.clone() message asked /> }.into_any()),
     }
     }
 }
@@ -239,16 +247,27 @@ fn Details(
 ) -> impl IntoView {
     let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
     let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
-    let acts = Memo::new(move |_| viewer.state.with(|state| StepActs::of(state, &step.get())));
+    let acts = Memo::new(move |_| match viewer.asks {
+        Asks::Server(_) => viewer.state.with(|state| StepActs::of(state, &step.get())),
+        Asks::Rehearser(_) => StepActs::default(),
+    });
     let has_more = Memo::new(move |_| {
         attempts.with(|list| !list.is_empty())
             || output.with(Option::is_some)
             || acts.get() != StepActs::default()
     });
     let path = StoredValue::new(path);
+    let is_live = matches!(viewer.asks, Asks::Server(_));
+    let acts_form = move || match viewer.asks {
+        Asks::Server(forms) => {
+            let forms = forms.get_value();
+            Some(view! { <StepActsForm forms acts step_id=path.get_value() /> }.into_any())
+        }
+        Asks::Rehearser(_) => None,
+    };
     let made = move || {
         attempts.with(|list| {
-            let rows: Vec<_> = list.iter().map(attempt_row).collect();
+            let rows: Vec<_> = list.iter().map(|made| attempt_row(made, is_live)).collect();
             (!rows.is_empty())
                 .then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{rows}</ol> })
         })
@@ -270,7 +289,7 @@ fn Details(
                 {made}
                 {input}
                 {output}
-                <StepActsForm viewer acts step_id=path.get_value() />
+                {acts_form()}
             </details>
         </Show>
     }
@@ -285,7 +304,7 @@ fn tells_something(value: &Value) -> bool {
     }
 }
 
-fn attempt_row(attempt: &Attempt) -> impl IntoView + use<> {
+fn attempt_row(attempt: &Attempt, is_live: bool) -> impl IntoView + use<> {
     let outcome = match &attempt.outcome {
         AttemptOutcome::Running => "running".to_owned(),
         AttemptOutcome::Succeeded => "succeeded".to_owned(),
@@ -300,10 +319,10 @@ fn attempt_row(attempt: &Attempt) -> impl IntoView + use<> {
         .finished_at
         .map(|at| format::duration(at.ms_since(attempt.started_at)));
     let run = match &attempt.by {
-        Performer::Run { run_id } => {
+        Performer::Run { run_id } if is_live => {
             Some(view! { " " <a href=format!("/runs/{run_id}")>"Its run"</a> })
         }
-        Performer::Tool | Performer::Outside => None,
+        Performer::Run { .. } | Performer::Tool | Performer::Outside => None,
     };
     view! { <li>{outcome} " " <span class="muted">{took}</span> {run}</li> }
 }

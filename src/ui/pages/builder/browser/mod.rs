@@ -19,6 +19,15 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
             let _ = editor.checked.try_set(*checked);
             let _ = editor.heard.try_set(true);
         }
+        Answer::Scene(scene) => editor.stage.hear(editor, *scene),
+        Answer::Cases { verdicts, .. } => {
+            let _ = editor.stage.verdicts.try_set(verdicts);
+        }
+        Answer::Compared {
+            revision,
+            comparison,
+        } => editor.study.compared(revision, *comparison),
+        Answer::Impact { revision, outcomes } => editor.study.played(revision, outcomes),
         // What it had said so far is no longer about the draft.
         Answer::Failed => {
             let _ = editor.blind.try_set(true);
@@ -36,6 +45,9 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
     });
     editor.blind.set(started.is_none());
     bench.set_value(started);
+    editor
+        .ask
+        .set_value(Some(Callback::new(move |ask| bench::ask(bench, &ask))));
     bench::ask(
         bench,
         &Ask::Tools {
