@@ -187,3 +187,190 @@ impl Stage {
         scene.next_at_ms = rehearsal.next_at_ms();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::state::{RunState, RunStatus};
+    use crate::engine::tool::{EffectClass, ToolSpec};
+    use crate::workbench::{Answer as Told, Ask as Asked, Bench};
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    /// A page: it sends and hears JSON, and folds what it hears.
+    struct Page {
+        bench: Bench,
+        state: Option<RunState>,
+        goes_on: bool,
+    }
+
+    impl Page {
+        fn new() -> Self {
+            let mut page = Self {
+                bench: Bench::default(),
+                state: None,
+                goes_on: true,
+            };
+            let tool = ToolSpec {
+                output_schema: json!({ "properties": { "n": { "const": 5 } } }),
+                ..ToolSpec::plain("t.read", EffectClass::Read)
+            };
+            let catalogue = Catalogue::new([tool]);
+            page.send(&Asked::Tools { catalogue });
+            page
+        }
+
+        fn send(&mut self, ask: &Asked) -> Told {
+            let ask = serde_json::to_string(ask).expect("it can be written");
+            serde_json::from_str(&self.bench.answer_json(&ask)).expect("it can be read")
+        }
+
+        fn play(&mut self, made: Move) -> Scene {
+            let goes_on = self.goes_on;
+            let Told::Scene(scene) = self.send(&Asked::Rehearse { made, goes_on }) else {
+                panic!("not a scene");
+            };
+            match &scene.begun {
+                Some(outline) => {
+                    let outline = Arc::new(outline.clone());
+                    self.state = Some(RunState::replay(outline, &scene.events));
+                }
+                None => {
+                    for event in &scene.events {
+                        self.state.as_mut().expect("it has begun").apply(event);
+                    }
+                }
+            }
+            *scene
+        }
+
+        fn begin(&mut self, tools: Unscripted) -> Scene {
+            let workflow = json!({
+                "name": "W",
+                "steps": [
+                    { "id": "a", "kind": "tool_call", "tool": "t.read", "with": {} },
+                    { "id": "ask", "kind": "human_gate", "message": "Well?" },
+                ],
+                "edges": [{ "from": "a", "to": "ask" }],
+            });
+            self.play(Move::Begin {
+                workflow: Box::new(serde_json::from_value(workflow).expect("a workflow")),
+                given: Box::default(),
+                tools,
+            })
+        }
+
+        fn status(&self) -> RunStatus {
+            self.state.as_ref().expect("it has begun").status()
+        }
+    }
+
+    fn says(step: &str, answer: Value) -> Move {
+        Move::Say {
+            step: StepPath::new(step),
+            answer: serde_json::from_value(answer).expect("an answer"),
+        }
+    }
+
+    fn asking(scene: &Scene) -> Vec<&str> {
+        scene.asks.iter().map(|ask| ask.step.as_str()).collect()
+    }
+
+    #[test]
+    fn a_rehearsal_is_played_move_by_move_and_kept() {
+        let mut page = Page::new();
+        let scene = page.begin(Unscripted::Wait);
+        assert_eq!(asking(&scene), ["a"]);
+        let scene = page.play(says("a", json!({ "returns": { "n": 1 } })));
+        assert_eq!(
+            (asking(&scene), page.status()),
+            (vec!["ask"], RunStatus::Waiting)
+        );
+        page.play(says("ask", json!({ "decision": "approve", "by": "ann" })));
+        assert_eq!(page.status(), RunStatus::Completed);
+        let kept = page.play(Move::Keep {
+            name: "well".to_owned(),
+        });
+        let case = kept.case.expect("a case");
+        assert_eq!(case.expect.state, Some(RunStatus::Completed));
+        assert_eq!(
+            page.status(),
+            RunStatus::Completed,
+            "keeping it changes nothing"
+        );
+    }
+
+    #[test]
+    fn a_move_that_is_taken_back_can_be_made_otherwise() {
+        let mut page = Page::new();
+        page.begin(Unscripted::Wait);
+        page.play(says("a", json!({ "returns": {} })));
+        page.play(says("ask", json!({ "decision": "approve", "by": "ann" })));
+        let scene = page.play(Move::TakeBack);
+        assert_eq!(
+            (asking(&scene), page.status()),
+            (vec!["ask"], RunStatus::Waiting)
+        );
+        page.play(says("ask", json!({ "decision": "reject", "by": "ann" })));
+        assert_eq!(page.status(), RunStatus::Failed);
+        for _ in 0..9 {
+            page.play(Move::TakeBack);
+        }
+        let scene = page.play(Move::TakeBack);
+        assert_eq!((asking(&scene), scene.can_take_back), (vec!["a"], false));
+    }
+
+    #[test]
+    fn tools_answer_by_themselves_once_they_are_let() {
+        let mut page = Page::new();
+        assert_eq!(asking(&page.begin(Unscripted::Wait)), ["a"]);
+        let tools = Unscripted::Example { after_ms: 1_000 };
+        let scene = page.play(Move::Tools { tools });
+        assert_eq!((asking(&scene), scene.elapsed_ms), (vec!["ask"], 1_000));
+        let state = page.state.as_ref().expect("it has begun");
+        let output = state
+            .step(&StepPath::new("a"))
+            .and_then(|step| step.output.clone());
+        assert_eq!(output, Some(json!({ "n": 5 })));
+    }
+
+    #[test]
+    fn nothing_goes_on_by_itself_unless_it_is_let() {
+        let mut page = Page::new();
+        page.goes_on = false;
+        page.begin(Unscripted::Example { after_ms: 1_000 });
+        let scene = page.play(Move::JumpBy { ms: 999 });
+        assert_eq!((asking(&scene), scene.next_at_ms), (vec!["a"], Some(1_000)));
+        let scene = page.play(Move::Next);
+        assert_eq!(asking(&scene), ["ask"]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_and_the_run_stays() {
+        let mut page = Page::new();
+        let scene = page.play(Move::Next);
+        assert_eq!(
+            (scene.refused, scene.begun),
+            (None, None),
+            "nothing is played yet"
+        );
+        page.begin(Unscripted::Wait);
+        let scene = page.play(says("ask", json!({ "decision": "approve", "by": "ann" })));
+        assert_eq!(
+            scene.refused.as_deref(),
+            Some("`ask` does not ask anything now.")
+        );
+        assert_eq!(asking(&scene), ["a"]);
+        let broken = Move::Begin {
+            workflow: Box::default(),
+            given: Box::default(),
+            tools: Unscripted::Wait,
+        };
+        let scene = page.play(broken);
+        assert!(
+            scene
+                .refused
+                .is_some_and(|why| why.contains("does not compile"))
+        );
+    }
+}

@@ -15,6 +15,7 @@ impl Display for Change {
         let step = Step(self.about.as_ref());
         let inside = Inside(self.inside.as_ref());
         match &self.what {
+            What::WorkflowChanged(field) if field.field == "cases" => f.write_str(&cases(field)),
             What::WorkflowChanged(field) => write!(f, "The workflow{}.", has_now(field)),
             What::StepAdded { kind } => {
                 write!(f, "{step}, a {}, was added{inside}.", kind.as_str())
@@ -118,6 +119,36 @@ fn waits(kind: StepKind, field: &FieldChange) -> Option<String> {
         patience(field.new.as_ref()),
         patience(field.old.as_ref())
     ))
+}
+
+/// Test cases are told apart by their names.
+fn cases(change: &FieldChange) -> String {
+    let list = |value: &Option<Value>| value.as_ref().and_then(Value::as_array).cloned();
+    let (old, new) = (
+        list(&change.old).unwrap_or_default(),
+        list(&change.new).unwrap_or_default(),
+    );
+    let of_name = |cases: &[Value], case: &Value| {
+        let mut same = cases
+            .iter()
+            .filter(|other| other.get("name") == case.get("name"));
+        same.next().cloned()
+    };
+    let name = |case: &Value| {
+        let name = case.get("name").and_then(Value::as_str);
+        name.unwrap_or_default().to_owned()
+    };
+    let came = new.iter().filter_map(|case| match of_name(&old, case) {
+        None => Some(format!("*{}* is new", name(case))),
+        Some(before) => (before != *case).then(|| format!("*{}* is different", name(case))),
+    });
+    let went = old.iter().filter(|case| of_name(&new, case).is_none());
+    let went = went.map(|case| format!("*{}* is gone", name(case)));
+    let told: Vec<String> = came.chain(went).collect();
+    match told.is_empty() {
+        true => "The test cases are written in another order.".to_owned(),
+        false => format!("Of the test cases, {}.", told.join(", ")),
+    }
 }
 
 fn has_now(change: &FieldChange) -> String {

@@ -234,3 +234,23 @@ fn workflows_without_a_difference_are_equal() {
         }
     }
 }
+
+#[test]
+fn test_cases_are_told_apart_by_their_names() {
+    let with = |cases: Value| json!({ "name": "W", "steps": [{ "id": "a", "kind": "parallel" }], "cases": cases });
+    let old = with(json!([{ "name": "stays" }, { "name": "goes" }, { "name": "turns" }]));
+    let new = with(json!([
+        { "name": "stays" },
+        { "name": "turns", "expect": { "state": "failed" } },
+        { "name": "comes" },
+    ]));
+    assert_eq!(
+        sentences(&old, &new),
+        ["Of the test cases, *turns* is different, *comes* is new, *goes* is gone."]
+    );
+    let turned = with(json!([{ "name": "turns" }, { "name": "goes" }, { "name": "stays" }]));
+    assert_eq!(
+        sentences(&old, &turned),
+        ["The test cases are written in another order."]
+    );
+}

@@ -47,6 +47,10 @@ pub enum Publication {
     Refused {
         problems: Vec<Diagnostic>,
     },
+    /// Another version has become current since the draft was begun; it stays a draft.
+    Overtaken {
+        current: u32,
+    },
 }
 
 /// `slug` of a workflow, or `draft`, or neither for a new one.
@@ -71,9 +75,14 @@ pub async fn keep_draft(
     server::keep(&super::service()?, slug, based_on, kept, document).await
 }
 
+/// `over`: the version that it may replace although the draft was begun with an earlier one.
 #[server(prefix = "/rpc", endpoint = "publish_draft", input = Json)]
-pub async fn publish_draft(kept: Kept, note: String) -> Result<Publication, PageError> {
-    server::publish(&super::service()?, kept, note).await
+pub async fn publish_draft(
+    kept: Kept,
+    note: String,
+    over: Option<u32>,
+) -> Result<Publication, PageError> {
+    server::publish(&super::service()?, kept, note, over).await
 }
 
 /// Throws the draft away.

@@ -1,7 +1,7 @@
 //! What the builder asks for, of the service.
 
 use super::{BuilderView, Kept, Publication};
-use crate::driver::service::{Beginning, Begun, Edit, Service, ServiceError};
+use crate::driver::service::{AuthoringError, Beginning, Begun, Edit, Service, ServiceError};
 use crate::engine::ids::DraftId;
 use crate::engine::workflow::Workflow;
 use crate::rpc::LOCAL_ACTOR;
@@ -119,10 +119,11 @@ pub(super) async fn publish(
     service: &Service,
     kept: Kept,
     note: String,
+    over: Option<u32>,
 ) -> Result<Publication, PageError> {
     let edit = Edit {
         note,
-        expected_current: None,
+        expected_current: over,
         actor: LOCAL_ACTOR.to_owned(),
     };
     match service.publish_draft(&kept.id, kept.revision, edit).await {
@@ -131,6 +132,9 @@ pub(super) async fn publish(
             version: published.number,
         }),
         Err(ServiceError::InvalidWorkflow(problems)) => Ok(Publication::Refused { problems }),
+        Err(ServiceError::Authoring(AuthoringError::Overtaken { current, .. })) => {
+            Ok(Publication::Overtaken { current })
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::prose;
 use crate::engine::compare::{DrawnEdge, DrawnStep, Mark, Side, Told};
 use crate::engine::layout::Point;
 use crate::ui::format;
@@ -37,7 +38,7 @@ fn change(told: Told) -> impl IntoView {
     });
     view! {
         <li class=format!("change change-{mark}")>
-            <span class="change-mark">{mark}</span> " " {told.sentence} {both}
+            <span class="change-mark">{mark}</span> " " {prose(&told.sentence)} {both}
         </li>
     }
 }

@@ -62,6 +62,8 @@ pub struct Editor {
     /// The worker does not work: nothing is checked here, and the server checks when it is published.
     pub blind: RwSignal<bool>,
     pub saved: RwSignal<Saved>,
+    /// It is being published: what is written now would come too late.
+    pub publishing: RwSignal<bool>,
     pub kept: RwSignal<Option<Kept>>,
     /// The version that the draft began as.
     #[cfg_attr(
@@ -94,6 +96,7 @@ impl Editor {
             heard: RwSignal::new(false),
             blind: RwSignal::new(false),
             saved: RwSignal::new(Saved::Yes),
+            publishing: RwSignal::new(false),
             kept: RwSignal::new(view.kept),
             based_on: view.based_on,
             revision: RwSignal::new(0),

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::editor::{Editor, place_of};
 use crate::engine::diagnostic::{Diagnostic, Repair};
 use crate::engine::patch::apply_patch;
+use crate::ui::components::prose;
 
 #[component]
 pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
@@ -49,8 +50,8 @@ fn row(editor: Editor, finding: Diagnostic) -> impl IntoView {
     });
     view! {
         <li class="finding">
-            <button type="button" class="finding-place" on:click=move |_| editor.select(place.clone())>{message}</button>
-            " " {fix} " " {mend} " " <code class="muted">{code}</code>
+            <button type="button" class="finding-place" on:click=move |_| editor.select(place.clone())>{prose(&message)}</button>
+            " " {fix.map(|fix| prose(&fix))} " " {mend} " " <code class="muted">{code}</code>
         </li>
     }
 }

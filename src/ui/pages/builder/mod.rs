@@ -98,12 +98,14 @@ fn Builder(view: BuilderView) -> impl IntoView {
                 </div>
                 {move || alive.get().then(|| view! { <PublishBar editor slug=slug.clone() /> })}
             </header>
+            <div inert=move || editor.publishing.get()>
             {move || match (alive.get(), editor.stage.open.get(), study_of.get_value().filter(|_| editor.study.open.get())) {
                 (false, _, _) => view! { <Still editor /> }.into_any(),
                 (true, true, _) => view! { <RehearsalDesk editor /> }.into_any(),
                 (true, false, Some(slug)) => view! { <StudyDesk editor slug /> }.into_any(),
                 (true, false, None) => view! { <Desk editor /> }.into_any(),
             }}
+            </div>
         </div>
         <p class="visually-hidden" role="status">{move || editor.said.get()}</p>
     }

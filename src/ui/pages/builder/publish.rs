@@ -4,14 +4,17 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::editor::{Editor, Saved};
-use crate::rpc::drafts::{Kept, Publication, publish_draft};
+use crate::engine::ids::DraftId;
+use crate::rpc::drafts::{Kept, Publication, discard_draft, publish_draft};
 
 #[component]
 pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView {
     let note = RwSignal::new(String::new());
-    let publish =
-        Action::new(move |(kept, note): &(Kept, String)| publish_draft(kept.clone(), note.clone()));
+    let publish = Action::new(move |(kept, note, over): &(Kept, String, Option<u32>)| {
+        publish_draft(kept.clone(), note.clone(), *over)
+    });
     let navigate = use_navigate();
+    Effect::new(move || editor.publishing.set(publish.pending().get()));
     Effect::new(move || match publish.value().get() {
         Some(Ok(Publication::Published { slug, version })) => {
             editor.said.set(format!("Published as version {version}."));
@@ -20,8 +23,14 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         Some(Ok(Publication::Refused { problems })) => {
             editor.checked.update(|checked| checked.findings = problems);
         }
-        Some(Err(_)) | None => {}
+        Some(Ok(Publication::Overtaken { .. }) | Err(_)) | None => {}
     });
+    let overtaken = move || match publish.value().get() {
+        Some(Ok(Publication::Overtaken { current })) => Some(current),
+        Some(Ok(Publication::Published { .. } | Publication::Refused { .. }) | Err(_)) | None => {
+            None
+        }
+    };
     let findings = Memo::new(move |_| editor.checked.with(|checked| checked.findings.len()));
     // What is not yet on the server cannot be published from there.
     let ready = move || {
@@ -57,11 +66,12 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
             .and_then(Result::err)
             .map(|error| error.message)
     };
-    let send = move |_| {
+    let send = move |over: Option<u32>| {
         if let Some(kept) = editor.kept.get_untracked() {
-            publish.dispatch((kept, note.get_untracked()));
+            publish.dispatch((kept, note.get_untracked(), over));
         }
     };
+    let discard_to = slug.clone();
     let next = if slug.is_some() {
         "Publish as a new version"
     } else {
@@ -82,8 +92,15 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
                         <p class="hint">"For those who read the versions later."</p>
                     </div>
                     {move || failed().map(|message| view! { <p class="notice notice-failed" role="alert">{message}</p> })}
-                    <button type="button" class="button button-primary" disabled=move || !ready() on:click=send>{next}</button>
+                    <button type="button" class="button button-primary" disabled=move || !ready() on:click=move |_| send(None)>{next}</button>
                     <p class="hint">{why_not}</p>
+                    {move || overtaken().map(|current| view! {
+                        <div class="notice notice-failed" role="alert">
+                            <p>{format!("Version {current} was published while this was written. Compare shows what is different; publishing over it undoes what it brought.")}</p>
+                            <button type="button" class="button button-small" disabled=move || !ready() on:click=move |_| send(Some(current))>{format!("Publish over version {current}")}</button>
+                        </div>
+                    })}
+                    <Discard editor slug=discard_to.clone() />
                 </div>
             </details>
         </div>
@@ -110,5 +127,38 @@ fn Views(editor: Editor, has_versions: bool) -> impl IntoView {
             <button type="button" class="button button-small" aria-pressed=move || pressed(playing.get()) on:click=move |_| show(true, false)>"Rehearse"</button>
             {study}
         </div>
+    }
+}
+
+/// Throws the draft away, after a second look.
+#[component]
+fn Discard(editor: Editor, slug: Option<String>) -> impl IntoView {
+    let discard = Action::new(|id: &DraftId| discard_draft(id.clone()));
+    let navigate = use_navigate();
+    let back = match slug {
+        Some(slug) => format!("/workflows/{slug}"),
+        None => "/workflows".to_owned(),
+    };
+    Effect::new(move || {
+        if let Some(Ok(())) = discard.value().get() {
+            navigate(&back, Default::default());
+        }
+    });
+    let failed = move || discard.value().get().and_then(Result::err);
+    let throw = move |_| {
+        if let Some(kept) = editor.kept.get_untracked() {
+            discard.dispatch(kept.id);
+        }
+    };
+    let is_kept = move || editor.kept.with(Option::is_some);
+    view! {
+        <Show when=is_kept>
+            <details class="more publish-discard">
+                <summary>"Discard the draft…"</summary>
+                <p class="hint">"Everything written since the last version is lost."</p>
+                {move || failed().map(|error| view! { <p class="notice notice-failed" role="alert">{error.message}</p> })}
+                <button type="button" class="button button-small button-reject" disabled=move || discard.pending().get() on:click=throw>"Discard it"</button>
+            </details>
+        </Show>
     }
 }

@@ -6,7 +6,7 @@ use super::editor::Editor;
 use crate::engine::compare::Comparison;
 use crate::engine::rehearse::{Course, Outcome};
 use crate::rpc::versions::{PastRunsView, past_runs};
-use crate::ui::components::{Changes, Moment, SideBySide};
+use crate::ui::components::{Changes, Moment, SideBySide, prose};
 use crate::workbench::Ask;
 
 /// What is known of the draft against the version that it would replace.
@@ -176,7 +176,7 @@ fn outcome_view(outcome: Outcome) -> impl IntoView {
     let differences: Vec<_> = outcome
         .differences
         .into_iter()
-        .map(|difference| view! { <li>{difference}</li> })
+        .map(|difference| view! { <li>{prose(&difference)}</li> })
         .collect();
     view! {
         <li class=format!("outcome outcome-{class}")>

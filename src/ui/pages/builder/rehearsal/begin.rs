@@ -18,7 +18,11 @@ use crate::workbench::Move;
 pub(super) const EXAMPLE_TAKES_MS: u64 = 1_000;
 
 #[component]
-pub(super) fn BeginForm(editor: Editor) -> impl IntoView {
+pub(super) fn BeginForm(
+    editor: Editor,
+    /// Something is played already.
+    begun: Signal<bool>,
+) -> impl IntoView {
     let stage = editor.stage;
     let form = NodeRef::<Form>::new();
     let by_themselves = RwSignal::new(false);
@@ -75,6 +79,9 @@ pub(super) fn BeginForm(editor: Editor) -> impl IntoView {
         <section class="rehearsal-panel" aria-labelledby="begin-title">
             <h2 id="begin-title">"Rehearse"</h2>
             <p class="hint">"No tool is called, nobody is asked, and the clock is not the real one."</p>
+            // What it began with is in the way while it is played.
+            <details class="more rehearsal-given" open=move || !begun.get()>
+            <summary>"What the run is given"</summary>
             <form node_ref=form class="form rehearsal-form" novalidate on:submit=begin>
                 {rows}
                 <div class="field field-check">
@@ -86,6 +93,7 @@ pub(super) fn BeginForm(editor: Editor) -> impl IntoView {
                 {move || refusal().map(|why| view! { <p class="notice notice-failed" role="alert">{why}</p> })}
                 <button class="button button-primary" disabled=move || { findings() > 0 || editor.blind.get() }>{label}</button>
             </form>
+            </details>
         </section>
     }
 }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::super::editor::Editor;
 use crate::engine::rehearse::Unscripted;
 use crate::engine::rehearse::case::Case;
+use crate::ui::components::prose;
 use crate::workbench::{Ask, Move};
 
 #[component]
@@ -43,7 +44,7 @@ pub(super) fn CasesPanel(editor: Editor) -> impl IntoView {
     view! {
         <section class="rehearsal-panel" aria-labelledby="cases-title">
             <h2 id="cases-title">"Test cases"</h2>
-            {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Keep a rehearsal as a test case: what was given and what has to come of it. It is checked here, and by `signalbox simulate`."</p> })}
+            {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Keep a rehearsal as a test case: what was given and what has to come of it. It is checked here, and by " <code>"signalbox simulate"</code> "."</p> })}
             <ul class="cases">{rows}</ul>
             <div class="rehearsal-row">
                 <label class="visually-hidden" for="case-name">"Name of the test case"</label>
@@ -74,7 +75,7 @@ fn CaseRow(editor: Editor, at: usize, name: String) -> impl IntoView {
         Some(wrong) => {
             let wrong: Vec<_> = wrong
                 .into_iter()
-                .map(|why| view! { <li>{why}</li> })
+                .map(|why| view! { <li>{prose(&why)}</li> })
                 .collect();
             view! { <span class="case-fails">"does not hold"</span> <ul class="case-wrong">{wrong}</ul> }.into_any()
         }

@@ -15,6 +15,7 @@ use crate::engine::rehearse::Ask as Question;
 use crate::engine::state::RunState;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
+use crate::ui::components::prose;
 use crate::ui::pages::run::{Asks, Head, Result, Steps, Viewer};
 use crate::workbench::{Ask, Move, Scene, Verdict};
 use answers::AnswerPlace;
@@ -133,7 +134,7 @@ pub(super) fn RehearsalDesk(editor: Editor) -> impl IntoView {
     view! {
         <div class="rehearsal">
             <div class="rehearsal-side">
-                <BeginForm editor />
+                <BeginForm editor begun=Signal::derive(move || number.get().is_some()) />
                 {move || number.get().map(|_| view! { <ClockPanel editor /> })}
                 <CasesPanel editor />
             </div>
@@ -201,7 +202,7 @@ fn Asking(editor: Editor, state: RwSignal<RunState>) -> impl IntoView {
                     at.map_or_else(|| step.to_string(), |at| state.name(at).to_owned())
                 });
                 view! {
-                    <li><a href=format!("#step-{step}") rel="external">{name}</a> <span class="muted">{format!(" waits for {what}")}</span></li>
+                    <li><a href=format!("#step-{step}") rel="external">{name}</a> <span class="muted">" waits for " {prose(&what)}</span></li>
                 }
             })
             .collect();
