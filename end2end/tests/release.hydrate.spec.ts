@@ -1,153 +1,208 @@
 // The release check, from nothing: built, mended, rehearsed, published, run, changed while a run of it waits, and finished.
-// Nothing here uses the API.
+// Nothing here uses the API. Once with a pointer, once with the keyboard alone.
 
 import { type Locator, type Page, expect, expectAccessible, open, test } from "../support/fixtures";
+import { type Hand, Keyboard, Pointer } from "../support/hand";
 import { Endpoint } from "../support/world";
 
+const button = (page: Page, name: string | RegExp): Locator => page.getByRole("button", { name, exact: true });
+const field = (page: Page, name: string): Locator =>
+  page.locator(".builder-panel").getByLabel(name, { exact: true });
 const findings = (page: Page): Locator => page.locator(".findings");
 const line = (page: Page, name: string): Locator =>
   page.locator(".outline-step").filter({ has: page.getByText(name, { exact: true }) });
 const row = (page: Page, name: string): Locator =>
   page.locator(".rehearsal-run .step").filter({ has: page.getByRole("heading", { name, exact: true }) });
+const ended = (page: Page): Locator => page.locator(".run-status").getByText("Completed", { exact: true });
 
-/** Adds a step by the words of the list, gives it its name, and leaves its form open. */
-async function add(page: Page, what: string, button: string, name: string): Promise<void> {
-  await page.getByLabel("Add a step").selectOption(what);
-  await page.getByRole("button", { name: button, exact: true }).click();
-  await page.locator(".builder-panel").getByLabel("Name", { exact: true }).fill(name);
-  await expect(line(page, name)).toHaveCount(1);
-}
+/** Somebody who makes a release check. */
+class Author {
+  constructor(
+    private readonly page: Page,
+    private readonly hand: Hand,
+    /** Where the things that are checked answer. */
+    private readonly world: string,
+  ) {}
 
-async function leadOn(page: Page, from: string, to: string): Promise<void> {
-  await line(page, from).click();
-  await page.getByLabel("Leads on to").selectOption({ label: to });
-  await page.getByRole("button", { name: "Connect" }).click();
-}
-
-/** Three checks at once, then a question if they are well, and a notification either way. */
-async function build(page: Page, name: string, url: string): Promise<void> {
-  await page.getByLabel("Name", { exact: true }).fill(name);
-  await add(page, "Several at once", "Add", "Checks");
-  for (const [check, button] of [
-    ["Tests", "Add after"],
-    ["Lint", "Add beside what follows"],
-    ["Build", "Add beside what follows"],
-  ] as const) {
-    await line(page, "Checks").click();
-    await add(page, "http.request", button, check);
-    await page.getByLabel("Address", { exact: true }).fill(`${url}/${check.toLowerCase()}`);
+  async release(name: string): Promise<void> {
+    const { page, hand } = this;
+    await open(page, "/workflows");
+    await hand.press(page.getByRole("link", { name: "New workflow" }).first());
+    await this.build(name);
+    await this.mend();
+    await this.rehearse();
+    const [workflow, run] = await this.publishAndRun();
+    await this.change(workflow);
+    await this.finish(run);
+    await this.lookBack(workflow);
   }
-  await line(page, "Tests").click();
-  await add(page, "Come together", "Add after", "All in");
-  await leadOn(page, "Lint", "All in");
-  await leadOn(page, "Build", "All in");
-  await line(page, "All in").click();
-  await add(page, "A condition", "Add after", "Green?");
-}
 
-test("the release check: built, rehearsed, published, run, changed and finished", async ({ page }) => {
-  const world = await Endpoint.start();
-  const name = `Release check ${test.info().project.name} ${test.info().repeatEachIndex}`;
-  await open(page, "/workflows");
-  await page.getByRole("link", { name: "New workflow" }).first().click();
-  await build(page, name, world.url);
-
-  // The first mistake, and the offered way out of it.
-  await page.getByLabel("Expression").fill("http_requst.status == 200");
-  await expect(page.locator(".field-invalid")).toContainText("http_requst");
-  await findings(page).getByRole("button", { name: /http_request/ }).last().click();
-  await expect(page.getByLabel("Expression")).toHaveValue("http_request.status == 200");
-
-  await add(page, "A question to a person", "Add after", "Release?");
-  await page.getByLabel("Question").fill("Shall this be released?");
-  await page.getByLabel("What is shown").fill("http_request_2.statu");
-  await expect(page.locator(".field-invalid")).toContainText("statu");
-  await findings(page).getByRole("button", { name: /status/ }).last().click();
-  await expect(page.getByLabel("What is shown")).toHaveValue("http_request_2.status");
-  await line(page, "Green?").click();
-  await add(page, "http.request", "Add beside what follows", "Tell");
-  await page.getByLabel("Address", { exact: true }).fill(`${world.url}/tell`);
-  await leadOn(page, "Release?", "Tell");
-  await page.getByRole("button", { name: "Way from Green? to Release?" }).click();
-  await page.getByLabel("And only when (optional)").fill("condition.result");
-  await page.getByRole("button", { name: "Way from Green? to Tell" }).click();
-  await page.getByLabel("Otherwise").check();
-  await expect(findings(page)).toContainText("Nothing to mend");
-
-  await rehearse(page);
-  await page.getByRole("button", { name: "Write", exact: true }).click();
-  await expect(page.getByText("Saved", { exact: true })).toBeVisible();
-  await page.getByText("Publish…").click();
-  await page.getByRole("button", { name: "Publish", exact: true }).click();
-  await expect(page).toHaveURL(/\/workflows\/release-check/);
-  const workflow = page.url();
-
-  await page.getByRole("button", { name: "Start", exact: true }).click();
-  await expect(page.getByText("Shall this be released?")).toBeVisible();
-  const run = page.url();
-
-  // Version 2, while the run of version 1 waits at its gate.
-  await open(page, workflow);
-  await page.getByRole("link", { name: "Edit" }).click();
-  await line(page, "Green?").click();
-  await page.getByLabel("Expression").fill("http_request.status == 204");
-  await expect(findings(page)).toContainText("Nothing to mend");
-  await page.getByRole("button", { name: "Compare", exact: true }).click();
-  await expect(page.locator(".changes")).toContainText("204");
-  await expect(page.getByText("One run is under way. It stays on its version.")).toBeVisible();
-  await expect(page.locator(".study-summary")).toContainText("1 would ask people other questions");
-  await expect(page.locator(".outcomes")).toContainText("does not ask at Release? any more");
-  await expect(page.locator(".drawn-changed")).toHaveCount(2);
-  await expectAccessible(page);
-  await page.getByText("Publish…").click();
-  await page.getByLabel("What has changed (optional)").fill("Only 204 counts");
-  await page.getByRole("button", { name: "Publish as a new version" }).click();
-  await expect(page).toHaveURL(workflow);
-
-  await open(page, run);
-  await expect(page.getByText("version 1")).toBeVisible();
-  await page.getByRole("button", { name: "Approve" }).click();
-  await expect(page.locator(".run-status").getByText("Completed", { exact: true })).toBeVisible();
-
-  await open(page, workflow);
-  await page.getByRole("link", { name: "Versions" }).click();
-  await expect(page.locator(".version").first()).toContainText("Only 204 counts");
-  await expect(page.locator(".changes")).toContainText("204");
-  await expectAccessible(page);
-  await page.getByRole("button", { name: "Restore version 1" }).click();
-  await expect(page.locator(".version").first()).toContainText("Version 1 restored.");
-  world.stop();
-});
-
-/** Both branches; the first is kept as a test case, which holds. */
-async function rehearse(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Rehearse", exact: true }).click();
-  await page.getByRole("button", { name: "Begin", exact: true }).click();
-  await tell(page, "Tests", '{ "status": 200 }');
-  await page.getByRole("button", { name: "Let all tools answer" }).click();
-  await expect(row(page, "Release?").getByText("Shall this be released?")).toBeVisible();
-  await expectAccessible(page);
-  await row(page, "Release?").getByLabel("By").fill("ann");
-  await row(page, "Release?").getByRole("button", { name: "Say it" }).click();
-  await expect(page.locator(".rehearsal-run .run-status").getByText("Completed", { exact: true })).toBeVisible();
-  await expect(row(page, "Release?")).toContainText("Approved by ann");
-  await page.getByLabel("Name of the test case").fill("green and released");
-  await page.getByRole("button", { name: "Keep as a test case" }).click();
-  await expect(page.locator(".case")).toContainText("holds");
-
-  // The other branch: what was said is taken back, and something else is said.
-  for (let moves = 0; moves < 3; moves++) {
-    await page.getByRole("button", { name: "Take back" }).click();
+  /** Adds a step by the words of the list, gives it its name, and leaves its form open. */
+  private async add(what: string, how: string, name: string): Promise<void> {
+    const { page, hand } = this;
+    await hand.choose(page.getByLabel("Add a step"), what);
+    await hand.press(button(page, how));
+    await hand.fill(field(page, "Name"), name);
+    await expect(line(page, name)).toHaveCount(1);
   }
-  await tell(page, "Tests", '{ "status": 500 }');
-  await page.getByRole("button", { name: "Let all tools answer" }).click();
-  await expect(page.locator(".rehearsal-run .run-status").getByText("Completed", { exact: true })).toBeVisible();
-  await expect(row(page, "Release?")).toContainText("Skipped");
-  await expect(row(page, "Tell")).toContainText("Completed");
+
+  private async leadOn(from: string, to: string): Promise<void> {
+    const { page, hand } = this;
+    await hand.press(line(page, from));
+    await hand.choose(page.getByLabel("Leads on to"), to);
+    await hand.press(button(page, "Connect").first());
+    await expect(button(page, `Way from ${from} to ${to}`)).toBeVisible();
+  }
+
+  /** Three checks at once that come together, and a condition on what they found. */
+  private async build(name: string): Promise<void> {
+    const { page, hand } = this;
+    await hand.fill(field(page, "Name"), name);
+    await this.add("Several at once", "Add", "Checks");
+    for (const [check, how] of [
+      ["Tests", "Add after"],
+      ["Lint", "Add beside what follows"],
+      ["Build", "Add beside what follows"],
+    ] as const) {
+      await hand.press(line(page, "Checks"));
+      await this.add("http.request", how, check);
+      await hand.fill(field(page, "Address"), `${this.world}/${check.toLowerCase()}`);
+    }
+    await hand.press(line(page, "Tests"));
+    await this.add("Come together", "Add after", "All in");
+    await this.leadOn("Lint", "All in");
+    await this.leadOn("Build", "All in");
+    await hand.press(line(page, "All in"));
+    await this.add("A condition", "Add after", "Green?");
+  }
+
+  /** The mistakes that people make on the way, each mended by what is offered. */
+  private async mend(): Promise<void> {
+    const { page, hand } = this;
+    await hand.fill(field(page, "Condition"), "http_requst.status == 200");
+    await expect(page.locator(".field-invalid")).toContainText("http_requst");
+    await hand.press(findings(page).getByRole("button", { name: /http_request/ }).last());
+    await expect(field(page, "Condition")).toHaveValue("http_request.status == 200");
+
+    await this.add("A question to a person", "Add after", "Release?");
+    await hand.fill(field(page, "Question"), "Shall this be released?");
+    await hand.fill(field(page, "What is shown"), "http_request_2.statu");
+    await expect(page.locator(".field-invalid")).toContainText("statu");
+    await hand.press(findings(page).getByRole("button", { name: /status/ }).last());
+    await expect(field(page, "What is shown")).toHaveValue("http_request_2.status");
+
+    await hand.press(line(page, "Green?"));
+    await this.add("http.request", "Add beside what follows", "Tell");
+    await hand.fill(field(page, "Address"), `${this.world}/tell`);
+    await this.leadOn("Release?", "Tell");
+    await hand.press(button(page, "Way from Green? to Release?"));
+    await hand.fill(field(page, "And only when (optional)"), "check.result");
+    await hand.press(button(page, "Way from Green? to Tell"));
+    await hand.check(page.locator(".builder-panel").getByLabel("Otherwise"));
+    // One that nobody sees at first: both ways lead straight to one step, which would wait for ever.
+    await expect(findings(page)).toContainText("can never run");
+    await hand.press(findings(page).getByRole("button", { name: /Join the ways first/ }));
+    await expect(findings(page)).toContainText("Nothing to mend");
+  }
+
+  /** Both branches; the first is kept as a test case, which holds. */
+  private async rehearse(): Promise<void> {
+    const { page, hand } = this;
+    await hand.press(button(page, "Rehearse"));
+    await hand.press(button(page, "Begin"));
+    await this.tell("Tests", '{ "status": 200 }');
+    await hand.press(button(page, "Let all tools answer"));
+    await expect(row(page, "Release?").getByText("Shall this be released?")).toBeVisible();
+    await expectAccessible(page);
+    await hand.fill(row(page, "Release?").getByLabel("By"), "ann");
+    await hand.press(row(page, "Release?").getByRole("button", { name: "Say it" }));
+    await expect(ended(page)).toBeVisible();
+    await expect(row(page, "Release?")).toContainText("Approved by ann");
+    await hand.fill(page.getByLabel("Name of the test case"), "green and released");
+    await hand.press(button(page, "Keep as a test case"));
+    await expect(page.locator(".case")).toContainText("holds");
+
+    // The other branch: what was said is taken back, and something else is said.
+    for (let moves = 0; moves < 3; moves++) {
+      await hand.press(button(page, "Take back"));
+    }
+    await this.tell("Tests", '{ "status": 500 }');
+    await hand.press(button(page, "Let all tools answer"));
+    await expect(ended(page)).toBeVisible();
+    await expect(row(page, "Release?")).toContainText("Skipped");
+    await expect(row(page, "Tell")).toContainText("Completed");
+    await hand.press(button(page, "Write"));
+  }
+
+  private async tell(step: string, output: string): Promise<void> {
+    const { page, hand } = this;
+    await hand.fill(row(page, step).getByLabel("Output (JSON)"), output);
+    await hand.press(row(page, step).getByRole("button", { name: "Say it" }));
+    await expect(row(page, step).getByText("Completed", { exact: true })).toBeVisible();
+  }
+
+  /** The addresses of the workflow and of a run of it, which waits at its gate. */
+  private async publishAndRun(): Promise<[string, string]> {
+    const { page, hand } = this;
+    await expect(page.getByText("Saved", { exact: true })).toBeVisible();
+    await hand.press(page.getByText("Publish…"));
+    await hand.press(button(page, "Publish"));
+    await expect(page).toHaveURL(/\/workflows\/release-check/);
+    const workflow = page.url();
+    await hand.press(button(page, "Start"));
+    await expect(page.getByText("Shall this be released?")).toBeVisible();
+    return [workflow, page.url()];
+  }
+
+  /** Version 2, while the run of version 1 waits. */
+  private async change(workflow: string): Promise<void> {
+    const { page, hand } = this;
+    await open(page, workflow);
+    await hand.press(page.getByRole("link", { name: "Edit" }).first());
+    await hand.press(line(page, "Green?"));
+    await hand.fill(field(page, "Condition"), "http_request.status == 204");
+    await expect(findings(page)).toContainText("Nothing to mend");
+    await hand.press(button(page, "Compare"));
+    await expect(page.locator(".changes")).toContainText("204");
+    await expect(page.getByText("One run is under way. It stays on its version.")).toBeVisible();
+    await expect(page.locator(".study-summary")).toContainText("1 would ask people other questions");
+    await expect(page.locator(".outcomes")).toContainText("does not ask at Release? any more");
+    await expect(page.locator(".drawn-changed")).toHaveCount(2);
+    await expectAccessible(page);
+    await hand.press(page.getByText("Publish…"));
+    await hand.fill(page.getByLabel("What has changed (optional)"), "Only 204 counts");
+    await hand.press(button(page, "Publish as a new version"));
+    await expect(page).toHaveURL(workflow);
+  }
+
+  private async finish(run: string): Promise<void> {
+    const { page, hand } = this;
+    await open(page, run);
+    await expect(page.getByText("version 1")).toBeVisible();
+    await hand.press(button(page, "Approve"));
+    await expect(ended(page)).toBeVisible();
+  }
+
+  private async lookBack(workflow: string): Promise<void> {
+    const { page, hand } = this;
+    await open(page, workflow);
+    await hand.press(page.getByRole("link", { name: "Versions" }).first());
+    const newest = page.locator(".version").first();
+    await expect(newest).toContainText("Only 204 counts");
+    await expect(page.locator(".changes")).toContainText("204");
+    await expectAccessible(page);
+    await hand.press(button(page, "Restore version 1"));
+    await expect(newest).toContainText("Version 1 restored.");
+  }
 }
 
-async function tell(page: Page, step: string, output: string): Promise<void> {
-  await row(page, step).getByLabel("Output (JSON)").fill(output);
-  await row(page, step).getByRole("button", { name: "Say it" }).click();
-  await expect(row(page, step).getByText("Completed", { exact: true })).toBeVisible();
+for (const way of ["with a pointer", "with the keyboard alone"] as const) {
+  test(`the release check is built, rehearsed, published, changed and finished ${way}`, async ({ page }) => {
+    const world = await Endpoint.start();
+    const hand = way === "with a pointer" ? new Pointer() : new Keyboard(page);
+    const { project, repeatEachIndex } = test.info();
+    const author = new Author(page, hand, world.url);
+    await author.release(`Release check ${project.name} ${repeatEachIndex} ${way}`);
+    world.stop();
+  });
 }

@@ -122,7 +122,7 @@ fn Views(editor: Editor, has_versions: bool) -> impl IntoView {
         }
     });
     view! {
-        <div class="views" role="group" aria-label="What is shown">
+        <div class="views" role="group" aria-label="View of the draft">
             <button type="button" class="button button-small" aria-pressed=move || pressed(!playing.get() && !studying.get()) on:click=move |_| show(false, false)>"Write"</button>
             <button type="button" class="button button-small" aria-pressed=move || pressed(playing.get()) on:click=move |_| show(true, false)>"Rehearse"</button>
             {study}
