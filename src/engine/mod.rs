@@ -12,6 +12,7 @@ pub mod binding;
 pub mod bounds;
 pub mod command;
 pub mod compile;
+pub mod completion;
 pub mod decide;
 pub mod diagnostic;
 pub mod diff;
