@@ -2,7 +2,7 @@
 //! way that still parses, and each of these leaves it no worse. Whoever keeps drafts keeps the one before, for *undo*.
 
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use super::ids::StepId;
@@ -370,20 +370,69 @@ pub fn can_connect(
     Ok(holder)
 }
 
+/// The steps to which a way from this one can be drawn, in their order.
+pub fn possible_ends<'a>(workflow: &'a Workflow, from: &StepId) -> Vec<&'a Step> {
+    possible(workflow, from, |edge| (&edge.from, &edge.to))
+}
+
+/// The steps from which a way to this one can be drawn.
+pub fn possible_beginnings<'a>(workflow: &'a Workflow, to: &StepId) -> Vec<&'a Step> {
+    possible(workflow, to, |edge| (&edge.to, &edge.from))
+}
+
+/// What `can_connect` says of every step beside this one, in one go. `ends` are those of an edge: the one that is this
+/// step, and the other one.
+fn possible<'a>(
+    workflow: &'a Workflow,
+    id: &StepId,
+    ends: fn(&Edge) -> (&StepId, &StepId),
+) -> Vec<&'a Step> {
+    let Some(holder) = holder_of(workflow, id) else {
+        return Vec::new();
+    };
+    let Some((steps, edges)) = level(workflow, holder.as_ref()) else {
+        return Vec::new();
+    };
+    let circle = reached(edges, id, |edge| {
+        let (here, there) = ends(edge);
+        (there, here)
+    });
+    let there: BTreeSet<&StepId> = edges
+        .iter()
+        .map(ends)
+        .filter(|(here, _)| *here == id)
+        .map(|(_, there)| there)
+        .collect();
+    let steps = steps.iter();
+    steps
+        .filter(|step| !circle.contains(&step.id) && !there.contains(&step.id))
+        .collect()
+}
+
 fn leads_to(edges: &[Edge], from: &StepId, to: &StepId) -> bool {
+    reached(edges, from, |edge| (&edge.from, &edge.to)).contains(to)
+}
+
+/// This step, and all that is reached from it in the direction that `ends` says.
+fn reached<'a>(
+    edges: &'a [Edge],
+    from: &'a StepId,
+    ends: impl Fn(&'a Edge) -> (&'a StepId, &'a StepId),
+) -> BTreeSet<&'a StepId> {
+    let mut onward: BTreeMap<&StepId, Vec<&StepId>> = BTreeMap::new();
+    for (from, to) in edges.iter().map(ends) {
+        onward.entry(from).or_default().push(to);
+    }
     let mut seen = BTreeSet::from([from]);
     let mut open = vec![from];
     while let Some(at) = open.pop() {
-        if at == to {
-            return true;
-        }
-        for edge in edges.iter().filter(|edge| edge.from == *at) {
-            if seen.insert(&edge.to) {
-                open.push(&edge.to);
+        for to in onward.get(at).into_iter().flatten() {
+            if seen.insert(to) {
+                open.push(to);
             }
         }
     }
-    false
+    seen
 }
 
 #[cfg(test)]
@@ -551,5 +600,26 @@ mod tests {
         ] {
             assert_eq!(free_id(&draft, words).as_str(), id, "{words}");
         }
+    }
+
+    #[test]
+    fn the_possible_ends_are_those_that_can_be_connected() {
+        let mut draft = chain();
+        draft.steps.push(tool("util.noop"));
+        draft.steps[3].id = "free".into();
+        draft.steps.push(new_step(StepKind::Map, None));
+        for step in draft.steps.clone() {
+            let id = &step.id;
+            let of = |steps: Vec<&Step>| -> Vec<StepId> {
+                steps.into_iter().map(|step| step.id.clone()).collect()
+            };
+            let can = |from: &StepId, to: &StepId| can_connect(&draft, from, to).is_ok();
+            let all = || draft.steps.iter().map(|step| step.id.clone());
+            let ends: Vec<StepId> = all().filter(|to| can(id, to)).collect();
+            let beginnings: Vec<StepId> = all().filter(|from| can(from, id)).collect();
+            assert_eq!(of(possible_ends(&draft, id)), ends, "{id}");
+            assert_eq!(of(possible_beginnings(&draft, id)), beginnings, "{id}");
+        }
+        assert!(possible_ends(&draft, &"nobody".into()).is_empty());
     }
 }

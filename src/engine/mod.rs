@@ -13,6 +13,7 @@ pub mod bounds;
 pub mod command;
 pub mod compare;
 pub mod compile;
+pub mod completion;
 pub mod decide;
 pub mod diagnostic;
 pub mod diff;

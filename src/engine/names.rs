@@ -247,7 +247,7 @@ struct Bracket<'s> {
 }
 
 /// The name that a macro binds whose bracket stands here: `.filter(name, …`.
-fn bound_name<'s>(tokens: &[Token<'s>], bracket: usize) -> Option<&'s str> {
+pub(in crate::engine) fn bound_name<'s>(tokens: &[Token<'s>], bracket: usize) -> Option<&'s str> {
     let name = tokens.get(bracket.checked_sub(1)?)?;
     let dot = tokens.get(bracket.checked_sub(2)?)?;
     let (bound, comma) = (tokens.get(bracket + 1)?, tokens.get(bracket + 2)?);
@@ -277,20 +277,30 @@ enum Kind {
     Symbol(char),
 }
 
-struct Token<'s> {
-    start: usize,
-    text: &'s str,
+pub(in crate::engine) struct Token<'s> {
+    /// In bytes of the expression.
+    pub start: usize,
+    pub text: &'s str,
     kind: Kind,
 }
 
 impl Token<'_> {
-    fn is(&self, symbol: char) -> bool {
+    pub fn is(&self, symbol: char) -> bool {
         self.kind == Kind::Symbol(symbol)
+    }
+
+    pub fn is_word(&self) -> bool {
+        self.kind == Kind::Word
+    }
+
+    /// A text, a number, or a name in backquotes.
+    pub fn is_literal(&self) -> bool {
+        self.kind == Kind::Literal
     }
 }
 
 /// Without spaces and comments.
-fn tokens(source: &str) -> Vec<Token<'_>> {
+pub(in crate::engine) fn tokens(source: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut start = 0;
     while let Some(c) = source[start..].chars().next() {

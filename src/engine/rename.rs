@@ -1,6 +1,10 @@
 //! Another id for a step, and everything that names it follows: edges, references, expressions, wherever the id means
 //! this step and nothing else.
 
+use thiserror::Error;
+
+use super::compile::{is_reserved, is_wellformed};
+use super::edit::find;
 use super::ids::StepId;
 use super::names;
 use super::patch::{PatchOperation, apply_patch};
@@ -17,6 +21,31 @@ pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow 
     };
     apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
         .expect("texts are replaced by texts in places that are there")
+}
+
+/// Why a step cannot be called so.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CannotBeCalled {
+    #[error("An id is a small letter, then small letters, digits and _, 64 characters at most.")]
+    Malformed,
+    #[error("`{0}` is a word with a meaning of its own.")]
+    Reserved(StepId),
+    #[error("There is a step `{0}` already.")]
+    Taken(StepId),
+}
+
+/// Whether a step of this workflow that is called otherwise can have that id.
+pub fn can_be_called(workflow: &Workflow, id: &StepId) -> Result<(), CannotBeCalled> {
+    if !is_wellformed(id.as_str()) {
+        return Err(CannotBeCalled::Malformed);
+    }
+    if is_reserved(id.as_str()) {
+        return Err(CannotBeCalled::Reserved(id.clone()));
+    }
+    match find(workflow, id) {
+        Some(_) => Err(CannotBeCalled::Taken(id.clone())),
+        None => Ok(()),
+    }
 }
 
 /// The changes that give the step at this place another id.
@@ -169,6 +198,21 @@ fn is_shared_in_its_body(places: &Places<'_>, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_a_word_that_is_free() {
+        let workflow = Workflow {
+            steps: vec![crate::engine::edit::new_step(StepKind::Condition, None)],
+            ..Workflow::default()
+        };
+        let can = |id: &str| can_be_called(&workflow, &id.into());
+        assert_eq!(can("probe_2"), Ok(()));
+        for bad in ["", "Probe", "a b", "2nd", "a-b", "ä"] {
+            assert_eq!(can(bad), Err(CannotBeCalled::Malformed), "{bad}");
+        }
+        assert_eq!(can("input"), Err(CannotBeCalled::Reserved("input".into())));
+        assert_eq!(can("check"), Err(CannotBeCalled::Taken("check".into())));
+    }
     use serde_json::{Value, json};
 
     fn check(document: Value, from: &str, to: &str, expected: Value) {

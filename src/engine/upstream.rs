@@ -1,19 +1,37 @@
-//! What a step can read: the input, the variables, the item of the map around it, and what comes before it, each with the
-//! fields that its schema names. For the lists from which an author picks; what is really there is checked by `compile`.
+//! What can be read at some place of a draft: the input, the variables, the item of the map around it, and what comes before
+//! it, each with the fields that its schema names and what a value of it may look like. For the lists from which an author
+//! picks; what is really there is checked by `compile`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::edit::{holder_of, level};
 use super::ids::StepId;
+use super::places::Places;
+use super::rehearse::example::example_of;
 use super::tool::Catalogue;
 use super::workflow::{Edge, Step, StepKind, Workflow};
 
 /// How deep the fields of a schema are listed.
 const DEPTH_MAX: usize = 3;
-/// Names in one list.
-const NAMES_MAX: usize = 500;
+/// Names that are looked at for one list.
+const NAMES_MAX: usize = 20_000;
+/// How many references are followed to find out what a value is: a reads b, which reads c.
+const HOPS_MAX: usize = 8;
+
+/// Who reads, which decides what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The workflow itself, before any step: the key of its limit, the conditions of no step.
+    Workflow,
+    /// A step, when it begins.
+    Step(StepId),
+    /// What comes behind a step and reads it too: an edge that leaves it, or the call that undoes it.
+    Behind(StepId),
+    /// What a loop or a wait asks after each round or answer.
+    Until(StepId),
+}
 
 /// Something that can be read at some place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,65 +44,192 @@ pub struct Readable {
     pub kind: String,
 }
 
-struct Listing<'a> {
+/// What is known of the value at a path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// As in `Readable`.
+    pub kind: String,
+    /// What it may look like, where the schema says so much.
+    pub example: Option<Value>,
+}
+
+/// What can be read by one reader.
+pub struct Upstream<'a> {
     workflow: &'a Workflow,
     catalogue: &'a Catalogue,
-    names: Vec<Readable>,
+    places: Places<'a>,
+    /// The nearest first.
+    roots: Vec<Root<'a>>,
 }
 
-/// What can be read at this step; at none: what the conditions of the first edges can read, which is the input alone.
-/// With `and_itself` also its own output, as the edges behind it can.
-pub fn readable_at(
-    workflow: &Workflow,
-    catalogue: &Catalogue,
-    step: Option<&StepId>,
-    and_itself: bool,
-) -> Vec<Readable> {
-    let mut listing = Listing {
-        workflow,
-        catalogue,
-        names: Vec::new(),
-    };
-    if let Some(step) = step {
-        listing.add_around(step, and_itself);
+struct Root<'a> {
+    name: &'a str,
+    origin: Origin,
+}
+
+/// Where the value behind a name comes from. Steps by their place.
+#[derive(Clone, Copy)]
+enum Origin {
+    Input,
+    Context,
+    Step(usize),
+    /// Of the map at that place.
+    Item(usize),
+    /// Of the map or loop at that place.
+    Index(usize),
+    /// What the round before gave.
+    Previous(usize),
+    /// What the tool of a wait has answered.
+    Result(usize),
+}
+
+/// May a value of the type `kind` stand where `wanted` is? Nothing is said against a type that is not known.
+pub fn fits(wanted: &str, kind: &str) -> bool {
+    wanted.is_empty()
+        || kind.is_empty()
+        || wanted == kind
+        || (wanted == "number" && kind == "integer")
+}
+
+/// The type that a schema names; empty when it names none, or several.
+pub fn kind_of(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind,
+        Some(Value::Array(kinds)) => {
+            let kinds = kinds.iter().filter_map(Value::as_str);
+            let mut kinds = kinds.filter(|kind| *kind != "null");
+            match (kinds.next(), kinds.next()) {
+                (Some(kind), None) => kind,
+                (Some(_), Some(_)) | (None, _) => "",
+            }
+        }
+        Some(_) | None if schema.get("properties").is_some() => "object",
+        Some(_) | None if schema.get("items").is_some() => "array",
+        Some(_) | None => "",
     }
-    listing.add_input();
-    listing.names.truncate(NAMES_MAX);
-    listing.names
 }
 
-impl Listing<'_> {
+impl<'a> Upstream<'a> {
+    pub fn new(workflow: &'a Workflow, catalogue: &'a Catalogue, reader: &Reader) -> Self {
+        let mut upstream = Self {
+            workflow,
+            catalogue,
+            places: Places::new(workflow),
+            roots: Vec::new(),
+        };
+        match reader {
+            Reader::Workflow => {}
+            Reader::Step(step) => upstream.add_around(step),
+            Reader::Behind(step) => {
+                if let Some(at) = upstream.places.find(step.as_str()) {
+                    upstream.add_step(at);
+                }
+                upstream.add_around(step);
+            }
+            Reader::Until(step) => {
+                upstream.add_inside(step);
+                upstream.add_around(step);
+            }
+        }
+        upstream.add("input", Origin::Input);
+        upstream.add("context", Origin::Context);
+        upstream
+    }
+
+    /// The names and fields of which `typed` is a part, at most `max`: first those that begin with it, then those of
+    /// which a part begins with it. The nearest come first.
+    pub fn names(&self, typed: &str, max: usize) -> Vec<Readable> {
+        let typed = typed.to_lowercase();
+        let mut listing = Listing {
+            typed: &typed,
+            looked_at: 0,
+            found: [Vec::new(), Vec::new(), Vec::new()],
+        };
+        for root in &self.roots {
+            let schema = self.schema_of(root.origin, HOPS_MAX);
+            let from = self.from(root.origin);
+            listing.add(root.name, &schema, &from, DEPTH_MAX);
+        }
+        let mut found: Vec<Readable> = listing.found.into_iter().flatten().collect();
+        found.truncate(max);
+        found
+    }
+
+    /// What is known of the value at this path, written without the `$`. None when there is no such name, or its schema
+    /// names other fields.
+    pub fn look(&self, path: &str) -> Option<Look> {
+        let parts: Vec<&str> = path.split('.').collect();
+        let schema = self.schema_at(&parts)?;
+        Some(Look {
+            kind: kind_of(&schema).to_owned(),
+            example: says_something(&schema).then(|| example_of(&schema)),
+        })
+    }
+
+    /// The schema of the value at this path.
+    pub(in crate::engine) fn schema_at(&self, parts: &[&str]) -> Option<Value> {
+        let (first, rest) = parts.split_first()?;
+        let root = self.roots.iter().find(|root| root.name == *first)?;
+        let schema = self.schema_of(root.origin, HOPS_MAX);
+        walked(&schema, rest).map(Cow::into_owned)
+    }
+
     /// What comes before the step, and before each map and loop around it.
-    fn add_around(&mut self, step: &StepId, and_itself: bool) {
-        let mut at = step.clone();
-        let mut with_own = and_itself;
-        while let Some(holder) = holder_of(self.workflow, &at) {
-            let Some((steps, edges)) = level(self.workflow, holder.as_ref()) else {
-                return;
-            };
-            let before = before(edges, &at);
-            for step in steps {
-                if before.contains(&step.id) || (with_own && step.id == at) {
-                    self.add_step(step);
+    fn add_around(&mut self, step: &StepId) {
+        let Some(at) = self.places.find(step.as_str()) else {
+            return;
+        };
+        let mut inner = at;
+        loop {
+            let owner = self.places.steps()[inner].owner;
+            let edges = self.places.edges_of(owner);
+            for before in before(edges, self.places.steps()[inner].step) {
+                if let Some(at) = self.places.find(before) {
+                    self.add_step(at);
                 }
             }
-            with_own = false;
-            let Some(holder) = holder else {
+            let Some(owner) = owner else {
                 return;
             };
-            self.add_iteration(&holder);
-            at = holder;
+            self.add_iteration(owner);
+            inner = owner;
         }
     }
 
-    fn add_iteration(&mut self, holder: &StepId) {
-        let Some(step) = super::edit::find(self.workflow, holder) else {
+    /// What a loop sees of its own round, or a wait of its answer.
+    fn add_inside(&mut self, step: &StepId) {
+        let Some(at) = self.places.find(step.as_str()) else {
             return;
         };
-        let from = called(step);
-        let names: &[(&str, &str)] = match step.kind {
-            StepKind::Map => &[("item", ""), ("index", "integer")],
-            StepKind::Loop => &[("index", "integer"), ("previous", "object")],
+        if self.places.steps()[at].step.kind == StepKind::Wait {
+            self.add("result", Origin::Result(at));
+            return;
+        }
+        let inside = self.places.steps_of(Some(at)).iter().rev();
+        for inner in inside
+            .filter_map(|step| self.places.find(step.id.as_str()))
+            .collect::<Vec<_>>()
+        {
+            self.add_step(inner);
+        }
+        self.add("index", Origin::Index(at));
+        self.add("previous", Origin::Previous(at));
+    }
+
+    fn add_iteration(&mut self, holder: usize) {
+        let step = self.places.steps()[holder].step;
+        match step.kind {
+            StepKind::Map => {
+                self.add("item", Origin::Item(holder));
+                self.add("index", Origin::Index(holder));
+                if let Some(name) = &step.item_name {
+                    self.add(name, Origin::Item(holder));
+                }
+            }
+            StepKind::Loop => {
+                self.add("index", Origin::Index(holder));
+                self.add("previous", Origin::Previous(holder));
+            }
             StepKind::ToolCall
             | StepKind::HumanGate
             | StepKind::Condition
@@ -93,101 +238,283 @@ impl Listing<'_> {
             | StepKind::Transform
             | StepKind::Wait
             | StepKind::Subworkflow
-            | StepKind::External => &[],
-        };
-        for (name, kind) in names {
-            self.add(name, &from, kind);
-        }
-        if let Some(name) = &step.item_name {
-            self.add(name, &from, "");
+            | StepKind::External => {}
         }
     }
 
-    fn add_step(&mut self, step: &Step) {
-        let from = called(step);
-        let id = step.id.as_str();
-        let output = match step.kind {
-            StepKind::ToolCall | StepKind::Wait => step
-                .tool
-                .as_deref()
-                .and_then(|tool| self.catalogue.get(tool))
-                .map(|spec| &spec.output_schema),
-            StepKind::HumanGate
-            | StepKind::Condition
-            | StepKind::Parallel
-            | StepKind::Join
-            | StepKind::Transform
-            | StepKind::Map
-            | StepKind::Loop
-            | StepKind::Subworkflow
-            | StepKind::External => None,
-        };
-        self.add(id, &from, output.map_or("", kind_of));
-        if let Some(schema) = output {
-            self.add_fields(id, schema, &from, DEPTH_MAX);
-        }
-        let own: &[(&str, &str)] = match step.kind {
-            StepKind::Condition => &[("result", "boolean")],
-            StepKind::HumanGate => &[
-                ("decision", "string"),
-                ("by", "string"),
-                ("comment", "string"),
-            ],
-            StepKind::Map => &[
-                ("results", "array"),
-                ("errors", "array"),
-                ("succeeded", "integer"),
-                ("failed", "integer"),
-            ],
-            StepKind::Loop => &[("result", ""), ("iterations", "integer")],
-            StepKind::ToolCall
-            | StepKind::Parallel
-            | StepKind::Join
-            | StepKind::Transform
-            | StepKind::Wait
-            | StepKind::Subworkflow
-            | StepKind::External => &[],
-        };
-        for (name, kind) in own {
-            self.add(&format!("{id}.{name}"), &from, kind);
-        }
-        for name in step.set.iter().flat_map(|set| set.keys()) {
-            self.add(&format!("{id}.{name}"), &from, "");
+    fn add_step(&mut self, at: usize) {
+        let step: &'a Step = self.places.steps()[at].step;
+        self.add(step.id.as_str(), Origin::Step(at));
+    }
+
+    /// An inner name hides an outer one.
+    fn add(&mut self, name: &'a str, origin: Origin) {
+        let is_hidden = matches!(
+            origin,
+            Origin::Item(_) | Origin::Index(_) | Origin::Previous(_)
+        ) && self.roots.iter().any(|root| root.name == name);
+        if !is_hidden {
+            self.roots.push(Root { name, origin });
         }
     }
 
-    fn add_input(&mut self) {
-        if let Some(schema) = &self.workflow.inputs {
-            self.add("input", "The input", "object");
-            self.add_fields("input", schema, "The input", DEPTH_MAX);
-        }
-        for name in self.workflow.variables.keys() {
-            self.add(&format!("context.{name}"), "A variable", "");
+    fn from(&self, origin: Origin) -> String {
+        match origin {
+            Origin::Input => "The input".to_owned(),
+            Origin::Context => "The input and the variables".to_owned(),
+            Origin::Step(at)
+            | Origin::Item(at)
+            | Origin::Index(at)
+            | Origin::Previous(at)
+            | Origin::Result(at) => called(self.places.steps()[at].step),
         }
     }
 
-    /// The fields that the schema of an object names, each under its path.
-    fn add_fields(&mut self, path: &str, schema: &Value, from: &str, depth: usize) {
-        let fields = schema.get("properties").and_then(Value::as_object);
-        for (name, schema) in fields.into_iter().flatten() {
-            if self.names.len() >= NAMES_MAX || !is_word(name) {
-                continue;
-            }
-            let path = format!("{path}.{name}");
-            self.add(&path, from, kind_of(schema));
-            if depth > 1 {
-                self.add_fields(&path, schema, from, depth - 1);
+    fn schema_of(&self, origin: Origin, hops: usize) -> Cow<'a, Value> {
+        let step = |at: usize| self.places.steps()[at].step;
+        match origin {
+            Origin::Input => match &self.workflow.inputs {
+                Some(schema) => Cow::Borrowed(schema),
+                None => Cow::Owned(json!({ "type": "object" })),
+            },
+            Origin::Context => Cow::Owned(self.context()),
+            Origin::Step(at) => self.output(at, hops),
+            Origin::Index(_) => Cow::Owned(json!({ "type": "integer", "examples": [0] })),
+            Origin::Previous(_) => Cow::Owned(json!({ "type": "object" })),
+            Origin::Result(at) => self.tool_output(step(at)),
+            Origin::Item(at) => {
+                let list = step(at).over.as_ref();
+                let list = list.map(|list| self.value_schema(list, Some(at), hops));
+                Cow::Owned(
+                    list.and_then(|list| list.get("items").cloned())
+                        .unwrap_or_default(),
+                )
             }
         }
     }
 
-    fn add(&mut self, path: &str, from: &str, kind: &str) {
-        self.names.push(Readable {
-            path: path.to_owned(),
-            from: from.to_owned(),
-            kind: kind.to_owned(),
+    fn tool_output(&self, step: &Step) -> Cow<'a, Value> {
+        let spec = step
+            .tool
+            .as_deref()
+            .and_then(|tool| self.catalogue.get(tool));
+        spec.map_or(Cow::Owned(Value::Null), |spec| {
+            Cow::Borrowed(&spec.output_schema)
+        })
+    }
+
+    /// The variables, and behind them what the input has.
+    fn context(&self) -> Value {
+        let inputs = self.workflow.inputs.as_ref();
+        let mut fields = inputs
+            .and_then(|schema| schema.get("properties")?.as_object().cloned())
+            .unwrap_or_default();
+        for (name, value) in &self.workflow.variables {
+            fields.insert(name.clone(), constant(value));
+        }
+        json!({ "type": "object", "properties": fields })
+    }
+
+    fn output(&self, at: usize, hops: usize) -> Cow<'a, Value> {
+        let step = self.places.steps()[at].step;
+        let object = |fields: Value| Cow::Owned(json!({ "type": "object", "properties": fields }));
+        match step.kind {
+            StepKind::ToolCall | StepKind::Wait => self.tool_output(step),
+            StepKind::Condition => object(json!({ "result": { "type": "boolean" } })),
+            StepKind::HumanGate => object(json!({
+                "decision": { "type": "string", "enum": ["approve", "reject"] },
+                "by": { "type": "string", "examples": ["ann"] },
+                "comment": { "type": "string" },
+            })),
+            StepKind::Map => object(json!({
+                "results": { "type": "array" },
+                "errors": { "type": "array" },
+                "succeeded": { "type": "integer" },
+                "failed": { "type": "integer", "examples": [0] },
+            })),
+            StepKind::Loop => object(json!({
+                "result": {},
+                "iterations": { "type": "integer" },
+            })),
+            StepKind::Transform => {
+                let set = step.set.iter().flatten();
+                let fields = set
+                    .map(|(name, value)| (name.clone(), self.value_schema(value, Some(at), hops)));
+                object(Value::Object(fields.collect()))
+            }
+            StepKind::Parallel | StepKind::Join | StepKind::Subworkflow | StepKind::External => {
+                Cow::Owned(Value::Null)
+            }
+        }
+    }
+
+    /// Of a value as it is written in the step at that place: a literal is its own example, a reference is what it leads
+    /// to, and what an expression gives is not known.
+    fn value_schema(&self, value: &Value, at: Option<usize>, hops: usize) -> Value {
+        let Some(hops) = hops.checked_sub(1) else {
+            return Value::Null;
+        };
+        match value {
+            Value::String(text) if text.starts_with("$$") || text.starts_with("==") => {
+                constant(&Value::String(text[1..].to_owned()))
+            }
+            Value::String(text) if text.starts_with('=') => Value::Null,
+            Value::String(text) if text.starts_with('$') => {
+                self.referred(&text[1..], at, hops).unwrap_or_default()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => constant(value),
+            Value::Array(items) => {
+                let first = items.first().map(|item| self.value_schema(item, at, hops));
+                json!({ "type": "array", "items": first.unwrap_or_default() })
+            }
+            Value::Object(fields) => {
+                let fields = fields.iter();
+                let fields: Map<String, Value> = fields
+                    .map(|(name, field)| (name.clone(), self.value_schema(field, at, hops)))
+                    .collect();
+                json!({ "type": "object", "properties": fields })
+            }
+        }
+    }
+
+    /// What a reference of the step at that place leads to, whether or not a way leads there too.
+    fn referred(&self, path: &str, at: Option<usize>, hops: usize) -> Option<Value> {
+        let parts: Vec<&str> = path.split('.').collect();
+        let (first, rest) = parts.split_first()?;
+        let mut outer = at.and_then(|at| self.places.steps()[at].owner);
+        let mut holders = std::iter::from_fn(|| {
+            let holder = outer?;
+            outer = self.places.steps()[holder].owner;
+            Some(holder)
         });
+        let origin = match *first {
+            "input" => Origin::Input,
+            "context" => Origin::Context,
+            "index" => Origin::Index(holders.next()?),
+            "previous" => Origin::Previous(holders.next()?),
+            name => {
+                let item = holders.find(|holder| {
+                    let step = self.places.steps()[*holder].step;
+                    step.kind == StepKind::Map
+                        && (name == "item" || step.item_name.as_deref() == Some(name))
+                });
+                match item {
+                    Some(holder) => Origin::Item(holder),
+                    None => Origin::Step(self.places.find(name)?),
+                }
+            }
+        };
+        let schema = self.schema_of(origin, hops);
+        walked(&schema, rest).map(Cow::into_owned)
     }
+}
+
+/// What was found, in the order in which it is shown.
+struct Listing<'t> {
+    typed: &'t str,
+    looked_at: usize,
+    /// What begins with it, what has a part that begins with it, what merely holds it.
+    found: [Vec<Readable>; 3],
+}
+
+impl Listing<'_> {
+    /// The value at the path, and its fields, each under its path.
+    fn add(&mut self, path: &str, schema: &Value, from: &str, depth: usize) {
+        self.looked_at += 1;
+        if self.looked_at > NAMES_MAX {
+            return;
+        }
+        let lower = path.to_lowercase();
+        let rank = match lower.find(self.typed) {
+            Some(0) => Some(0),
+            Some(_) if lower.split('.').any(|part| part.starts_with(self.typed)) => Some(1),
+            Some(_) => Some(2),
+            None => None,
+        };
+        if let Some(rank) = rank {
+            self.found[rank].push(Readable {
+                path: path.to_owned(),
+                from: from.to_owned(),
+                kind: kind_of(schema).to_owned(),
+            });
+        }
+        if let Some(depth) = depth.checked_sub(1) {
+            for (name, schema) in fields_of(schema) {
+                self.add(&format!("{path}.{name}"), schema, from, depth);
+            }
+        }
+    }
+}
+
+/// The fields of a schema that a path can name without quotes.
+pub(in crate::engine) fn fields_of(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let fields = schema.get("properties").and_then(Value::as_object);
+    fields
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| is_word(name))
+}
+
+/// The schema of what a path leads to inside a value of this schema; none when it names other fields and allows no more.
+fn walked<'s>(schema: &'s Value, parts: &[&str]) -> Option<Cow<'s, Value>> {
+    let mut schema = schema;
+    for part in parts {
+        let field = schema.get("properties").and_then(|fields| fields.get(part));
+        let item = schema
+            .get("items")
+            .filter(|_| part.bytes().all(|byte| byte.is_ascii_digit()));
+        let more = schema
+            .get("additionalProperties")
+            .filter(|more| more.is_object());
+        schema = match field.or(item).or(more) {
+            Some(inner) => inner,
+            // What no schema describes may be there.
+            None if may_hold_more(schema) => return Some(Cow::Owned(Value::Null)),
+            None => return None,
+        };
+    }
+    Some(Cow::Borrowed(schema))
+}
+
+fn may_hold_more(schema: &Value) -> bool {
+    match kind_of(schema) {
+        "" => true,
+        "object" => {
+            schema.get("properties").is_none()
+                || schema.get("additionalProperties") == Some(&Value::Bool(true))
+        }
+        "array" => schema.get("items").is_none(),
+        _ => false,
+    }
+}
+
+/// The schema of a value that stays as it is, which is its own example.
+fn constant(value: &Value) -> Value {
+    let kind = match value {
+        Value::Null => return Value::Null,
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    json!({ "type": kind, "examples": [value] })
+}
+
+/// Does it say anything of which an example could be made?
+fn says_something(schema: &Value) -> bool {
+    let words = [
+        "examples",
+        "const",
+        "default",
+        "enum",
+        "properties",
+        "items",
+    ];
+    let words = words.iter().chain(&["anyOf", "oneOf", "allOf"]);
+    let is_plain = matches!(kind_of(schema), "string" | "integer" | "number" | "boolean");
+    is_plain || words.into_iter().any(|word| schema.get(word).is_some())
 }
 
 /// Whether a path can name it without quotes.
@@ -200,62 +527,82 @@ fn called(step: &Step) -> String {
     step.name.clone().unwrap_or_else(|| step.id.to_string())
 }
 
-fn kind_of(schema: &Value) -> &str {
-    schema
-        .get("type")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-}
-
-/// The steps from which a way leads to this one.
-fn before(edges: &[Edge], step: &StepId) -> BTreeSet<StepId> {
-    let mut before = BTreeSet::new();
-    let mut open = vec![step.clone()];
-    while let Some(at) = open.pop() {
-        for edge in edges.iter().filter(|edge| edge.to == at) {
-            if edge.from != *step && before.insert(edge.from.clone()) {
-                open.push(edge.from.clone());
+/// The steps from which a way leads to this one, the nearest first.
+fn before<'a>(edges: &'a [Edge], step: &Step) -> Vec<&'a str> {
+    let mut into: BTreeMap<&str, Vec<&'a str>> = BTreeMap::new();
+    for edge in edges {
+        into.entry(edge.to.as_str())
+            .or_default()
+            .push(edge.from.as_str());
+    }
+    let mut seen = BTreeSet::from([step.id.as_str()]);
+    let mut open = VecDeque::from([step.id.as_str()]);
+    let mut found = Vec::new();
+    while let Some(at) = open.pop_front() {
+        for from in into.get(at).into_iter().flatten() {
+            if seen.insert(from) {
+                found.push(*from);
+                open.push_back(from);
             }
         }
     }
-    before
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::tool::{EffectClass, ToolSpec};
-    use serde_json::json;
 
-    fn paths(workflow: &Workflow, step: &str, and_itself: bool) -> Vec<String> {
+    fn catalogue() -> Catalogue {
         let mut probe = ToolSpec::plain("t.probe", EffectClass::Read);
         probe.output_schema = json!({ "type": "object", "properties": {
             "up": { "type": "boolean" },
             "first": { "type": "object", "properties": { "ms": { "type": "integer" }, "odd name": {} } },
         } });
-        let catalogue = Catalogue::new([probe]);
-        let names = readable_at(workflow, &catalogue, Some(&step.into()), and_itself);
+        Catalogue::new([probe])
+    }
+
+    fn paths_of(reader: &Reader, typed: &str) -> Vec<String> {
+        let (draft, catalogue) = (draft(), catalogue());
+        let names = Upstream::new(&draft, &catalogue, reader).names(typed, 50);
         names.into_iter().map(|name| name.path).collect()
+    }
+
+    fn look(reader: &Reader, path: &str) -> Option<(String, Option<Value>)> {
+        let (draft, catalogue) = (draft(), catalogue());
+        let look = Upstream::new(&draft, &catalogue, reader).look(path)?;
+        Some((look.kind, look.example))
+    }
+
+    fn step(id: &str) -> Reader {
+        Reader::Step(id.into())
     }
 
     fn draft() -> Workflow {
         let document = json!({
             "name": "Draft",
-            "inputs": { "type": "object", "properties": { "hosts": { "type": "array" } } },
+            "inputs": { "type": "object", "properties": {
+                "hosts": { "type": "array", "items": { "type": "string", "format": "hostname" } },
+            } },
             "variables": { "region": "eu" },
             "steps": [
                 { "id": "probe", "kind": "tool_call", "tool": "t.probe", "with": {} },
                 { "id": "each", "kind": "map", "over": "$input.hosts", "as": "host", "body": {
                     "steps": [
-                        { "id": "inner", "kind": "transform", "set": { "x": 1 } },
+                        { "id": "inner", "kind": "transform", "set": {
+                            "x": 1, "name": "$host", "ms": "$probe.first.ms", "sum": "=1 + 1", "all": ["$$5"],
+                        } },
                         { "id": "after", "kind": "human_gate" },
                         { "id": "beside", "kind": "parallel" },
                     ],
                     "edges": [{ "from": "inner", "to": "after" }, { "from": "after", "to": "inner" }],
                 } },
                 { "id": "elsewhere", "kind": "parallel" },
+                { "id": "again", "kind": "loop", "body": { "steps": [{ "id": "round", "kind": "parallel" }] } },
+                { "id": "until_up", "kind": "wait", "tool": "t.probe" },
             ],
-            "edges": [{ "from": "probe", "to": "each" }],
+            "edges": [{ "from": "probe", "to": "each" }, { "from": "each", "to": "again" }],
         });
         serde_json::from_value(document).expect("a workflow")
     }
@@ -263,9 +610,13 @@ mod tests {
     #[test]
     fn a_step_reads_what_comes_before_it_at_every_level() {
         assert_eq!(
-            paths(&draft(), "after", false),
+            paths_of(&step("after"), ""),
             [
                 "inner",
+                "inner.all",
+                "inner.ms",
+                "inner.name",
+                "inner.sum",
                 "inner.x",
                 "item",
                 "index",
@@ -276,19 +627,98 @@ mod tests {
                 "probe.first.ms",
                 "input",
                 "input.hosts",
+                "context",
+                "context.hosts",
                 "context.region",
             ]
         );
-        assert_eq!(
-            paths(&draft(), "probe", false),
-            ["input", "input.hosts", "context.region"]
-        );
+        let first = [
+            "input",
+            "input.hosts",
+            "context",
+            "context.hosts",
+            "context.region",
+        ];
+        assert_eq!(paths_of(&step("probe"), ""), first);
+        assert_eq!(paths_of(&Reader::Workflow, ""), first);
     }
 
     #[test]
-    fn the_ways_behind_a_step_read_it_too() {
-        let names = paths(&draft(), "probe", true);
+    fn the_nearest_comes_first_and_a_part_of_a_name_finds_it() {
+        let names = paths_of(&step("again"), "");
+        assert_eq!(names[0], "each");
+        assert!(names.contains(&"probe".to_owned()));
+        assert_eq!(paths_of(&step("after"), "pro")[..2], ["probe", "probe.up"]);
+        assert_eq!(
+            paths_of(&step("after"), "MS"),
+            ["inner.ms", "probe.first.ms"]
+        );
+        assert_eq!(
+            paths_of(&step("after"), "ost"),
+            ["host", "input.hosts", "context.hosts"]
+        );
+        assert!(paths_of(&step("after"), "nothing of that name").is_empty());
+    }
+
+    #[test]
+    fn what_is_behind_a_step_reads_it_too() {
+        let names = paths_of(&Reader::Behind("probe".into()), "");
         assert_eq!(names[..2], ["probe", "probe.up"]);
-        assert!(!paths(&draft(), "nobody", true).contains(&"probe".to_owned()));
+        assert!(!paths_of(&Reader::Behind("nobody".into()), "").contains(&"probe".to_owned()));
+        let round = paths_of(&Reader::Until("again".into()), "");
+        assert_eq!(round[..3], ["round", "index", "previous"]);
+        let answer = paths_of(&Reader::Until("until_up".into()), "");
+        assert_eq!(answer[..2], ["result", "result.up"]);
+    }
+
+    #[test]
+    fn a_path_is_shown_as_what_it_may_be() {
+        let known = |kind: &str, example: Value| Some((kind.to_owned(), Some(example)));
+        let after = step("after");
+        assert_eq!(look(&after, "probe.first.ms"), known("integer", json!(1)));
+        assert_eq!(look(&after, "inner.ms"), known("integer", json!(1)));
+        assert_eq!(
+            look(&after, "inner.name"),
+            known("string", json!("host.example.com"))
+        );
+        assert_eq!(look(&after, "inner.all"), known("array", json!(["$5"])));
+        assert_eq!(
+            look(&after, "input.hosts.0"),
+            known("string", json!("host.example.com"))
+        );
+        assert_eq!(look(&after, "context.region"), known("string", json!("eu")));
+        assert_eq!(look(&after, "inner.sum"), Some((String::new(), None)));
+        assert_eq!(look(&after, "probe.gone"), None);
+        assert_eq!(look(&after, "elsewhere"), None);
+        assert_eq!(look(&after, ""), None);
+    }
+
+    #[test]
+    fn values_that_refer_to_each_other_in_a_circle_are_not_followed_for_ever() {
+        let draft: Workflow = serde_json::from_value(json!({ "name": "Circle", "steps": [
+            { "id": "a", "kind": "transform", "set": { "x": "$b.x", "y": "$b" } },
+            { "id": "b", "kind": "transform", "set": { "x": "$a.x", "y": "$a" } },
+        ], "edges": [{ "from": "a", "to": "b" }] }))
+        .expect("a workflow");
+        let catalogue = Catalogue::default();
+        let upstream = Upstream::new(&draft, &catalogue, &step("b"));
+        assert_eq!(upstream.look("a.x").expect("a value").kind, "");
+        assert!(upstream.names("", 1_000).len() < 100);
+    }
+
+    #[test]
+    fn a_type_fits_itself_and_what_is_wider() {
+        for (wanted, kind, expected) in [
+            ("string", "string", true),
+            ("number", "integer", true),
+            ("integer", "number", false),
+            ("string", "array", false),
+            ("string", "", true),
+            ("", "object", true),
+        ] {
+            assert_eq!(fits(wanted, kind), expected, "{wanted} {kind}");
+        }
+        assert_eq!(kind_of(&json!({ "type": ["null", "string"] })), "string");
+        assert_eq!(kind_of(&json!({ "type": ["integer", "string"] })), "");
     }
 }

@@ -6,6 +6,7 @@ pub mod actions;
 mod acts;
 #[cfg(feature = "ssr")]
 mod assemble;
+pub mod callee;
 pub mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]

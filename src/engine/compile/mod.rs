@@ -426,7 +426,7 @@ fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
 }
 
 /// Can it be a step id, or what a map calls its items?
-fn is_wellformed(id: &str) -> bool {
+pub(in crate::engine) fn is_wellformed(id: &str) -> bool {
     id.len() <= 64
         && id.starts_with(|c: char| c.is_ascii_lowercase())
         && id
@@ -434,7 +434,7 @@ fn is_wellformed(id: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-fn is_reserved(id: &str) -> bool {
+pub(in crate::engine) fn is_reserved(id: &str) -> bool {
     RESERVED.contains(&id) || CEL_WORDS.contains(&id)
 }
 

@@ -3,20 +3,22 @@
 use leptos::prelude::*;
 
 use super::editor::{EdgeAt, Editor, Selected, edge_of};
-use super::fields::{FieldOf, check_field, choice_field, text_field};
-use super::picture::name_of;
-use crate::engine::edit;
-use crate::engine::workflow::{Edge, EdgeTrigger};
+use super::fields::{FieldOf, Held, check_field, choice_field, text_field};
+use super::values::expression_field;
+use super::ways::{named, trigger_word, ways_field};
+use crate::engine::edit::{self, CannotConnect};
+use crate::engine::ids::StepId;
+use crate::engine::upstream::Reader;
+use crate::engine::workflow::{Edge, EdgeTrigger, Workflow};
 
 #[component]
 pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
-    let ends = editor.document.with_untracked(|draft| {
-        let edge = edge_of(draft, &at)?;
-        let name = |id| edit::find(draft, id).map_or_else(|| id.to_string(), name_of);
-        Some((name(&edge.from), name(&edge.to)))
-    });
-    let Some((from, to)) = ends else {
-        return ().into_any();
+    let from = {
+        let at = at.clone();
+        Memo::new(move |_| {
+            let draft = editor.document;
+            draft.with(|draft| edge_of(draft, &at).map(|edge| edge.from.clone()))
+        })
     };
     let field = |name: &str, label: &str, hint: &str| FieldOf {
         editor,
@@ -25,21 +27,13 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
         label: label.to_owned(),
         hint: hint.to_owned(),
     };
+    let beside = Memo::new(move |_| {
+        let from = from.get().unwrap_or_default();
+        editor.document.with(|draft| beside(draft, &from))
+    });
     let remove = {
         let at = at.clone();
-        move |_| {
-            editor.change(None, |draft| {
-                if let Some((_, edges)) = edit::level_mut(draft, at.inside.as_ref())
-                    && at.position < edges.len()
-                {
-                    edges.remove(at.position);
-                }
-            });
-            editor.select(Selected::Workflow);
-            editor
-                .said
-                .set("The way is removed. Undo brings it back.".to_owned());
-        }
+        move |_| remove(editor, &at)
     };
     let triggers = [
         ("", "the step has succeeded"),
@@ -47,67 +41,189 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
         ("rejected", "the gate was rejected"),
     ];
     let options = triggers.map(|(word, text)| (word.to_owned(), text.to_owned()));
+    let trigger = part(
+        editor,
+        &at,
+        "on",
+        |edge| trigger_word(edge.on).to_owned(),
+        |edge, word: String| edge.on = trigger_of(&word),
+    );
+    let when = part(
+        editor,
+        &at,
+        "when",
+        |edge| edge.when.clone().unwrap_or_default(),
+        |edge, text: String| edge.when = (!text.is_empty()).then_some(text),
+    );
+    let hint = "A CEL expression, such as check.result or size(judge.breaches) > 0.";
+    let when_of = field("when", "And only when (optional)", hint);
+    let condition = move || {
+        let reader = Reader::Behind(from.get().unwrap_or_default());
+        expression_field(when_of.clone(), reader, when.clone())
+    };
+    let default = part(
+        editor,
+        &at,
+        "default",
+        |edge| edge.default,
+        |edge, on| edge.default = on,
+    );
+    let label = part(
+        editor,
+        &at,
+        "label",
+        |edge| edge.label.clone().unwrap_or_default(),
+        |edge, text: String| edge.label = (!text.is_empty()).then_some(text),
+    );
     view! {
         <div class="form builder-form">
-            <p class="hint">"From " <strong>{from}</strong> " to " <strong>{to}</strong></p>
-            {choice_field(
-                field("on", "Goes on when", ""),
-                options.to_vec(),
-                read(editor, &at, |edge| match edge.on {
-                    None => String::new(),
-                    Some(EdgeTrigger::Failed) => "failed".to_owned(),
-                    Some(EdgeTrigger::Rejected) => "rejected".to_owned(),
-                }),
-                write(editor, &at, "on", |edge, word: String| {
-                    edge.on = match word.as_str() {
-                        "failed" => Some(EdgeTrigger::Failed),
-                        "rejected" => Some(EdgeTrigger::Rejected),
-                        _ => None,
-                    };
-                }),
-            )}
-            {text_field(
-                field("when", "And only when (optional)", "A CEL expression, such as check.result or size(judge.breaches) > 0."),
-                2,
-                read(editor, &at, |edge| edge.when.clone().unwrap_or_default()),
-                write(editor, &at, "when", |edge, text: String| edge.when = (!text.is_empty()).then_some(text)),
-            )}
-            {check_field(
-                field("default", "Otherwise", "Taken when no way with a condition is."),
-                read(editor, &at, |edge| edge.default),
-                write(editor, &at, "default", |edge, on| edge.default = on),
-            )}
-            {text_field(
-                field("label", "Label (optional)", "What the picture says, such as breach."),
-                1,
-                read(editor, &at, |edge| edge.label.clone().unwrap_or_default()),
-                write(editor, &at, "label", |edge, text: String| edge.label = (!text.is_empty()).then_some(text)),
-            )}
+            {ways_field(field("from", "From", ""), "Choose a step", beside, end(editor, &at, End::From))}
+            {ways_field(field("to", "To", ""), "Choose a step", beside, end(editor, &at, End::To))}
+            {choice_field(field("on", "Goes on when", ""), options.to_vec(), trigger)}
+            {condition}
+            {check_field(field("default", "Otherwise", "Taken when no way with a condition is."), default)}
+            {text_field(field("label", "Label (optional)", "What the picture says, such as breach."), 1, label)}
             <button type="button" class="button button-small" on:click=remove>"Remove this way"</button>
         </div>
     }
     .into_any()
 }
 
-fn read<T: Default + 'static>(
-    editor: Editor,
-    at: &EdgeAt,
-    read: impl Fn(&Edge) -> T + Send + Sync + 'static,
-) -> impl Fn() -> T + Send + Sync + 'static {
-    let at = at.clone();
-    move || {
-        editor
-            .document
-            .with(|draft| edge_of(draft, &at).map(&read).unwrap_or_default())
+fn trigger_of(word: &str) -> Option<EdgeTrigger> {
+    match word {
+        "failed" => Some(EdgeTrigger::Failed),
+        "rejected" => Some(EdgeTrigger::Rejected),
+        _ => None,
     }
 }
 
-fn write<T>(
+fn part<T: Default + 'static>(
     editor: Editor,
     at: &EdgeAt,
     field: &'static str,
-    write: impl Fn(&mut Edge, T) + Send + Sync + 'static,
-) -> impl Fn(T) + Send + Sync + 'static {
-    let at = at.clone();
-    move |value| editor.change_edge(&at, field, |edge| write(edge, value))
+    read: fn(&Edge) -> T,
+    write: fn(&mut Edge, T),
+) -> Held<T> {
+    let (from, to) = (at.clone(), at.clone());
+    Held::new(
+        move || {
+            let draft = editor.document;
+            draft.with(|draft| edge_of(draft, &from).map(read).unwrap_or_default())
+        },
+        move |value| editor.change_edge(&to, field, |edge| write(edge, value)),
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    From,
+    To,
+}
+
+/// One end of the way. Where it cannot lead, it is said and stays.
+fn end(editor: Editor, at: &EdgeAt, which: End) -> Held<String> {
+    let (shown, changed) = (at.clone(), at.clone());
+    Held::new(
+        move || {
+            let draft = editor.document;
+            draft.with(|draft| {
+                let edge = edge_of(draft, &shown);
+                let end = edge.map(|edge| match which {
+                    End::From => edge.from.to_string(),
+                    End::To => edge.to.to_string(),
+                });
+                end.unwrap_or_default()
+            })
+        },
+        move |id: String| {
+            let moved = editor.document.with_untracked(|draft| {
+                let mut draft = draft.clone();
+                move_end(&mut draft, &changed, which, &id.as_str().into()).map(|()| draft)
+            });
+            match moved {
+                Ok(moved) => editor.change(None, |draft| *draft = moved),
+                Err(why) => editor.said.set(format!("Not changed: {why}.")),
+            }
+        },
+    )
+}
+
+fn move_end(
+    draft: &mut Workflow,
+    at: &EdgeAt,
+    which: End,
+    id: &StepId,
+) -> Result<(), CannotConnect> {
+    let Some(old) = edge_of(draft, at).cloned() else {
+        return Ok(());
+    };
+    let mut new = old;
+    match which {
+        End::From => new.from = id.clone(),
+        End::To => new.to = id.clone(),
+    }
+    let inside = at.inside.as_ref();
+    if let Some((_, edges)) = edit::level_mut(draft, inside) {
+        edges.remove(at.position);
+    }
+    edit::can_connect(draft, &new.from, &new.to)?;
+    if let Some((_, edges)) = edit::level_mut(draft, inside) {
+        edges.insert(at.position.min(edges.len()), new);
+    }
+    Ok(())
+}
+
+fn remove(editor: Editor, at: &EdgeAt) {
+    editor.change(None, |draft| {
+        if let Some((_, edges)) = edit::level_mut(draft, at.inside.as_ref())
+            && at.position < edges.len()
+        {
+            edges.remove(at.position);
+        }
+    });
+    editor.select(Selected::Workflow);
+    editor
+        .said
+        .set("The way is removed. Undo brings it back.".to_owned());
+}
+
+/// The steps in the same place as this one: id and name.
+fn beside(draft: &Workflow, id: &StepId) -> Vec<(String, String)> {
+    let holder = edit::holder_of(draft, id).flatten();
+    let steps = edit::level(draft, holder.as_ref()).map_or(&[][..], |(steps, _)| steps);
+    named(steps.iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn draft() -> Workflow {
+        let noop = |id: &str| json!({ "id": id, "kind": "tool_call", "tool": "util.noop" });
+        serde_json::from_value(json!({
+            "name": "Ways",
+            "steps": [noop("a"), noop("b"), noop("c"), noop("d")],
+            "edges": [{ "from": "a", "to": "b", "label": "on" }, { "from": "b", "to": "c" }],
+        }))
+        .expect("a workflow")
+    }
+
+    fn at(position: usize) -> EdgeAt {
+        EdgeAt {
+            inside: None,
+            position,
+        }
+    }
+
+    #[test]
+    fn an_end_is_moved_with_all_that_the_way_has_and_never_into_a_circle() {
+        let mut moved = draft();
+        assert_eq!(move_end(&mut moved, &at(0), End::To, &"d".into()), Ok(()));
+        let edge = &moved.edges[0];
+        assert_eq!((edge.from.as_str(), edge.to.as_str()), ("a", "d"));
+        assert_eq!(edge.label.as_deref(), Some("on"));
+        let circle = move_end(&mut draft(), &at(1), End::To, &"a".into());
+        assert!(matches!(circle, Err(CannotConnect::Circle { .. })));
+    }
 }

@@ -17,7 +17,7 @@ use crate::workbench::{Ask, Checked};
 const PAST_MAX: usize = 200;
 
 /// What the form beside the picture is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Selected {
     #[default]
     Workflow,
@@ -26,7 +26,7 @@ pub enum Selected {
 }
 
 /// An edge: in the workflow or in the body of a step, by its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EdgeAt {
     pub inside: Option<StepId>,
     pub position: usize,
@@ -120,6 +120,20 @@ impl Editor {
         if draft == before {
             return answer;
         }
+        self.keep(field, before, draft);
+        answer
+    }
+
+    /// Changes the order of what has names: two records with the same fields are equal in any order.
+    pub fn rearrange(self, change: impl FnOnce(&mut Workflow)) {
+        let before = self.document.get_untracked();
+        let mut draft = before.clone();
+        change(&mut draft);
+        self.keep(None, before, draft);
+    }
+
+    /// Puts the draft in the place of the one before, which *undo* comes back to.
+    fn keep(self, field: Option<&str>, before: Workflow, draft: Workflow) {
         let goes_on =
             field.is_some() && self.typing.with_value(|typing| typing.as_deref() == field);
         if !goes_on {
@@ -133,7 +147,6 @@ impl Editor {
         self.typing.set_value(field.map(str::to_owned));
         self.future.update(Vec::clear);
         self.put(draft);
-        answer
     }
 
     /// Changes one step, if it is there.

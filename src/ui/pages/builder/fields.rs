@@ -1,9 +1,56 @@
 //! The fields that the forms of the builder are made of. Each shows what is in the draft, changes it as it is typed, and
-//! says what is wrong with it right beneath.
+//! says what is wrong with it right beneath. What cannot be read stays as it was typed, and changes nothing.
 
 use leptos::prelude::*;
+use std::sync::Arc;
 
 use super::editor::{Editor, Selected};
+
+/// A value of the draft that a field shows and changes. No type of its own for each field: the client would be as much
+/// larger as there are fields.
+#[derive(Clone)]
+pub struct Held<T: 'static> {
+    read: Arc<dyn Fn() -> T + Send + Sync>,
+    write: Arc<dyn Fn(T) + Send + Sync>,
+}
+
+impl<T: 'static> Held<T> {
+    pub fn new(
+        read: impl Fn() -> T + Send + Sync + 'static,
+        write: impl Fn(T) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            read: Arc::new(read),
+            write: Arc::new(write),
+        }
+    }
+
+    pub fn get(&self) -> T {
+        (self.read)()
+    }
+
+    /// For handlers of events, which do not run again when it changes.
+    pub fn peek(&self) -> T {
+        untrack(|| self.get())
+    }
+
+    pub fn set(&self, value: T) {
+        (self.write)(value);
+    }
+
+    /// The same value as another type shows it.
+    pub fn shown_as<U: 'static>(self, show: fn(T) -> U, take: fn(U) -> T) -> Held<U> {
+        let Self { read, write } = self;
+        Held::new(move || show(read()), move |shown| write(take(shown)))
+    }
+}
+
+impl<T: Clone + PartialEq + Send + Sync + 'static> Held<T> {
+    pub fn memo(&self) -> Memo<T> {
+        let read = Arc::clone(&self.read);
+        Memo::new(move |_| read())
+    }
+}
 
 /// What every field has.
 #[derive(Clone)]
@@ -18,7 +65,7 @@ pub struct FieldOf {
 }
 
 impl FieldOf {
-    fn id(&self) -> String {
+    pub fn id(&self) -> String {
         let place = match &self.place {
             Selected::Workflow => String::new(),
             Selected::Step(step) => step.to_string(),
@@ -43,103 +90,209 @@ impl FieldOf {
     }
 }
 
-/// Label, control, hint and findings.
-pub(super) fn framed(of: FieldOf, control: impl FnOnce(String, String) -> AnyView) -> AnyView {
-    let id = of.id();
-    let hint_id = format!("{id}-hint");
-    let control = control(id.clone(), hint_id.clone());
-    let label = of.label.clone();
-    let hint = of.hint.clone();
-    let wrong = Memo::new(move |_| of.wrong());
-    view! {
-        <div class="field" class:field-invalid=move || wrong.with(|wrong| !wrong.is_empty())>
-            <label for=id>{label}</label>
-            {control}
-            <p class="hint" id=hint_id>
-                {move || wrong.get().into_iter().map(|sentence| view! { <span class="field-error">{sentence}</span> }).collect::<Vec<_>>()}
-                {hint}
-            </p>
-        </div>
+/// What is around the control of a field: label, hint and findings.
+pub(super) struct Frame {
+    of: FieldOf,
+    pub id: String,
+    pub hint: String,
+    wrong: Memo<Vec<String>>,
+}
+
+impl Frame {
+    pub fn new(of: FieldOf) -> Self {
+        Self::with_problem(of, || None)
     }
-    .into_any()
+
+    /// `problem` is what is wrong with the text as it stands there, which the draft does not know.
+    pub fn with_problem(
+        of: FieldOf,
+        problem: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let id = of.id();
+        let known = of.clone();
+        let wrong = Memo::new(move |_| match problem() {
+            Some(problem) => vec![problem],
+            None => known.wrong(),
+        });
+        Self {
+            hint: format!("{id}-hint"),
+            id,
+            of,
+            wrong,
+        }
+    }
+
+    /// For `aria-invalid` of the control.
+    pub fn invalid(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + Clone + 'static {
+        let wrong = self.wrong;
+        move || wrong.with(|wrong| !wrong.is_empty()).then_some("true")
+    }
+
+    pub fn around(self, control: AnyView) -> AnyView {
+        let Self {
+            of,
+            id,
+            hint,
+            wrong,
+        } = self;
+        let sentences = move || {
+            let sentences = wrong.get().into_iter();
+            sentences
+                .map(|sentence| view! { <span class="field-error">{sentence}</span> })
+                .collect::<Vec<_>>()
+        };
+        view! {
+            <div class="field" class:field-invalid=move || wrong.with(|wrong| !wrong.is_empty())>
+                <label for=id>{of.label}</label>
+                {control}
+                <p class="hint" id=hint>{sentences}{of.hint}</p>
+            </div>
+        }
+        .into_any()
+    }
 }
 
 /// One line of text, or several.
-pub fn text_field(
-    of: FieldOf,
-    lines: u32,
-    value: impl Fn() -> String + Send + Sync + 'static,
-    change: impl Fn(String) + Send + Sync + 'static,
-) -> AnyView {
-    let value = Memo::new(move |_| value());
-    framed(of, move |id, hint| {
-        if lines > 1 {
-            view! {
-                <textarea id=id rows=lines aria-describedby=hint prop:value=move || value.get() on:input:target=move |event| change(event.target().value())></textarea>
-            }
-            .into_any()
-        } else {
-            view! {
-                <input id=id aria-describedby=hint autocomplete="off" spellcheck="false" prop:value=move || value.get() on:input:target=move |event| change(event.target().value()) />
-            }
-            .into_any()
-        }
-    })
-}
-
-/// A whole number, or nothing.
-pub fn number_field(
-    of: FieldOf,
-    value: impl Fn() -> Option<u64> + Send + Sync + 'static,
-    change: impl Fn(Option<u64>) + Send + Sync + 'static,
-) -> AnyView {
-    let value = Memo::new(move |_| value().map(|number| number.to_string()).unwrap_or_default());
-    framed(of, move |id, hint| {
+pub fn text_field(of: FieldOf, lines: u32, value: Held<String>) -> AnyView {
+    let shown = value.memo();
+    let frame = Frame::new(of);
+    let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
+    let control = if lines > 1 {
         view! {
-            <input id=id type="number" min="0" step="1" inputmode="numeric" aria-describedby=hint prop:value=move || value.get()
-                on:input:target=move |event| change(event.target().value().trim().parse().ok()) />
+            <textarea id=id rows=lines aria-describedby=hint aria-invalid=invalid prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value())></textarea>
         }
         .into_any()
-    })
-}
-
-/// One of several words. Each with what people read.
-pub fn choice_field(
-    of: FieldOf,
-    options: Vec<(String, String)>,
-    value: impl Fn() -> String + Send + Sync + 'static,
-    change: impl Fn(String) + Send + Sync + 'static,
-) -> AnyView {
-    let value = Memo::new(move |_| value());
-    framed(of, move |id, hint| {
-        let options: Vec<_> = options
-            .into_iter()
-            .map(|(word, text)| {
-                let chosen = word.clone();
-                view! { <option value=word selected=move || value.with(|value| *value == chosen)>{text}</option> }
-            })
-            .collect();
+    } else {
         view! {
-            <select id=id aria-describedby=hint on:change:target=move |event| change(event.target().value())>{options}</select>
+            <input id=id aria-describedby=hint aria-invalid=invalid autocomplete="off" spellcheck="false" prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value()) />
         }
         .into_any()
-    })
+    };
+    frame.around(control)
+}
+
+/// A whole number of at most `max`, or nothing.
+pub fn number_field(of: FieldOf, max: u64, value: Held<Option<u64>>) -> AnyView {
+    let read = move |text: &str| read_number(text, max);
+    let show = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let current = value.memo();
+    let typed = RwSignal::new(show(current.get_untracked()));
+    // Taken back, or changed elsewhere.
+    Effect::new(move || {
+        let now = current.get();
+        if typed.with_untracked(|typed| read(typed) != Ok(now)) {
+            typed.set(show(now));
+        }
+    });
+    let frame = Frame::with_problem(of, move || typed.with(|typed| read(typed).err()));
+    let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
+    let change = move |text: String| {
+        if let Ok(number) = read(&text) {
+            value.set(number);
+        }
+        typed.set(text);
+    };
+    let control = view! {
+        <input id=id class="number" inputmode="numeric" autocomplete="off" aria-describedby=hint aria-invalid=invalid prop:value=move || typed.get()
+            on:input:target=move |event| change(event.target().value()) />
+    };
+    frame.around(control.into_any())
+}
+
+/// None of nothing. The error is a sentence.
+fn read_number(text: &str, max: u64) -> Result<Option<u64>, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<u64>() {
+        Ok(number) if number <= max => Ok(Some(number)),
+        Ok(_) => Err(format!("{max} at the most. The number before it is kept.")),
+        Err(_) => Err("This is not a whole number. The number before it is kept.".to_owned()),
+    }
+}
+
+/// One of several words. Each with what people read. A word of the draft that is none of them is shown as it is.
+pub fn choice_field(of: FieldOf, options: Vec<(String, String)>, value: Held<String>) -> AnyView {
+    let current = value.memo();
+    let known: Vec<String> = options.iter().map(|(word, _)| word.clone()).collect();
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(word, text)| {
+            let chosen = word.clone();
+            view! { <option value=word selected=move || current.with(|current| *current == chosen)>{text}</option> }
+        })
+        .collect();
+    let other = move || {
+        let other = current.with(|current| (!known.contains(current)).then(|| current.clone()));
+        other.map(|word| view! { <option value=word.clone() selected=true>{word.clone()}</option> })
+    };
+    let frame = Frame::new(of);
+    let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
+    let control = view! {
+        <select id=id aria-describedby=hint aria-invalid=invalid on:change:target=move |event| value.set(event.target().value())>{other}{options}</select>
+    };
+    frame.around(control.into_any())
 }
 
 /// Yes or no.
-pub fn check_field(
-    of: FieldOf,
-    value: impl Fn() -> bool + Send + Sync + 'static,
-    change: impl Fn(bool) + Send + Sync + 'static,
-) -> AnyView {
-    let id = of.id();
-    let label = of.label.clone();
-    let hint = of.hint.clone();
+pub fn check_field(of: FieldOf, value: Held<bool>) -> AnyView {
+    let current = value.memo();
+    let frame = Frame::new(of);
+    let (id, hint, invalid) = (frame.id, frame.hint, frame.wrong);
+    let label = frame.of.label;
+    let sentences = move || {
+        let sentences = invalid.get().into_iter();
+        sentences
+            .map(|sentence| view! { <span class="field-error">{sentence}</span> })
+            .collect::<Vec<_>>()
+    };
     view! {
-        <div class="field field-check">
-            <input id=id.clone() type="checkbox" prop:checked=value on:change:target=move |event| change(event.target().checked()) />
-            <label for=id>{label} <span class="hint">{hint}</span></label>
+        <div class="field field-check" class:field-invalid=move || invalid.with(|wrong| !wrong.is_empty())>
+            <input id=id.clone() type="checkbox" aria-describedby=hint.clone() prop:checked=move || current.get() on:change:target=move |event| value.set(event.target().checked()) />
+            <div>
+                <label for=id>{label}</label>
+                <p class="hint" id=hint>{sentences}{frame.of.hint}</p>
+            </div>
         </div>
     }
     .into_any()
+}
+
+/// Words with commas between them.
+pub fn words_field(of: FieldOf, value: Held<Vec<String>>) -> AnyView {
+    let show = |words: Vec<String>| words.join(", ");
+    text_field(
+        of,
+        1,
+        value.shown_as(show, |text: String| read_words(&text)),
+    )
+}
+
+fn read_words(text: &str) -> Vec<String> {
+    let words = text.split(',').map(str::trim);
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_cannot_be_read_is_said_and_changes_nothing() {
+        assert_eq!(read_number("", 10), Ok(None));
+        assert_eq!(read_number(" 7 ", 10), Ok(Some(7)));
+        for bad in ["seven", "-1", "1.5", "11", "99999999999999999999999"] {
+            assert!(read_number(bad, 10).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn words_are_read_between_commas() {
+        assert_eq!(read_words(" a, b ,, c d,"), ["a", "b", "c d"]);
+        assert!(read_words(" , ").is_empty());
+    }
 }

@@ -6,18 +6,36 @@ mod browser;
 #[cfg(not(feature = "hydrate"))]
 #[path = "server.rs"]
 mod browser;
+mod calls;
+mod carrying;
+mod durations;
 mod edges;
 mod editor;
 mod fields;
 mod findings;
+mod form;
+mod gates;
+mod growing;
 mod header;
+mod input_schema;
+mod inputs;
+mod limits;
+mod offers;
 mod outline;
+mod palette;
 mod picture;
+mod policies;
 mod publish;
 mod rehearsal;
+mod rounds;
+mod rows;
 mod steps;
 mod study;
+mod suggesting;
 mod values;
+mod ways;
+mod words;
+mod written;
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
@@ -120,12 +138,7 @@ fn Desk(editor: Editor) -> impl IntoView {
         let kind = match &selected {
             Selected::Step(id) => editor.document.with(|draft| {
                 let step = edit::find(draft, id)?;
-                let names: Vec<String> = step
-                    .set
-                    .iter()
-                    .flat_map(|set| set.keys().cloned())
-                    .collect();
-                Some((step.kind, step.tool.clone(), names))
+                Some((step.kind, step.tool.clone()))
             }),
             Selected::Workflow | Selected::Edge(_) => None,
         };
@@ -142,7 +155,7 @@ fn Desk(editor: Editor) -> impl IntoView {
         Selected::Workflow => "The workflow itself".to_owned(),
         Selected::Step(id) => editor.document.with(|draft| {
             edit::find(draft, &id)
-                .map(outline::heading)
+                .map(words::heading)
                 .unwrap_or_default()
         }),
         Selected::Edge(_) => "The way between two steps".to_owned(),
@@ -167,15 +180,9 @@ fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
         let id = id.clone();
         Memo::new(move |_| {
             editor.document.with(|draft| {
-                let holder = edit::holder_of(draft, &id).flatten();
-                let steps = edit::level(draft, holder.as_ref()).map_or(&[][..], |(steps, _)| steps);
-                let can = |step: &&crate::engine::workflow::Step| {
-                    edit::can_connect(draft, &id, &step.id).is_ok()
-                };
-                steps
-                    .iter()
-                    .filter(can)
-                    .map(|step| (step.id.to_string(), picture::name_of(step)))
+                let possible = edit::possible_ends(draft, &id).into_iter();
+                possible
+                    .map(|step| (step.id.to_string(), words::name_of(step)))
                     .collect::<Vec<_>>()
             })
         })
@@ -200,7 +207,7 @@ fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
             <label for="connect-to">"Leads on to"</label>
             <select id="connect-to" prop:value=move || chosen.get() on:change:target=move |event| chosen.set(event.target().value())>
                 <option value="">"Choose a step"</option>
-                {move || others.get().into_iter().map(|(id, name)| view! { <option value=id>{name}</option> }).collect::<Vec<_>>()}
+                {growing::options(others)}
             </select>
             <button type="button" class="button button-small" on:click=connect>"Connect"</button>
             <button type="button" class="button button-small" on:click=copy>"Duplicate"</button>
@@ -215,7 +222,7 @@ fn Still(editor: Editor) -> impl IntoView {
     let steps: Vec<_> = editor.document.with_untracked(|draft| {
         let steps = draft.steps.iter();
         steps
-            .map(|step| view! { <li><span>{picture::name_of(step)}</span> " " <code class="muted">{picture::what_of(step)}</code></li> })
+            .map(|step| view! { <li><span>{words::name_of(step)}</span> " " <code class="muted">{words::what_of(step)}</code></li> })
             .collect()
     });
     view! {

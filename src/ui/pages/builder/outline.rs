@@ -1,15 +1,19 @@
 //! The steps as a list, in their order and one inside the other: all that the picture shows and can do, for the keyboard
-//! and for those who do not see it. And what can be added.
+//! and for those who do not see it.
 
-use leptos::ev::KeyboardEvent;
+use leptos::ev::{DragEvent, KeyboardEvent};
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
+use std::collections::BTreeMap;
 
+use super::carrying::{LINE, begin, holds, taken};
 use super::editor::{EdgeAt, Editor, Selected};
-use super::picture::{kind_name, name_of, what_of};
-use crate::engine::edit::{self, Place};
+use super::growing::growing;
+use super::palette::Palette;
+use super::words::{name_of, what_of};
+use crate::engine::edit;
 use crate::engine::ids::StepId;
-use crate::engine::workflow::{Step, StepKind, Workflow};
+use crate::engine::workflow::{Edge, Step, Workflow};
 
 /// One line of the list.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -19,7 +23,7 @@ struct Line {
     what: String,
     depth: usize,
     /// Where it leads: the other step's name, and the edge.
-    onward: Vec<(String, Option<StepId>, usize)>,
+    onward: Vec<(String, EdgeAt)>,
     findings: usize,
     /// How many lines before it are of a step of the same id: a draft may hold two.
     before: usize,
@@ -27,13 +31,20 @@ struct Line {
 
 #[component]
 pub(super) fn OutlineView(editor: Editor) -> impl IntoView {
+    let all = Memo::new(move |_| lines(editor));
+    let seen = growing(all);
+    let is_whole = move || {
+        editor
+            .selected
+            .with(|selected| *selected == Selected::Workflow)
+    };
     view! {
         <section class="builder-outline" aria-labelledby="outline-title">
             <h2 id="outline-title">"Steps"</h2>
-            <button type="button" class="outline-workflow" aria-pressed=move || pressed(editor.selected.with(|selected| *selected == Selected::Workflow))
+            <button type="button" class="outline-workflow" aria-pressed=move || pressed(is_whole())
                 on:click=move |_| editor.select(Selected::Workflow)>"The workflow itself"</button>
             <ol class="outline-list">
-                <For each=move || lines(editor) key=|line| line.clone() let(line)><LineView editor line /></For>
+                <For each=seen key=Line::clone let(line)>{line_view(editor, line)}</For>
             </ol>
             <Palette editor />
         </section>
@@ -45,62 +56,69 @@ fn pressed(on: bool) -> &'static str {
 }
 
 fn lines(editor: Editor) -> Vec<Line> {
-    let wrong: Vec<StepId> = editor.checked.with(|checked| {
-        checked
+    let wrong = editor.checked.with(|checked| {
+        let mut wrong: BTreeMap<StepId, usize> = BTreeMap::new();
+        for step in checked
             .findings
             .iter()
-            .filter_map(|finding| finding.step.clone())
-            .collect()
+            .filter_map(|finding| finding.step.as_ref())
+        {
+            *wrong.entry(step.clone()).or_default() += 1;
+        }
+        wrong
     });
-    editor.document.with(|draft| {
-        let mut lines = Vec::new();
-        let mut open: Vec<(usize, Option<&StepId>, &Step)> = draft
-            .steps
-            .iter()
-            .rev()
-            .map(|step| (0, None, step))
-            .collect();
-        while let Some((depth, holder, step)) = open.pop() {
-            let before = lines
-                .iter()
-                .filter(|line: &&Line| line.id == step.id)
-                .count();
-            lines.push(Line {
-                before,
-                id: step.id.clone(),
-                name: name_of(step),
-                what: what_of(step),
-                depth,
-                onward: onward(draft, holder, &step.id),
-                findings: wrong.iter().filter(|id| **id == step.id).count(),
-            });
-            let inside = step.body.iter().flat_map(|body| body.steps.iter().rev());
+    editor.document.with(|draft| lines_of(draft, &wrong))
+}
+
+fn lines_of(draft: &Workflow, wrong: &BTreeMap<StepId, usize>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut onward = onward(None, &draft.steps, &draft.edges);
+    let top = draft.steps.iter().rev();
+    let mut open: Vec<(usize, Option<&StepId>, &Step)> = top.map(|step| (0, None, step)).collect();
+    while let Some((depth, holder, step)) = open.pop() {
+        let before = seen.entry(step.id.as_str()).or_default();
+        lines.push(Line {
+            before: *before,
+            id: step.id.clone(),
+            name: name_of(step),
+            what: what_of(step),
+            depth,
+            onward: onward
+                .remove(&(holder.map(StepId::as_str), step.id.as_str()))
+                .unwrap_or_default(),
+            findings: wrong.get(&step.id).copied().unwrap_or(0),
+        });
+        *before += 1;
+        if let Some(body) = &step.body {
+            onward.extend(self::onward(Some(&step.id), &body.steps, &body.edges));
+            let inside = body.steps.iter().rev();
             open.extend(inside.map(|inner| (depth + 1, Some(&step.id), inner)));
         }
-        lines
-    })
+    }
+    lines
 }
 
-fn onward(
-    draft: &Workflow,
-    holder: Option<&StepId>,
-    id: &StepId,
-) -> Vec<(String, Option<StepId>, usize)> {
-    let edges = edit::level(draft, holder).map_or(&[][..], |(_, edges)| edges);
-    let from_here = edges
-        .iter()
-        .enumerate()
-        .filter(|(_, edge)| edge.from == *id);
-    from_here
-        .map(|(position, edge)| {
-            let name = edit::find(draft, &edge.to).map_or_else(|| edge.to.to_string(), name_of);
-            (name, holder.cloned(), position)
-        })
-        .collect()
+/// The ways that leave each step of one body, by the holder of that body and the step.
+type Onward<'a> = BTreeMap<(Option<&'a str>, &'a str), Vec<(String, EdgeAt)>>;
+
+fn onward<'a>(holder: Option<&'a StepId>, steps: &'a [Step], edges: &'a [Edge]) -> Onward<'a> {
+    let names: BTreeMap<&str, &Step> = steps.iter().map(|step| (step.id.as_str(), step)).collect();
+    let mut onward = Onward::new();
+    for (position, edge) in edges.iter().enumerate() {
+        let name = names.get(edge.to.as_str());
+        let name = name.map_or_else(|| edge.to.to_string(), |step| name_of(step));
+        let at = EdgeAt {
+            inside: holder.cloned(),
+            position,
+        };
+        let from = (holder.map(StepId::as_str), edge.from.as_str());
+        onward.entry(from).or_default().push((name, at));
+    }
+    onward
 }
 
-#[component]
-fn LineView(editor: Editor, line: Line) -> impl IntoView {
+fn line_view(editor: Editor, line: Line) -> AnyView {
     let Line {
         id,
         name,
@@ -131,36 +149,104 @@ fn LineView(editor: Editor, line: Line) -> impl IntoView {
     };
     let ways: Vec<_> = onward
         .into_iter()
-        .map(|(to, inside, position)| {
-            let at = EdgeAt { inside, position };
+        .map(|(to, at)| {
             let label = format!("Way from {name} to {to}");
             view! { <button type="button" class="outline-way" aria-label=label on:click=move |_| editor.select(Selected::Edge(at.clone()))>"→ " {to}</button> }
         })
         .collect();
+    let carried = id.clone();
+    let dropped = {
+        let id = id.clone();
+        move |event: DragEvent| {
+            if let Some(moved) = taken(&event, LINE) {
+                event.prevent_default();
+                put_beside(editor, &moved.as_str().into(), &id);
+            }
+        }
+    };
+    let over = move |event: DragEvent| {
+        if holds(&event, LINE) {
+            event.prevent_default();
+        }
+    };
+    let movers = {
+        let (id, name) = (id.clone(), name.clone());
+        move || chosen.get().then(|| movers(editor, &id, &name))
+    };
     view! {
-        <li class=format!("outline-line outline-depth-{}", depth.min(6)) class:outline-chosen=move || chosen.get()>
+        <li class=format!("outline-line outline-depth-{}", depth.min(6)) class:outline-chosen=move || chosen.get() draggable="true"
+            on:dragstart=move |event| begin(&event, LINE, carried.as_str()) on:dragover=over on:drop=dropped>
             <button type="button" class="outline-step" id=line_id(&id) aria-pressed=move || pressed(chosen.get()) on:keydown=keys on:click=move |_| editor.select(here.clone())>
                 <span>{name}</span> <code class="muted">{what}</code>
                 {(findings > 0).then(|| view! { <span class="outline-findings">{findings} <span class="visually-hidden">" to mend"</span></span> })}
             </button>
             {(!ways.is_empty()).then(|| view! { <span class="outline-ways">{ways}</span> })}
+            {movers}
         </li>
     }
+    .into_any()
+}
+
+/// For the one that is chosen: up and down among those beside it.
+fn movers(editor: Editor, id: &StepId, name: &str) -> AnyView {
+    let button = |label: String, text: &'static str, places: i32| {
+        let id = id.clone();
+        let go = move |_| move_by(editor, &id, places);
+        view! { <button type="button" class="button button-small" aria-label=label on:click=go>{text}</button> }
+    };
+    view! {
+        <span class="outline-movers">
+            {button(format!("Move {name} up"), "↑", -1)}
+            {button(format!("Move {name} down"), "↓", 1)}
+            <span class="hint">"or Alt + ↑ ↓"</span>
+        </span>
+    }
+    .into_any()
+}
+
+fn move_by(editor: Editor, id: &StepId, places: i32) {
+    editor.change(None, |draft| edit::move_step(draft, id, places));
+    let way = if places < 0 { "up" } else { "down" };
+    editor.said.set(format!("{id} moved {way}."));
 }
 
 fn shift(editor: Editor, id: &StepId, places: i32, event: &KeyboardEvent) {
     event.prevent_default();
-    editor.change(None, |draft| edit::move_step(draft, id, places));
+    move_by(editor, id, places);
     focus(Some(id.clone()));
-    editor.said.set(format!(
-        "{id} moved {}.",
-        if places < 0 { "up" } else { "down" }
-    ));
+}
+
+/// Puts a step that was dragged where the other one is.
+fn put_beside(editor: Editor, moved: &StepId, other: &StepId) {
+    let places = editor
+        .document
+        .with_untracked(|draft| places_between(draft, moved, other));
+    match places {
+        Some(0) => {}
+        Some(places) => move_by(editor, moved, places),
+        None => editor
+            .said
+            .set("Not moved: a step stays in its map or loop.".to_owned()),
+    }
+}
+
+/// How many places further down the other one is, where both are in the same body.
+fn places_between(draft: &Workflow, moved: &StepId, other: &StepId) -> Option<i32> {
+    let holder = edit::holder_of(draft, moved)?;
+    let (steps, _) = edit::level(draft, holder.as_ref())?;
+    let at = |id: &StepId| steps.iter().position(|step| step.id == *id);
+    let (from, to) = (
+        i32::try_from(at(moved)?).ok()?,
+        i32::try_from(at(other)?).ok()?,
+    );
+    Some(to - from)
 }
 
 /// The step whose line is next to this one.
 fn neighbour(editor: Editor, id: &StepId) -> Option<StepId> {
-    let lines = lines(editor);
+    let lines = editor
+        .document
+        .with_untracked(|draft| lines_of(draft, &BTreeMap::new()));
     let at = lines.iter().position(|line| line.id == *id)?;
     let next = lines.get(at + 1).or_else(|| lines.get(at.checked_sub(1)?));
     next.map(|line| line.id.clone())
@@ -192,110 +278,58 @@ pub(super) fn remove(editor: Editor, id: &StepId) {
         .set(format!("{id} removed. Undo brings it back."));
 }
 
-/// What can be added, and where it goes.
-#[component]
-fn Palette(editor: Editor) -> impl IntoView {
-    let kinds = [
-        (StepKind::HumanGate, "A question to a person"),
-        (StepKind::Condition, "A condition"),
-        (StepKind::Parallel, "Several at once"),
-        (StepKind::Join, "Come together"),
-        (StepKind::Transform, "New values"),
-        (StepKind::Map, "For each item"),
-        (StepKind::Loop, "Again and again"),
-        (StepKind::Wait, "Wait"),
-        (StepKind::Subworkflow, "Another workflow"),
-        (StepKind::External, "Somebody outside"),
-    ];
-    let tools: Vec<_> = editor.catalogue.with_value(|catalogue| {
-        let tools = catalogue.iter();
-        tools
-            .map(|spec| {
-                let name = spec.name.clone();
-                view! { <option value=format!("tool:{name}")>{name.clone()}</option> }
-            })
-            .collect()
-    });
-    let kinds: Vec<_> = kinds
-        .into_iter()
-        .map(|(kind, text)| view! { <option value=kind.as_str()>{text}</option> })
-        .collect();
-    let wanted = RwSignal::new("tool:http.request".to_owned());
-    let add = move |beside: bool| {
-        let step = match wanted.get_untracked().split_once(':') {
-            Some((_, tool)) => edit::new_step(StepKind::ToolCall, Some(tool)),
-            None => edit::new_step(kind_of(&wanted.get_untracked()), None),
-        };
-        let place = match editor.selected.get_untracked() {
-            Selected::Step(id) if beside => Place::Beside(id),
-            Selected::Step(id) => Place::After(id),
-            Selected::Workflow | Selected::Edge(_) => Place::Loose(None),
-        };
-        put(editor, step, &place);
-    };
-    let holds = Memo::new(move |_| match editor.selected.get() {
-        Selected::Step(id) => editor.document.with(|draft| {
-            edit::find(draft, &id)
-                .filter(|step| matches!(step.kind, StepKind::Map | StepKind::Loop))
-                .map(|step| step.id.clone())
-        }),
-        Selected::Workflow | Selected::Edge(_) => None,
-    });
-    let inside = move |_| {
-        if let Some(holder) = holds.get_untracked() {
-            let step = match wanted.get_untracked().split_once(':') {
-                Some((_, tool)) => edit::new_step(StepKind::ToolCall, Some(tool)),
-                None => edit::new_step(kind_of(&wanted.get_untracked()), None),
-            };
-            put(editor, step, &Place::Loose(Some(holder)));
-        }
-    };
-    let on_step = Memo::new(move |_| {
-        editor
-            .selected
-            .with(|selected| matches!(selected, Selected::Step(_)))
-    });
-    view! {
-        <div class="palette">
-            <label for="palette-what">"Add a step"</label>
-            <select id="palette-what" on:change:target=move |event| wanted.set(event.target().value())>
-                <optgroup label="Tools">{tools}</optgroup>
-                <optgroup label="Ways and people">{kinds}</optgroup>
-            </select>
-            <div class="palette-acts">
-                <button type="button" class="button button-small button-primary" on:click=move |_| add(false)>{move || if on_step.get() { "Add after" } else { "Add" }}</button>
-                {move || on_step.get().then(|| view! { <button type="button" class="button button-small" on:click=move |_| add(true)>"Add beside what follows"</button> })}
-                {move || holds.get().map(|_| view! { <button type="button" class="button button-small" on:click=inside>"Add inside"</button> })}
-            </div>
-        </div>
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn draft() -> Workflow {
+        let noop = |id: &str| json!({ "id": id, "kind": "tool_call", "tool": "util.noop" });
+        serde_json::from_value(json!({
+            "name": "List",
+            "steps": [
+                noop("a"),
+                { "id": "each", "kind": "map", "body": { "steps": [noop("b"), noop("a")], "edges": [{ "from": "b", "to": "a" }] } },
+                noop("c"),
+            ],
+            "edges": [{ "from": "a", "to": "each" }, { "from": "each", "to": "c" }],
+        }))
+        .expect("a workflow")
     }
-}
 
-fn put(editor: Editor, step: Step, place: &Place) {
-    let id = editor.change(None, |draft| edit::add_step(draft, step, place));
-    editor.select(Selected::Step(id.clone()));
-    editor.said.set(format!("{id} added."));
-}
+    #[test]
+    fn each_step_has_a_line_with_the_ways_that_leave_it_in_its_own_body() {
+        let lines = lines_of(&draft(), &BTreeMap::from([("b".into(), 2)]));
+        let said: Vec<String> = lines
+            .iter()
+            .map(|line| {
+                let ways: Vec<&str> = line.onward.iter().map(|(name, _)| name.as_str()).collect();
+                format!(
+                    "{} {} {} {:?} {}",
+                    line.depth, line.id, line.before, ways, line.findings
+                )
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "0 a 0 [\"each\"] 0",
+                "0 each 0 [\"c\"] 0",
+                "1 b 0 [\"a\"] 2",
+                "1 a 1 [] 0",
+                "0 c 0 [] 0",
+            ]
+        );
+    }
 
-fn kind_of(word: &str) -> StepKind {
-    const KINDS: [StepKind; 11] = [
-        StepKind::ToolCall,
-        StepKind::HumanGate,
-        StepKind::Condition,
-        StepKind::Parallel,
-        StepKind::Join,
-        StepKind::Transform,
-        StepKind::Map,
-        StepKind::Loop,
-        StepKind::Wait,
-        StepKind::Subworkflow,
-        StepKind::External,
-    ];
-    let found = KINDS.iter().find(|kind| kind.as_str() == word);
-    found.copied().unwrap_or_default()
-}
-
-/// The kind in words, for headings.
-pub(super) fn heading(step: &Step) -> String {
-    format!("{} · {}", name_of(step), kind_name(step.kind))
+    #[test]
+    fn a_step_is_dragged_within_its_body() {
+        let draft = draft();
+        let places =
+            |moved: &str, other: &str| places_between(&draft, &moved.into(), &other.into());
+        assert_eq!(places("c", "each"), Some(-1));
+        assert_eq!(places("each", "c"), Some(1));
+        assert_eq!(places("c", "b"), None);
+        assert_eq!(places("nobody", "b"), None);
+    }
 }

@@ -1,0 +1,296 @@
+//! What a run is given: a small editor of JSON Schema, one row for each field of the start form. What it has no control for
+//! stays as its author wrote it, and can be written as JSON.
+
+use leptos::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::editor::{Editor, Selected};
+use super::fields::{FieldOf, Frame, Held, check_field, choice_field, text_field, words_field};
+use super::input_schema::{
+    KINDS, OTHER, bound_of, choices_of, default_of, is_required, kind_of, move_field, names_of,
+    part, put, put_bound, put_default, put_kind, set_required, text_of,
+};
+
+#[component]
+pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
+    let names = Memo::new(move |_| {
+        let draft = editor.document;
+        draft.with(|draft| names_of(draft.inputs.as_ref()))
+    });
+    let new = RwSignal::new(String::new());
+    let add = move || {
+        let name = new.get_untracked().trim().replace(' ', "_");
+        if name.is_empty() {
+            return;
+        }
+        change_inputs(editor, None, |schema| {
+            let fields = part(schema, "properties", || json!({}));
+            if let Some(fields) = fields.as_object_mut() {
+                fields
+                    .entry(name.clone())
+                    .or_insert_with(|| json!({ "type": "string" }));
+            }
+        });
+        new.set(String::new());
+    };
+    let key = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            add();
+        }
+    };
+    let wrong = move || {
+        let findings = editor.findings_of(&Selected::Workflow).into_iter();
+        let of_all = |field: &str| field == "inputs" || field.starts_with("inputs.required");
+        findings
+            .filter(|finding| finding.field.as_deref().is_some_and(of_all))
+            .map(|finding| view! { <p class="field-error">{finding.to_string()}</p> })
+            .collect::<Vec<_>>()
+    };
+    view! {
+        <fieldset class="inputs-editor">
+            <legend>"What a run is given"</legend>
+            {wrong}
+            <For each=move || names.get() key=|name| name.clone() let(name)><InputRow editor name /></For>
+            {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. Each field becomes a part of the start form, and $input.name in the steps."</p> })}
+            <div class="set-add">
+                <label class="visually-hidden" for="input-new">"Name of a new input"</label>
+                <input id="input-new" placeholder="name of a new field" autocomplete="off" prop:value=move || new.get() on:input:target=move |event| new.set(event.target().value()) on:keydown=key />
+                <button type="button" class="button button-small" on:click=move |_| add()>"Add a field"</button>
+            </div>
+        </fieldset>
+    }
+}
+
+/// One property of the schema.
+#[derive(Clone)]
+struct Input {
+    editor: Editor,
+    name: String,
+    schema: Memo<Value>,
+}
+
+impl Input {
+    fn new(editor: Editor, name: String) -> Self {
+        let of = name.clone();
+        let schema = Memo::new(move |_| {
+            editor.document.with(|draft| {
+                let fields = draft
+                    .inputs
+                    .as_ref()
+                    .and_then(|schema| schema.get("properties"));
+                let field = fields.and_then(|fields| fields.get(&of));
+                field.cloned().unwrap_or_default()
+            })
+        });
+        Self {
+            editor,
+            name,
+            schema,
+        }
+    }
+
+    fn field(&self, part: &str, label: &str, hint: &str) -> FieldOf {
+        FieldOf {
+            editor: self.editor,
+            place: Selected::Workflow,
+            name: format!("inputs.properties.{}.{part}", self.name),
+            label: label.to_owned(),
+            hint: hint.to_owned(),
+        }
+    }
+
+    fn held<T: 'static>(
+        &self,
+        part: &'static str,
+        read: fn(&Value) -> T,
+        write: fn(&mut Map<String, Value>, T),
+    ) -> Held<T> {
+        let Self {
+            editor,
+            name,
+            schema,
+        } = self.clone();
+        Held::new(
+            move || schema.with(read),
+            move |value| {
+                let field = format!("{name} {part}");
+                change_inputs(editor, Some(&field), |schema| {
+                    let fields = super::input_schema::part(schema, "properties", || json!({}));
+                    if let Some(field) = fields.get_mut(&name).and_then(Value::as_object_mut) {
+                        write(field, value);
+                    }
+                });
+            },
+        )
+    }
+}
+
+#[component]
+fn InputRow(editor: Editor, name: String) -> impl IntoView {
+    let input = Input::new(editor, name.clone());
+    let mut options = KINDS
+        .map(|(word, text, _)| (word.to_owned(), text.to_owned()))
+        .to_vec();
+    options.push((OTHER.to_owned(), "Something else (JSON Schema)".to_owned()));
+    let kind = input.held("type", kind_of, put_kind);
+    let word = kind.memo();
+    let by_kind = {
+        let input = input.clone();
+        move || by_kind(&input, &word.get())
+    };
+    let required = {
+        let (shown, changed) = (name.clone(), name.clone());
+        Held::new(
+            move || {
+                editor
+                    .document
+                    .with(|draft| is_required(draft.inputs.as_ref(), &shown))
+            },
+            move |on| change_inputs(editor, None, |schema| set_required(schema, &changed, on)),
+        )
+    };
+    let acts = {
+        let act = |label: &str, text: &'static str, act: fn(Editor, &str)| {
+            let (label, name) = (format!("{label} {name}"), name.clone());
+            view! { <button type="button" class="button button-small" aria-label=label on:click=move |_| act(editor, &name)>{text}</button> }
+        };
+        view! {
+            <span class="input-acts">
+                {act("Move up", "↑", |editor, name| move_input(editor, name, -1))}
+                {act("Move down", "↓", |editor, name| move_input(editor, name, 1))}
+                {act("Remove", "Remove", remove_input)}
+            </span>
+        }
+    };
+    let text = |key: &'static str| match key {
+        "title" => input.held(
+            "title",
+            |schema| text_of(schema, "title"),
+            |field, text: String| put(field, "title", &text),
+        ),
+        _ => input.held(
+            "description",
+            |schema| text_of(schema, "description"),
+            |field, text: String| put(field, "description", &text),
+        ),
+    };
+    view! {
+        <div class="input-row">
+            <div class="input-name"><code>{name.clone()}</code>{acts}</div>
+            {text_field(input.field("title", "Label", ""), 1, text("title"))}
+            {choice_field(input.field("type", "Kind", ""), options, kind)}
+            {by_kind}
+            {check_field(input.field("required", "Must be given", ""), required)}
+            {text_field(input.field("description", "Help (optional)", "Shown beneath the field of the start form."), 1, text("description"))}
+        </div>
+    }
+}
+
+/// What depends on the kind.
+fn by_kind(input: &Input, kind: &str) -> AnyView {
+    if kind == OTHER {
+        return schema_field(input);
+    }
+    let begins = text_field(
+        input.field("default", "Begins as (optional)", ""),
+        1,
+        input.held("default", default_of, |field, text: String| {
+            put_default(field, &text)
+        }),
+    );
+    let more = match kind {
+        "choice" => words_field(
+            input.field("enum", "Choices", "With commas between them."),
+            input.held("enum", choices_of, |field, choices| {
+                field.insert("enum".to_owned(), json!(choices));
+            }),
+        ),
+        "integer" | "number" => {
+            let least = input.held(
+                "minimum",
+                |schema| bound_of(schema, "minimum"),
+                |field, text: String| put_bound(field, "minimum", &text),
+            );
+            let most = input.held(
+                "maximum",
+                |schema| bound_of(schema, "maximum"),
+                |field, text: String| put_bound(field, "maximum", &text),
+            );
+            view! {
+                {text_field(input.field("minimum", "At least (optional)", ""), 1, least)}
+                {text_field(input.field("maximum", "At most (optional)", ""), 1, most)}
+            }
+            .into_any()
+        }
+        _ => ().into_any(),
+    };
+    view! { {more}{begins} }.into_any()
+}
+
+/// The whole schema of the field as JSON. What is no JSON yet stays in the field and changes nothing.
+fn schema_field(input: &Input) -> AnyView {
+    let schema = input.schema;
+    let as_text = |schema: &Value| serde_json::to_string_pretty(schema).unwrap_or_default();
+    let typed = RwSignal::new(schema.with_untracked(as_text));
+    let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
+    Effect::new(move || {
+        let now = schema.get();
+        let same = typed
+            .with_untracked(|typed| read(typed).is_ok_and(|typed| Value::Object(typed) == now));
+        if !same {
+            typed.set(as_text(&now));
+        }
+    });
+    let problem = move || {
+        let error = typed.with(|typed| read(typed).err());
+        error.map(|error| format!("This is no JSON Schema: {error}. The one before it is kept."))
+    };
+    let frame = Frame::with_problem(input.field("schema", "JSON Schema", ""), problem);
+    let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
+    let held = input.held("schema", |_| Map::new(), |field, schema| *field = schema);
+    let change = move |text: String| {
+        if let Ok(schema) = read(&text) {
+            held.set(schema);
+        }
+        typed.set(text);
+    };
+    let control = view! {
+        <textarea id=id class="code" rows="5" spellcheck="false" aria-describedby=hint aria-invalid=invalid prop:value=move || typed.get() on:input:target=move |event| change(event.target().value())></textarea>
+    };
+    frame.around(control.into_any())
+}
+
+fn change_inputs(editor: Editor, field: Option<&str>, change: impl FnOnce(&mut Value)) {
+    let field = field.map(|field| format!("input {field}"));
+    editor.change(field.as_deref(), |draft| {
+        let schema = draft
+            .inputs
+            .get_or_insert_with(|| json!({ "type": "object", "properties": {} }));
+        change(schema);
+        // Whatever else an author has written there stays.
+        if *schema == json!({ "type": "object", "properties": {} }) {
+            draft.inputs = None;
+        }
+    });
+}
+
+fn remove_input(editor: Editor, name: &str) {
+    change_inputs(editor, None, |schema| {
+        set_required(schema, name, false);
+        if let Some(fields) = part(schema, "properties", || json!({})).as_object_mut() {
+            fields.shift_remove(name);
+        }
+    });
+    editor.said.set(format!("{name} removed."));
+}
+
+fn move_input(editor: Editor, name: &str, places: i32) {
+    editor.rearrange(|draft| {
+        if let Some(schema) = &mut draft.inputs {
+            move_field(schema, name, places);
+        }
+    });
+    let way = if places < 0 { "up" } else { "down" };
+    editor.said.set(format!("{name} moved {way}."));
+}

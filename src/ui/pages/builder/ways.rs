@@ -1,0 +1,319 @@
+//! The ways of one step, in its form: what leads to it, in words, and where it goes on after it failed or was rejected.
+
+use leptos::prelude::*;
+
+use super::editor::{EdgeAt, Selected};
+use super::fields::{FieldOf, Frame, Held};
+use super::form::StepForm;
+use super::growing::options;
+use super::picture::connect;
+use super::words::name_of;
+use crate::engine::edit;
+use crate::engine::ids::StepId;
+use crate::engine::workflow::{Edge, EdgeTrigger, JoinRule, Step, StepKind, Workflow};
+
+/// A way that leads to a step or on from it, as its form lists it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Led {
+    at: EdgeAt,
+    name: String,
+    /// Under which condition.
+    only: String,
+}
+
+/// What leads to the step, in words, and a way from another step to it.
+pub(super) fn ways_before(form: &StepForm, kind: StepKind) -> AnyView {
+    let (editor, id) = (form.editor, form.id.clone());
+    let led = {
+        let id = id.clone();
+        Memo::new(move |_| editor.document.with(|draft| led_to(draft, &id)))
+    };
+    let rule = form.read(|step| step.rule.unwrap_or_default());
+    let sentence = move || {
+        let names = led.with(|led| led.iter().map(|led| led.name.clone()).collect::<Vec<_>>());
+        in_words(kind, rule(), &names)
+    };
+    let ways = move || {
+        let ways = led.get().into_iter();
+        ways.map(|led| {
+            let label = format!("Way from {}", led.name);
+            view! { <button type="button" class="outline-way" aria-label=label on:click=move |_| editor.select(Selected::Edge(led.at.clone()))>"← " {led.name} {led.only}</button> }
+        })
+        .collect::<Vec<_>>()
+    };
+    let others = {
+        let id = id.clone();
+        Memo::new(move |_| {
+            let draft = editor.document;
+            draft.with(|draft| named(edit::possible_beginnings(draft, &id)))
+        })
+    };
+    let add = move |from: String| {
+        if !from.is_empty() {
+            connect(editor, &from.as_str().into(), &id);
+        }
+    };
+    view! {
+        <div class="ways-before">
+            <p class="hint">{sentence}</p>
+            <div class="outline-ways">{ways}</div>
+            <label for="comes-after">"Comes also after"</label>
+            <select id="comes-after" prop:value="" on:change:target=move |event| { add(event.target().value()); event.target().set_value(""); }>
+                <option value="">"Choose a step"</option>
+                {options(others)}
+            </select>
+        </div>
+    }
+    .into_any()
+}
+
+fn led_to(draft: &Workflow, id: &StepId) -> Vec<Led> {
+    let Some(inside) = edit::holder_of(draft, id) else {
+        return Vec::new();
+    };
+    let edges = edit::level(draft, inside.as_ref()).map_or(&[][..], |(_, edges)| edges);
+    let to_it = edges.iter().enumerate().filter(|(_, edge)| edge.to == *id);
+    to_it
+        .map(|(position, edge)| Led {
+            at: EdgeAt {
+                inside: inside.clone(),
+                position,
+            },
+            name: edit::find(draft, &edge.from).map_or_else(|| edge.from.to_string(), name_of),
+            only: condition(edge),
+        })
+        .collect()
+}
+
+/// Behind the name of the step that the way leaves: when it is taken.
+fn condition(edge: &Edge) -> String {
+    match (edge.on, &edge.when, edge.default) {
+        (Some(EdgeTrigger::Failed), _, _) => " when it fails".to_owned(),
+        (Some(EdgeTrigger::Rejected), _, _) => " when rejected".to_owned(),
+        (None, Some(when), _) => format!(" when {when}"),
+        (None, None, true) => " otherwise".to_owned(),
+        (None, None, false) => String::new(),
+    }
+}
+
+/// When a step begins, said with the names of what leads to it.
+fn in_words(kind: StepKind, rule: JoinRule, names: &[String]) -> String {
+    let of = match names {
+        [] => return "Nothing leads here: it begins with the run, or with the round.".to_owned(),
+        [one] => return format!("Begins after {one}."),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    };
+    match (kind, rule) {
+        (StepKind::Join, JoinRule::AllDone) => {
+            format!("Begins when all of these have ended, however: {of}.")
+        }
+        (StepKind::Join, JoinRule::NoneFailedMinOneSuccess) => format!(
+            "Begins when all of these have ended, none has failed, and one at least has succeeded: {of}."
+        ),
+        (StepKind::Join, JoinRule::OneSuccess) => {
+            format!("Begins as soon as one of these has succeeded: {of}.")
+        }
+        (_, JoinRule::AllSuccess)
+        | (_, JoinRule::AllDone | JoinRule::NoneFailedMinOneSuccess | JoinRule::OneSuccess) => {
+            format!("Begins when all of these have succeeded: {of}.")
+        }
+    }
+}
+
+/// Where a step leads when it has failed, or a gate when it was rejected: one way of that kind, chosen by its end.
+pub(super) fn way_after(form: &StepForm, on: EdgeTrigger, label: &str, none: &str) -> AnyView {
+    let (editor, id) = (form.editor, form.id.clone());
+    let others = {
+        let id = id.clone();
+        Memo::new(move |_| {
+            editor.document.with(|draft| {
+                let current = after(draft, &id, on);
+                let current = current.and_then(|current| edit::find(draft, &current));
+                let possible = edit::possible_ends(draft, &id).into_iter();
+                named(current.into_iter().chain(possible).collect())
+            })
+        })
+    };
+    let (shown, changed) = (id.clone(), id);
+    let value = Held::new(
+        move || {
+            let draft = editor.document;
+            draft.with(|draft| {
+                after(draft, &shown, on)
+                    .map(|to| to.to_string())
+                    .unwrap_or_default()
+            })
+        },
+        move |to: String| editor.change(None, |draft| lead_after(draft, &changed, on, &to)),
+    );
+    let hint = match on {
+        EdgeTrigger::Failed => "Its fallback: the run goes on there, and has not failed.",
+        EdgeTrigger::Rejected => "The run goes on there, and has not failed.",
+    };
+    let of = form.field(&format!("after {}", trigger_word(Some(on))), label, hint);
+    ways_field(of, none, others, value)
+}
+
+/// One of the steps, or none.
+pub(super) fn ways_field(
+    of: FieldOf,
+    none: &str,
+    others: Memo<Vec<(String, String)>>,
+    value: Held<String>,
+) -> AnyView {
+    let current = value.memo();
+    let frame = Frame::new(of);
+    let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
+    // The one that is chosen stands first, for the others come by and by.
+    let chosen = move || {
+        let chosen = current.get();
+        let name = others.with(|others| others.iter().find(|(id, _)| *id == chosen).cloned());
+        name.map(|(id, name)| view! { <option value=id selected=true>{name}</option> })
+    };
+    let rest = Memo::new(move |_| {
+        let chosen = current.get();
+        others.with(|others| {
+            others
+                .iter()
+                .filter(|(id, _)| *id != chosen)
+                .cloned()
+                .collect()
+        })
+    });
+    let nothing = move || current.with(String::is_empty);
+    let change = move |select: leptos::web_sys::HtmlSelectElement| {
+        let wanted = select.value();
+        value.set(wanted.clone());
+        // Where no way can lead, it stays as it was, and shows so.
+        let now = value.peek();
+        if now != wanted {
+            select.set_value(&now);
+        }
+    };
+    let control = view! {
+        <select id=id aria-describedby=hint aria-invalid=invalid on:change:target=move |event| change(event.target())>
+            <option value="" selected=nothing>{none.to_owned()}</option>
+            {chosen}
+            {options(rest)}
+        </select>
+    };
+    frame.around(control.into_any())
+}
+
+fn after(draft: &Workflow, id: &StepId, on: EdgeTrigger) -> Option<StepId> {
+    let inside = edit::holder_of(draft, id)?;
+    let (_, edges) = edit::level(draft, inside.as_ref())?;
+    let way = edges
+        .iter()
+        .find(|edge| edge.from == *id && edge.on == Some(on));
+    way.map(|edge| edge.to.clone())
+}
+
+/// Changes where that way leads; draws it, or takes it away.
+fn lead_after(draft: &mut Workflow, id: &StepId, on: EdgeTrigger, to: &str) {
+    let Some(inside) = edit::holder_of(draft, id) else {
+        return;
+    };
+    let Some((_, edges)) = edit::level_mut(draft, inside.as_ref()) else {
+        return;
+    };
+    let way = edges
+        .iter()
+        .position(|edge| edge.from == *id && edge.on == Some(on));
+    match (way, to) {
+        (Some(way), "") => {
+            edges.remove(way);
+        }
+        (Some(way), to) => edges[way].to = to.into(),
+        (None, "") => {}
+        (None, to) => edges.push(Edge {
+            from: id.clone(),
+            to: to.into(),
+            on: Some(on),
+            ..Edge::default()
+        }),
+    }
+}
+
+pub(super) fn named(steps: Vec<&Step>) -> Vec<(String, String)> {
+    let steps = steps.into_iter();
+    steps
+        .map(|step| (step.id.to_string(), name_of(step)))
+        .collect()
+}
+
+pub(super) fn trigger_word(on: Option<EdgeTrigger>) -> &'static str {
+    match on {
+        None => "",
+        Some(EdgeTrigger::Failed) => "failed",
+        Some(EdgeTrigger::Rejected) => "rejected",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn draft() -> Workflow {
+        let noop = |id: &str| json!({ "id": id, "kind": "tool_call", "tool": "util.noop" });
+        serde_json::from_value(json!({
+            "name": "Ways",
+            "steps": [noop("a"), noop("b"), noop("c"), noop("d")],
+            "edges": [{ "from": "a", "to": "b", "label": "on" }, { "from": "b", "to": "c" }],
+        }))
+        .expect("a workflow")
+    }
+
+    #[test]
+    fn a_fallback_is_drawn_moved_and_taken_away() {
+        let mut draft = draft();
+        let (b, failed) = (StepId::new("b"), EdgeTrigger::Failed);
+        for to in ["d", "c", ""] {
+            lead_after(&mut draft, &b, failed, to);
+            let found = after(&draft, &b, failed);
+            assert_eq!(found.as_ref().map_or("", StepId::as_str), to);
+        }
+        assert_eq!(draft.edges.len(), 2, "the plain ways stay");
+    }
+
+    #[test]
+    fn when_a_step_begins_is_said_with_the_names_of_what_leads_to_it() {
+        let names = ["A", "B", "C"].map(str::to_owned);
+        for (kind, rule, names, expected) in [
+            (
+                StepKind::Join,
+                JoinRule::AllDone,
+                &names[..],
+                "all of these have ended, however: A, B and C",
+            ),
+            (
+                StepKind::Join,
+                JoinRule::OneSuccess,
+                &names[..2],
+                "as soon as one of these has succeeded: A and B",
+            ),
+            (
+                StepKind::ToolCall,
+                JoinRule::AllSuccess,
+                &names[..2],
+                "all of these have succeeded: A and B",
+            ),
+            (
+                StepKind::ToolCall,
+                JoinRule::AllSuccess,
+                &names[..1],
+                "Begins after A",
+            ),
+            (
+                StepKind::Join,
+                JoinRule::AllDone,
+                &[][..],
+                "Nothing leads here",
+            ),
+        ] {
+            let said = in_words(kind, rule, names);
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What kinds, tools and types are called on the pages of the builder.
+
+use crate::engine::input::FieldKind;
+use crate::engine::workflow::{Step, StepKind};
+
+/// The kinds that the palette has beside the tools.
+pub(super) const KINDS: [(StepKind, &str); 10] = [
+    (StepKind::HumanGate, "A question to a person"),
+    (StepKind::Condition, "A condition"),
+    (StepKind::Parallel, "Several at once"),
+    (StepKind::Join, "Come together"),
+    (StepKind::Transform, "New values"),
+    (StepKind::Map, "For each item"),
+    (StepKind::Loop, "Again and again"),
+    (StepKind::Wait, "Wait"),
+    (StepKind::Subworkflow, "Another workflow"),
+    (StepKind::External, "Somebody outside"),
+];
+
+pub(super) fn name_of(step: &Step) -> String {
+    let name = step.name.clone().filter(|name| !name.trim().is_empty());
+    name.unwrap_or_else(|| step.id.as_str().replace('_', " "))
+}
+
+/// The tool, or the kind in words.
+pub(super) fn what_of(step: &Step) -> String {
+    match (&step.tool, &step.workflow) {
+        (Some(tool), _) => tool.clone(),
+        (None, Some(workflow)) => format!("runs {workflow}"),
+        (None, None) => kind_name(step.kind).to_owned(),
+    }
+}
+
+pub(super) fn kind_name(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::ToolCall => "tool",
+        StepKind::HumanGate => "gate",
+        StepKind::Condition => "condition",
+        StepKind::Parallel => "parallel",
+        StepKind::Join => "join",
+        StepKind::Transform => "transform",
+        StepKind::Map => "for each item",
+        StepKind::Loop => "loop",
+        StepKind::Wait => "wait",
+        StepKind::Subworkflow => "workflow",
+        StepKind::External => "outside",
+    }
+}
+
+/// For headings.
+pub(super) fn heading(step: &Step) -> String {
+    format!("{} · {}", name_of(step), kind_name(step.kind))
+}
+
+/// A type of JSON Schema in words; nothing for one that is not known.
+pub(super) fn kind(kind: &str) -> &'static str {
+    match kind {
+        "string" => "text",
+        "integer" => "whole number",
+        "number" => "number",
+        "boolean" => "yes or no",
+        "array" => "list",
+        "object" => "record",
+        "null" => "nothing",
+        _ => "",
+    }
+}
+
+/// The type that a field takes; empty where it takes any.
+pub(super) fn wanted(kind: &FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Text { .. } | FieldKind::Choice { .. } => "string",
+        FieldKind::Number { integer: true, .. } => "integer",
+        FieldKind::Number { integer: false, .. } => "number",
+        FieldKind::Boolean => "boolean",
+        FieldKind::Lines { .. } => "array",
+        FieldKind::Json => "",
+    }
+}
