@@ -11,8 +11,11 @@ mod door;
 
 pub use messages::{Answer, Ask, Checked};
 
-use crate::engine::compile::compile;
-use crate::engine::layout::{Graph, Sizes, layout};
+use serde::Deserialize;
+
+use crate::engine::compile::{compile, has_too_many_parts, too_long};
+use crate::engine::layout::{Graph, Picture, Sizes, layout};
+use crate::engine::limits::DEFINITION_BYTES_MAX;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
 
@@ -25,6 +28,16 @@ pub const SIZES: Sizes = Sizes {
     padding: 20,
     heading: 40,
 };
+
+/// A longer question is not read: it has a draft in it that is too large, whatever else it has.
+const ASK_BYTES_MAX: usize = 2 * DEFINITION_BYTES_MAX;
+
+/// What a question that is too long still has to say.
+#[derive(Deserialize)]
+struct Heading {
+    ask: String,
+    revision: Option<u32>,
+}
 
 /// What the worker knows between two questions.
 #[derive(Default)]
@@ -47,11 +60,13 @@ impl Bench {
 
     /// The same, from and to JSON.
     pub fn answer_json(&mut self, ask: &str) -> String {
-        let answer = match serde_json::from_str(ask) {
-            Ok(ask) => self.answer(ask),
-            Err(error) => Answer::NotUnderstood {
-                message: error.to_string(),
-            },
+        let answer = if ask.len() > ASK_BYTES_MAX {
+            refused_unread(ask)
+        } else {
+            match serde_json::from_str(ask) {
+                Ok(ask) => self.answer(ask),
+                Err(error) => not_understood(error.to_string()),
+            }
         };
         serde_json::to_string(&answer).unwrap_or_default()
     }
@@ -60,9 +75,32 @@ impl Bench {
         Checked {
             revision,
             findings: compile(workflow, &self.catalogue).err().unwrap_or_default(),
-            picture: layout(&Graph::of_workflow(workflow), &SIZES),
+            picture: if has_too_many_parts(workflow) {
+                Picture::default()
+            } else {
+                layout(&Graph::of_workflow(workflow), &SIZES)
+            },
         }
     }
+}
+
+fn refused_unread(ask: &str) -> Answer {
+    match serde_json::from_str::<Heading>(ask) {
+        Ok(Heading {
+            ask,
+            revision: Some(revision),
+        }) if ask == "check" => Answer::Checked(Box::new(Checked {
+            revision,
+            findings: vec![too_long()],
+            picture: Picture::default(),
+        })),
+        Ok(_) => not_understood(format!("a question has at most {ASK_BYTES_MAX} bytes")),
+        Err(error) => not_understood(error.to_string()),
+    }
+}
+
+fn not_understood(message: String) -> Answer {
+    Answer::NotUnderstood { message }
 }
 
 #[cfg(test)]
@@ -91,6 +129,25 @@ mod tests {
         let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
         assert_eq!(ask(&mut bench, tools)["answer"], "ready");
         assert_eq!(ask(&mut bench, check)["findings"], json!([]));
+    }
+
+    #[test]
+    fn a_draft_that_is_too_large_is_refused_and_not_drawn() {
+        let step = |at: usize| json!({ "id": format!("s{at}"), "kind": "human_gate" });
+        let many: Vec<Value> = (0..=crate::engine::limits::STEPS_MAX).map(step).collect();
+        let long = "x".repeat(ASK_BYTES_MAX);
+        for workflow in [
+            json!({ "name": "Many", "steps": many }),
+            json!({ "name": "Long", "description": long, "steps": [step(0)] }),
+        ] {
+            let check = json!({ "ask": "check", "revision": 3, "workflow": workflow });
+            let answer = ask(&mut Bench::default(), check);
+            assert_eq!(answer["revision"], 3);
+            assert_eq!(answer["findings"][0]["code"], "too_large");
+            assert_eq!(answer["picture"]["steps"], json!([]));
+        }
+        let odd = json!({ "ask": "tools", "catalogue": long });
+        assert_eq!(ask(&mut Bench::default(), odd)["answer"], "not_understood");
     }
 
     #[test]
