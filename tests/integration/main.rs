@@ -14,7 +14,7 @@ mod drafts;
 mod exchange;
 mod failures;
 mod hostile;
-#[path = "../support/hostile.rs"]
+#[path = "../support/hostile/mod.rs"]
 mod hostile_definitions;
 mod house;
 mod interventions;

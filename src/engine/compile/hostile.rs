@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-#[path = "../../../tests/support/hostile.rs"]
+#[path = "../../../tests/support/hostile/mod.rs"]
 mod families;
 
 use super::compile;
