@@ -1,6 +1,6 @@
-//! The server refuses exactly what the browser refuses. The definitions of `tests/corpus`, each of the good ones with any
-//! one of its parts left out, and those that are made to hurt go through the engine as it is compiled here, through a real
-//! server, and through the workbench that ships, as WASM.
+//! The server refuses exactly what the browser refuses. The definitions of `tests/corpus` go through the engine as it is
+//! compiled here, through a real server, and through the workbench that ships, as WASM; through both builds of the engine
+//! also each of the good ones with any one of its parts left out, and those that are made to hurt.
 //!
 //! The workbench runs in Node and not in a page: WASM leaves nothing to whoever runs it, the engine is Chromium's, Node
 //! builds the client anyway, and thousands of definitions are asked in seconds with the native answers at hand.
@@ -133,7 +133,7 @@ async fn the_server_refuses_what_the_engine_refuses() {
     assert_eq!(tools["items"], json!(ours));
     let mut bench = bench();
     let mut differ = Vec::new();
-    for definition in small_definitions() {
+    for definition in written() {
         let answer = parsed(&bench.answer_json(&ask(&definition.document)));
         let sent = [
             Some(("application/json", definition.document.to_string())),
