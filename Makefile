@@ -44,6 +44,7 @@ help:
 	  'make sim           random lives of many runs, checked at every step (docs/simulation.md)' \
 	  'make bench         how fast it is, beside the disk itself (docs/benchmarks.md)' \
 	  'make crash         kill -9 of the server, a hundred times under load (docs/crashes.md)' \
+	  'make test-parity   the compiler that ships as WASM beside the server, on thousands of definitions' \
 	  'make test-browser  the browser tests, in Chromium' \
 	  'make format        put the sources into shape' \
 	  'make clean         remove what was built here'
@@ -154,6 +155,7 @@ test:
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-rust
 	@$(MAKE) --no-print-directory sim
+	@$(MAKE) --no-print-directory test-parity
 	@$(MAKE) --no-print-directory test-browser
 
 .PHONY: format
@@ -209,6 +211,12 @@ crash: prerequisites
 	$(SAY) 'Killing the server $(CRASH_CYCLES) times'
 	@CRASH_CYCLES='$(CRASH_CYCLES)' CRASH_READY_MS='$(CRASH_READY_MS)' CRASH_SEED='$(CRASH_SEED)' \
 	  cargo test $(QUIET) --features ssr --test integration cycles:: -- --nocapture --test-threads=1
+
+# `cargo test` alone compares the engine with the server; this also asks the workbench that the browser gets.
+.PHONY: test-parity
+test-parity: client
+	$(SAY) 'Comparing what the browser refuses with what the server refuses'
+	@SIGNALBOX_WORKBENCH='$(CURDIR)/$(CLIENT)' cargo test $(QUIET) --features ssr --test integration parity::
 
 .PHONY: test-browser
 test-browser: build end2end/node_modules/.installed

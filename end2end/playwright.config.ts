@@ -1,4 +1,5 @@
-// Every journey runs twice, with and without scripting, unless its name ends in `.hydrate.spec.ts`.
+// Every journey runs twice, with and without scripting, unless its name ends in `.hydrate.spec.ts`, or in
+// `.command.spec.ts`: that one needs no page.
 
 import { defineConfig, devices } from "@playwright/test";
 
@@ -28,7 +29,7 @@ export default defineConfig({
     { name: "scripted", use: chromium },
     {
       name: "unscripted",
-      testIgnore: /\.hydrate\.spec\.ts$/,
+      testIgnore: /\.(hydrate|command)\.spec\.ts$/,
       use: { ...chromium, javaScriptEnabled: false },
     },
   ],

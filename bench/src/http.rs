@@ -47,25 +47,42 @@ impl Client {
         json(&self.send(Method::POST, path, body).await)
     }
 
+    /// What the server thinks of a workflow, whether it takes it or not.
+    pub async fn validate(&mut self, media_type: &str, workflow: Bytes) -> StatusCode {
+        let path = "/api/v1/workflows/validate";
+        let (status, _) = self.answer(Method::POST, path, media_type, workflow).await;
+        status
+    }
+
     async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Bytes {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, &self.host)
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .expect("a request");
-        self.sender.ready().await.expect("the connection is open");
-        let response = self.sender.send_request(request).await.expect("an answer");
-        let status = response.status();
-        let body = response.into_body().collect().await.expect("a body");
-        let body = body.to_bytes();
+        let (status, body) = self.answer(method, path, "application/json", body).await;
         assert!(
             status.is_success(),
             "{path}: {status} {}",
             String::from_utf8_lossy(&body)
         );
         body
+    }
+
+    async fn answer(
+        &mut self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> (StatusCode, Bytes) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.host)
+            .header(CONTENT_TYPE, media_type)
+            .body(Full::new(body))
+            .expect("a request");
+        self.sender.ready().await.expect("the connection is open");
+        let response = self.sender.send_request(request).await.expect("an answer");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a body");
+        (status, body.to_bytes())
     }
 }
 

@@ -2,6 +2,8 @@
 //! them. What is measured beside (the disk, bare SQLite, bare HTTP calls) is measured by the same process in the same
 //! minutes, because figures of other days and machines do not compare.
 
+#[path = "../../tests/support/hostile/mod.rs"]
+mod families;
 mod figures;
 mod http;
 mod limits;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const BINARY =
+export const BINARY =
   process.env.SIGNALBOX_BINARY ?? fileURLToPath(new URL("../../target/release/signalbox", import.meta.url));
 const READY_MS_MAX = 20_000;
 const HEALTH_POLL_MS = 20;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::bounds;
 use super::expression::Expression;
-use super::limits::VALUE_DEPTH_MAX;
+use super::limits::{EXPRESSION_BYTES_MAX, VALUE_DEPTH_MAX};
 
 /// What references are looked up in.
 pub trait Scope {
@@ -193,6 +193,12 @@ impl Binding {
 
 impl Reference {
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > EXPRESSION_BYTES_MAX {
+            return Err(format!(
+                "the reference has {} bytes; {EXPRESSION_BYTES_MAX} are allowed",
+                text.len()
+            ));
+        }
         let path = text.strip_prefix('$').unwrap_or(text);
         let mut parts = path.split('.');
         let root = parts.next().unwrap_or_default();

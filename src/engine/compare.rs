@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::compile::in_words;
+use super::compile::{has_too_many_parts, in_words};
 use super::diff::{Change, EdgeEnds, What, diff};
 use super::edit;
 use super::ids::StepId;
@@ -200,7 +200,10 @@ fn side(workflow: &Workflow, marks: &Marks) -> Side {
         height,
         steps,
         edges,
-    } = layout(&Graph::of_workflow(workflow), &SIZES);
+    } = match has_too_many_parts(workflow) {
+        true => Picture::default(),
+        false => layout(&Graph::of_workflow(workflow), &SIZES),
+    };
     Side {
         width,
         height,

@@ -1,11 +1,15 @@
 //! What a person does to a workflow while writing it: add, remove, order, connect. Total: a draft may be broken in every
 //! way that still parses, and each of these leaves it no worse. Whoever keeps drafts keeps the one before, for *undo*.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use super::ids::StepId;
+use super::rename::rename_all;
 use super::workflow::{Body, Edge, JoinRule, Step, StepKind, Workflow};
 
 /// Where a new step goes.
@@ -105,12 +109,21 @@ pub fn level_mut<'a>(
 
 /// An id that no step has: the word itself, or with the first free number behind it.
 pub fn free_id(workflow: &Workflow, word: &str) -> StepId {
-    let mut taken = BTreeSet::new();
+    free_among(&ids(workflow), word)
+}
+
+/// Those of all steps.
+fn ids(workflow: &Workflow) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
     let mut open: Vec<&Step> = workflow.steps.iter().collect();
     while let Some(step) = open.pop() {
-        taken.insert(step.id.as_str());
+        ids.insert(step.id.as_str().to_owned());
         open.extend(step.body.iter().flat_map(|body| &body.steps));
     }
+    ids
+}
+
+fn free_among(taken: &BTreeSet<String>, word: &str) -> StepId {
     let word = id_word(word);
     let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let stem = match stem.strip_suffix('_') {
@@ -280,56 +293,26 @@ pub fn move_step(workflow: &mut Workflow, id: &StepId, places: i32) {
     steps.insert(usize::try_from(to).unwrap_or(0), step);
 }
 
-/// A second step like this one, connected with nothing. What it holds gets ids of its own.
+/// A second step like this one, connected with nothing. What it holds gets ids of its own, and what reads it in there
+/// reads the copy.
 pub fn duplicate_step(workflow: &mut Workflow, id: &StepId) -> Option<StepId> {
-    let copy = find(workflow, id)?.clone();
-    let holder = holder_of(workflow, id)?;
-    let position = level(workflow, holder.as_ref())?
-        .0
-        .iter()
-        .position(|step| step.id == *id)?;
-    // Each id is free only once the one before is taken.
-    let place = Place::Loose(holder.clone());
-    let emptied = Step {
-        body: copy.body.as_ref().map(|_| Body::default()),
-        ..copy.clone()
+    let alone = Workflow {
+        steps: vec![find(workflow, id)?.clone()],
+        ..Workflow::default()
     };
-    let new = add_step(workflow, emptied, &place);
-    if let Some(body) = &copy.body {
-        fill_body(workflow, &new, body);
-    }
+    let mut taken = ids(workflow);
+    let copied = rename_all(&alone, |id| {
+        let free = free_among(&taken, id.as_str());
+        taken.insert(free.as_str().to_owned());
+        free
+    });
+    let copy = copied.steps.into_iter().next()?;
+    let new = copy.id.clone();
+    let holder = holder_of(workflow, id)?;
     let (steps, _) = level_mut(workflow, holder.as_ref())?;
-    let step = steps.pop()?;
-    steps.insert(position + 1, step);
+    let position = steps.iter().position(|step| step.id == *id)?;
+    steps.insert(position + 1, copy);
     Some(new)
-}
-
-/// Copies what a body holds into the empty body of that step, level by level.
-fn fill_body(workflow: &mut Workflow, holder: &StepId, body: &Body) {
-    let mut open = vec![(holder.clone(), body)];
-    while let Some((holder, body)) = open.pop() {
-        let mut named = Vec::new();
-        for step in &body.steps {
-            let emptied = Step {
-                body: step.body.as_ref().map(|_| Body::default()),
-                ..step.clone()
-            };
-            let id = add_step(workflow, emptied, &Place::Loose(Some(holder.clone())));
-            open.extend(step.body.iter().map(|inner| (id.clone(), inner)));
-            named.push((step.id.clone(), id));
-        }
-        let new_name = |old: &StepId| {
-            let found = named.iter().find(|(was, _)| was == old);
-            found.map_or_else(|| old.clone(), |(_, is)| is.clone())
-        };
-        if let Some((_, edges)) = level_mut(workflow, Some(&holder)) {
-            edges.extend(body.edges.iter().map(|edge| Edge {
-                from: new_name(&edge.from),
-                to: new_name(&edge.to),
-                ..edge.clone()
-            }));
-        }
-    }
 }
 
 /// A way from one step to another.
@@ -433,193 +416,4 @@ fn reached<'a>(
         }
     }
     seen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::Value;
-
-    fn workflow(document: Value) -> Workflow {
-        serde_json::from_value(document).expect("a workflow")
-    }
-
-    fn noop(id: &str) -> Value {
-        json!({ "id": id, "kind": "tool_call", "tool": "util.noop" })
-    }
-
-    fn chain() -> Workflow {
-        workflow(json!({
-            "name": "Chain",
-            "steps": [noop("a"), noop("b"), noop("c")],
-            "edges": [{ "from": "a", "to": "b" }, { "from": "b", "to": "c" }],
-        }))
-    }
-
-    fn ids(steps: &[Step]) -> Vec<&str> {
-        steps.iter().map(|step| step.id.as_str()).collect()
-    }
-
-    fn ways(edges: &[Edge]) -> Vec<String> {
-        let mut ways: Vec<String> = edges
-            .iter()
-            .map(|edge| format!("{}>{}", edge.from, edge.to))
-            .collect();
-        ways.sort();
-        ways
-    }
-
-    fn tool(name: &str) -> Step {
-        new_step(StepKind::ToolCall, Some(name))
-    }
-
-    #[test]
-    fn a_step_is_put_into_a_chain_or_beside_what_follows() {
-        let mut draft = chain();
-        let id = add_step(&mut draft, tool("http.request"), &Place::After("a".into()));
-        assert_eq!(id.as_str(), "http_request");
-        assert_eq!(ids(&draft.steps), ["a", "http_request", "b", "c"]);
-        assert_eq!(
-            ways(&draft.edges),
-            ["a>http_request", "b>c", "http_request>b"]
-        );
-        let id = add_step(&mut draft, tool("http.request"), &Place::Beside("b".into()));
-        assert_eq!(id.as_str(), "http_request_2");
-        assert!(ways(&draft.edges).contains(&"b>http_request_2".to_owned()));
-        assert!(ways(&draft.edges).contains(&"b>c".to_owned()));
-        add_step(
-            &mut draft,
-            tool("probe.dns"),
-            &Place::After("nobody".into()),
-        );
-        assert_eq!(
-            draft.steps.last().map(|step| step.id.as_str()),
-            Some("probe_dns")
-        );
-    }
-
-    #[test]
-    fn ways_with_a_condition_stay_where_they_are() {
-        let mut draft = chain();
-        draft.edges[0].when = Some("true".to_owned());
-        add_step(&mut draft, tool("x"), &Place::After("a".into()));
-        assert_eq!(ways(&draft.edges), ["a>b", "a>x", "b>c"]);
-    }
-
-    #[test]
-    fn steps_go_into_maps_and_out_again() {
-        let mut draft = chain();
-        let each = add_step(
-            &mut draft,
-            new_step(StepKind::Map, None),
-            &Place::Loose(None),
-        );
-        let inside = Place::Loose(Some(each.clone()));
-        let first = add_step(&mut draft, tool("x"), &inside);
-        let second = add_step(&mut draft, tool("x"), &Place::After(first.clone()));
-        assert_eq!(holder_of(&draft, &second), Some(Some(each.clone())));
-        let (steps, edges) = level(&draft, Some(&each)).expect("a body");
-        assert_eq!(
-            (ids(steps), ways(edges)),
-            (vec!["x", "x_2"], vec!["x>x_2".to_owned()])
-        );
-        let copy = duplicate_step(&mut draft, &each).expect("it is there");
-        let (steps, edges) = level(&draft, Some(&copy)).expect("a body");
-        assert_eq!(
-            (ids(steps), ways(edges)),
-            (vec!["x_3", "x_4"], vec!["x_3>x_4".to_owned()])
-        );
-        assert_eq!(ids(&draft.steps), ["a", "b", "c", "each", "each_2"]);
-        remove_step(&mut draft, &each);
-        assert_eq!(find(&draft, &first), None);
-        // Into a step that holds nothing, it goes beside it.
-        let loose = add_step(&mut draft, tool("y"), &Place::Loose(Some("a".into())));
-        assert_eq!(holder_of(&draft, &loose), Some(None));
-    }
-
-    #[test]
-    fn what_led_through_a_removed_step_leads_past_it() {
-        let mut draft = chain();
-        draft.edges[0].label = Some("well".to_owned());
-        remove_step(&mut draft, &"b".into());
-        assert_eq!(ways(&draft.edges), ["a>c"]);
-        assert_eq!(draft.edges[0].label.as_deref(), Some("well"));
-        remove_step(&mut draft, &"nobody".into());
-        remove_step(&mut draft, &"a".into());
-        assert_eq!((ids(&draft.steps), draft.edges.len()), (vec!["c"], 0));
-    }
-
-    #[test]
-    fn of_two_steps_of_one_name_one_is_removed() {
-        let mut draft = chain();
-        draft.steps[2].id = "b".into();
-        remove_step(&mut draft, &"b".into());
-        assert_eq!((ids(&draft.steps), draft.edges.len()), (vec!["a", "b"], 2));
-    }
-
-    #[test]
-    fn steps_are_ordered_within_their_place() {
-        let mut draft = chain();
-        move_step(&mut draft, &"c".into(), -1);
-        assert_eq!(ids(&draft.steps), ["a", "c", "b"]);
-        move_step(&mut draft, &"c".into(), -9);
-        move_step(&mut draft, &"a".into(), i32::MAX);
-        assert_eq!(ids(&draft.steps), ["c", "b", "a"]);
-    }
-
-    #[test]
-    fn only_ways_that_can_be_gone_are_drawn() {
-        let mut draft = chain();
-        let each = add_step(
-            &mut draft,
-            new_step(StepKind::Map, None),
-            &Place::Loose(None),
-        );
-        let inner = add_step(&mut draft, tool("x"), &Place::Loose(Some(each)));
-        let mut to = |from: &str, to: &str| connect(&mut draft, &from.into(), &to.into());
-        assert_eq!(to("a", "c"), Ok(()));
-        assert!(matches!(to("a", "b"), Err(CannotConnect::There { .. })));
-        assert!(matches!(to("c", "a"), Err(CannotConnect::Circle { .. })));
-        assert_eq!(to("a", "a"), Err(CannotConnect::Itself));
-        assert!(matches!(to("a", "z"), Err(CannotConnect::NoSuchStep(_))));
-        assert!(matches!(
-            to("a", inner.as_str()),
-            Err(CannotConnect::Apart { .. })
-        ));
-    }
-
-    #[test]
-    fn ids_are_made_of_words() {
-        let draft = chain();
-        for (words, id) in [
-            ("Ask the boss!", "ask_the_boss"),
-            ("a", "a_2"),
-            ("7 up", "up"),
-            ("…", "step"),
-            ("Größe", "gr_e"),
-        ] {
-            assert_eq!(free_id(&draft, words).as_str(), id, "{words}");
-        }
-    }
-
-    #[test]
-    fn the_possible_ends_are_those_that_can_be_connected() {
-        let mut draft = chain();
-        draft.steps.push(tool("util.noop"));
-        draft.steps[3].id = "free".into();
-        draft.steps.push(new_step(StepKind::Map, None));
-        for step in draft.steps.clone() {
-            let id = &step.id;
-            let of = |steps: Vec<&Step>| -> Vec<StepId> {
-                steps.into_iter().map(|step| step.id.clone()).collect()
-            };
-            let can = |from: &StepId, to: &StepId| can_connect(&draft, from, to).is_ok();
-            let all = || draft.steps.iter().map(|step| step.id.clone());
-            let ends: Vec<StepId> = all().filter(|to| can(id, to)).collect();
-            let beginnings: Vec<StepId> = all().filter(|from| can(from, id)).collect();
-            assert_eq!(of(possible_ends(&draft, id)), ends, "{id}");
-            assert_eq!(of(possible_beginnings(&draft, id)), beginnings, "{id}");
-        }
-        assert!(possible_ends(&draft, &"nobody".into()).is_empty());
-    }
 }

@@ -167,6 +167,11 @@ fn too_long() -> String {
     )
 }
 
+/// Does the parser look at it at all? What is too long or too deep is refused before.
+pub(in crate::engine) fn is_parsed(source: &str) -> bool {
+    check_size(source).is_ok()
+}
+
 fn check_size(source: &str) -> Result<(), String> {
     if source.trim().is_empty() {
         return Err("the expression is empty".to_owned());

@@ -12,6 +12,9 @@ pub const PROBLEMS_MAX: usize = 200;
 pub const CYCLES_MAX: usize = 20;
 /// One expression's source text: a condition that is longer wants a `transform` of its own.
 pub const EXPRESSION_BYTES_MAX: usize = 4_096;
+/// Words, numbers and signs in all expressions of a workflow: the parser takes some microseconds for each, and who writes
+/// waits for all of them.
+pub const EXPRESSION_TOKENS_MAX: usize = 8_000;
 /// How deep brackets may nest in an expression: the parser recurses.
 pub const EXPRESSION_DEPTH_MAX: usize = 32;
 /// Levels of a parsed expression, which the evaluator descends one call each: `a + b + c` has three. An expression
@@ -89,10 +92,10 @@ pub const PICTURE_SIZE_PX_MAX: i32 = 2_000;
 /// Dummy nodes of one body's picture, for each step and edge and in all: one for every row that an edge passes. Edges for
 /// which there are none left run at the side. No workflow that a person draws comes near it.
 pub const PICTURE_DUMMIES_PER_PART: usize = 8;
-pub const PICTURE_DUMMIES_MAX: usize = 40_000;
+pub const PICTURE_DUMMIES_MAX: usize = 20_000;
 /// How often the rows of a picture are ordered anew, at most, and what is ordered in all of these sweeps together.
 pub const PICTURE_SWEEPS_MAX: usize = 24;
-pub const PICTURE_SWEEP_PARTS: usize = 80_000;
+pub const PICTURE_SWEEP_PARTS: usize = 40_000;
 /// Test cases of one workflow: what a person still reads through.
 pub const CASES_MAX: usize = 100;
 /// One case as JSON text: a case holds what every tool answers.

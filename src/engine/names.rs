@@ -109,6 +109,11 @@ fn word_instead(word: &str) -> Option<&'static str> {
     }
 }
 
+/// Words, numbers, texts and signs of the expression: what a parser has to look at.
+pub(in crate::engine) fn token_count(source: &str) -> usize {
+    tokens(source).len()
+}
+
 /// How many operations, fields and brackets may lie inside each other, at most: a parser calls itself for each.
 pub(in crate::engine) fn longest_chain(source: &str) -> usize {
     /// Between two commas: operations, and the deepest bracket.

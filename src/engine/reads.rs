@@ -46,18 +46,35 @@ pub(in crate::engine) fn rewrite(
     mut change: impl FnMut(Seen, Language, &str) -> Option<String>,
 ) -> Vec<PatchOperation> {
     let mut operations = Vec::new();
-    let mut visit = |seen: Seen, site: Site<'_>| match site.value {
-        Texts::One(text) => {
+    each_site(places, run_key, |seen, site| {
+        each_text(&site, |inside, text| {
             if let Some(text) = change(seen, site.language, text) {
-                operations.push(PatchOperation::replace(site.pointer, text));
-            }
-        }
-        Texts::Nested(value) => nested(value, site.pointer, &mut |pointer, text| {
-            if let Some(text) = change(seen, Language::Binding, text) {
+                let pointer =
+                    inside
+                        .iter()
+                        .fold(site.pointer.clone(), |pointer, part| match part {
+                            Part::Item(at) => format!("{pointer}/{at}"),
+                            Part::Field(name) => below(&pointer, name),
+                        });
                 operations.push(PatchOperation::replace(pointer, text));
             }
-        }),
-    };
+        });
+    });
+    operations
+}
+
+/// Shows each text that reads names, or might.
+pub(in crate::engine) fn each(
+    places: &Places<'_>,
+    run_key: Option<&Value>,
+    mut visit: impl FnMut(Language, &str),
+) {
+    each_site(places, run_key, |_, site| {
+        each_text(&site, |_, text| visit(site.language, text));
+    });
+}
+
+fn each_site(places: &Places<'_>, run_key: Option<&Value>, mut visit: impl FnMut(Seen, Site<'_>)) {
     let top = Seen {
         step: None,
         owner: None,
@@ -88,16 +105,15 @@ pub(in crate::engine) fn rewrite(
             }
         }
     }
-    operations
 }
 
 fn edge_sites<'a>(places: &Places<'a>, owner: Option<usize>) -> Vec<Site<'a>> {
     let pointer = places.body_pointer(owner);
     let site = |(at, edge): (usize, &'a Edge)| {
-        Some(Site {
+        edge.when.as_deref().map(|text| Site {
             pointer: format!("{pointer}/edges/{at}/when"),
             language: Language::Expression,
-            value: Texts::One(edge.when.as_deref()?),
+            value: Texts::One(text),
         })
     };
     let edges = places.edges_of(owner).iter().enumerate();
@@ -121,7 +137,7 @@ fn step_sites<'a>(step: &'a Step, pointer: &str) -> Vec<(bool, Site<'a>)> {
     ];
     let values = values
         .into_iter()
-        .filter_map(|(field, value)| Some((format!("{pointer}/{field}"), value?)));
+        .filter_map(|(field, value)| value.map(|value| (format!("{pointer}/{field}"), value)));
     let set = step.set.iter().flatten();
     let set = set.map(|(name, value)| (below(&format!("{pointer}/set"), name), value));
     let mut sites: Vec<(bool, Site<'a>)> = values
@@ -165,18 +181,39 @@ fn value_site(pointer: String, value: &Value) -> Site<'_> {
     }
 }
 
-fn nested(value: &Value, pointer: String, visit: &mut impl FnMut(String, &str)) {
+/// One level of the way to a text inside a value.
+enum Part<'a> {
+    Item(usize),
+    Field(&'a str),
+}
+
+fn each_text<'a>(site: &Site<'a>, mut visit: impl FnMut(&[Part<'a>], &'a str)) {
+    match site.value {
+        Texts::One(text) => visit(&[], text),
+        Texts::Nested(value) => nested(value, &mut Vec::new(), &mut visit),
+    }
+}
+
+fn nested<'a>(
+    value: &'a Value,
+    inside: &mut Vec<Part<'a>>,
+    visit: &mut impl FnMut(&[Part<'a>], &'a str),
+) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        Value::String(text) => visit(pointer, text),
+        Value::String(text) => visit(inside, text),
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                nested(item, format!("{pointer}/{at}"), visit);
+                inside.push(Part::Item(at));
+                nested(item, inside, visit);
+                inside.pop();
             }
         }
         Value::Object(fields) => {
             for (name, field) in fields {
-                nested(field, below(&pointer, name), visit);
+                inside.push(Part::Field(name));
+                nested(field, inside, visit);
+                inside.pop();
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Another id for a step, and everything that names it follows: edges, references, expressions, wherever the id means
 //! this step and nothing else.
 
+use serde_json::Value;
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::compile::{is_reserved, is_wellformed};
@@ -46,6 +48,61 @@ pub fn can_be_called(workflow: &Workflow, id: &StepId) -> Result<(), CannotBeCal
         Some(_) => Err(CannotBeCalled::Taken(id.clone())),
         None => Ok(()),
     }
+}
+
+/// The workflow with each of its steps called as `name` says, which gives each another id. What names one of them follows,
+/// as with `rename_step`; of several that share an id in one body, an edge means the first.
+pub(in crate::engine) fn rename_all(
+    workflow: &Workflow,
+    mut name: impl FnMut(&StepId) -> StepId,
+) -> Workflow {
+    let places = Places::new(workflow);
+    let steps = places.steps();
+    let names: Vec<StepId> = steps.iter().map(|placed| name(&placed.step.id)).collect();
+    let mut operations = Vec::new();
+    let mut beside: BTreeMap<(Option<usize>, &StepId), &StepId> = BTreeMap::new();
+    for (at, (placed, to)) in steps.iter().zip(&names).enumerate() {
+        operations.push(PatchOperation::replace(
+            places.field(at, &["id"]),
+            to.as_str(),
+        ));
+        beside.entry((placed.owner, &placed.step.id)).or_insert(to);
+    }
+    for owner in std::iter::once(None).chain((0..steps.len()).map(Some)) {
+        let body = places.body_pointer(owner);
+        for (position, edge) in places.edges_of(owner).iter().enumerate() {
+            for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
+                if let Some(to) = beside.get(&(owner, end)) {
+                    let path = format!("{body}/edges/{position}/{field}");
+                    operations.push(PatchOperation::replace(path, to.as_str()));
+                }
+            }
+        }
+    }
+    let key = run_key(workflow);
+    operations.extend(reads::rewrite(&places, key, |seen, language, text| {
+        let mut renamed: Option<String> = None;
+        for (at, to) in names.iter().enumerate() {
+            let from = steps[at].step.id.as_str();
+            let text = renamed.as_deref().unwrap_or(text);
+            let follows = text.contains(from)
+                && !is_own_name(&places, seen, from)
+                && denoted(&places, seen, from) == Some(at);
+            if follows && let Some(next) = rename_in(language, text, from, to.as_str()) {
+                renamed = Some(next);
+            }
+        }
+        renamed
+    }));
+    apply_patch(workflow, &operations)
+        .expect("texts are replaced by texts in places that are there")
+}
+
+fn run_key(workflow: &Workflow) -> Option<&Value> {
+    workflow
+        .concurrency
+        .as_ref()
+        .and_then(|limit| limit.key.as_ref())
 }
 
 /// The changes that give the step at this place another id.
@@ -102,11 +159,7 @@ fn rename_reads(
     to: &str,
     follows: impl Fn(Seen) -> bool,
 ) -> Vec<PatchOperation> {
-    let key = workflow
-        .concurrency
-        .as_ref()
-        .and_then(|limit| limit.key.as_ref());
-    reads::rewrite(places, key, |seen, language, text| {
+    reads::rewrite(places, run_key(workflow), |seen, language, text| {
         // Most texts do not even contain the name.
         (text.contains(from) && follows(seen))
             .then(|| rename_in(language, text, from, to))
@@ -198,6 +251,7 @@ fn is_shared_in_its_body(places: &Places<'_>, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn an_id_is_a_word_that_is_free() {
@@ -213,7 +267,6 @@ mod tests {
         assert_eq!(can("input"), Err(CannotBeCalled::Reserved("input".into())));
         assert_eq!(can("check"), Err(CannotBeCalled::Taken("check".into())));
     }
-    use serde_json::{Value, json};
 
     fn check(document: Value, from: &str, to: &str, expected: Value) {
         let workflow: Workflow = serde_json::from_value(document).expect("well-formed");

@@ -54,22 +54,7 @@ impl Writer {
                 self.0.push_str(&quoted(key));
             }
             self.0.push(':');
-            match value {
-                Value::Object(fields) if !fields.is_empty() => {
-                    self.0.push('\n');
-                    self.fields(fields, columns + INDENT, false);
-                }
-                Value::Array(items) if !items.is_empty() => {
-                    self.0.push('\n');
-                    self.items(items, columns + INDENT);
-                }
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::String(_)
-                | Value::Array(_)
-                | Value::Object(_) => self.scalar(value, columns + INDENT),
-            }
+            self.behind(value, columns + INDENT, false);
         }
     }
 
@@ -77,22 +62,27 @@ impl Writer {
         for item in items {
             self.indent(columns);
             self.0.push('-');
-            match item {
-                Value::Object(fields) if !fields.is_empty() => {
-                    self.0.push(' ');
-                    self.fields(fields, columns + INDENT, true);
-                }
-                Value::Array(items) if !items.is_empty() => {
-                    self.0.push('\n');
-                    self.items(items, columns + INDENT);
-                }
-                Value::Null
-                | Value::Bool(_)
-                | Value::Number(_)
-                | Value::String(_)
-                | Value::Array(_)
-                | Value::Object(_) => self.scalar(item, columns + INDENT),
+            self.behind(item, columns + INDENT, true);
+        }
+    }
+
+    /// What stands behind the colon of a field or, `of_item`, the dash of an item.
+    fn behind(&mut self, value: &Value, columns: usize, of_item: bool) {
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                self.0.push(if of_item { ' ' } else { '\n' });
+                self.fields(fields, columns, of_item);
             }
+            Value::Array(items) if !items.is_empty() => {
+                self.0.push('\n');
+                self.items(items, columns);
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => self.scalar(value, columns),
         }
     }
 

@@ -13,13 +13,31 @@ mod door;
 pub use messages::{Answer, Ask, Checked, Verdict};
 pub use stage::{Move, Scene};
 
+use serde::Deserialize;
+
 use crate::engine::compare::compare;
-use crate::engine::compile::compile;
-use crate::engine::layout::{Graph, SIZES, layout};
+use crate::engine::compile::{compile, has_too_many_parts, too_long};
+use crate::engine::layout::{Graph, Picture, SIZES, layout};
+use crate::engine::limits::DEFINITION_BYTES_MAX;
 use crate::engine::rehearse::{check_case, impact};
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
 use stage::Stage;
+
+/// A longer question is not read: it has a draft in it that is too large, whatever else it has.
+const ASK_BYTES_MAX: usize = 2 * DEFINITION_BYTES_MAX;
+
+/// One about past runs has their logs in it as well, which the server has counted.
+const IMPACT_BYTES_MAX: usize = 8 * DEFINITION_BYTES_MAX;
+/// How such a question begins: the tag is written first.
+const IMPACT: &str = r#"{"ask":"impact""#;
+
+/// What a question that is too long still has to say.
+#[derive(Deserialize)]
+struct Heading {
+    ask: String,
+    revision: Option<u32>,
+}
 
 /// What the worker knows between two questions.
 #[derive(Default)]
@@ -64,11 +82,17 @@ impl Bench {
 
     /// The same, from and to JSON.
     pub fn answer_json(&mut self, ask: &str) -> String {
-        let answer = match serde_json::from_str(ask) {
-            Ok(ask) => self.answer(ask),
-            Err(error) => Answer::NotUnderstood {
-                message: error.to_string(),
-            },
+        let bytes_max = match ask.starts_with(IMPACT) {
+            true => IMPACT_BYTES_MAX,
+            false => ASK_BYTES_MAX,
+        };
+        let answer = if ask.len() > bytes_max {
+            refused_unread(ask)
+        } else {
+            match serde_json::from_str(ask) {
+                Ok(ask) => self.answer(ask),
+                Err(error) => not_understood(error.to_string()),
+            }
         };
         serde_json::to_string(&answer).unwrap_or_default()
     }
@@ -77,7 +101,11 @@ impl Bench {
         Checked {
             revision,
             findings: compile(workflow, &self.catalogue).err().unwrap_or_default(),
-            picture: layout(&Graph::of_workflow(workflow), &SIZES),
+            picture: if has_too_many_parts(workflow) {
+                Picture::default()
+            } else {
+                layout(&Graph::of_workflow(workflow), &SIZES)
+            },
         }
     }
 
@@ -92,6 +120,25 @@ impl Bench {
         });
         verdicts.collect()
     }
+}
+
+fn refused_unread(ask: &str) -> Answer {
+    match serde_json::from_str::<Heading>(ask) {
+        Ok(Heading {
+            ask,
+            revision: Some(revision),
+        }) if ask == "check" => Answer::Checked(Box::new(Checked {
+            revision,
+            findings: vec![too_long()],
+            picture: Picture::default(),
+        })),
+        Ok(_) => not_understood(format!("a question has at most {ASK_BYTES_MAX} bytes")),
+        Err(error) => not_understood(error.to_string()),
+    }
+}
+
+fn not_understood(message: String) -> Answer {
+    Answer::NotUnderstood { message }
 }
 
 #[cfg(test)]
@@ -120,6 +167,25 @@ mod tests {
         let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
         assert_eq!(ask(&mut bench, tools)["answer"], "ready");
         assert_eq!(ask(&mut bench, check)["findings"], json!([]));
+    }
+
+    #[test]
+    fn a_draft_that_is_too_large_is_refused_and_not_drawn() {
+        let step = |at: usize| json!({ "id": format!("s{at}"), "kind": "human_gate" });
+        let many: Vec<Value> = (0..=crate::engine::limits::STEPS_MAX).map(step).collect();
+        let long = "x".repeat(ASK_BYTES_MAX);
+        for workflow in [
+            json!({ "name": "Many", "steps": many }),
+            json!({ "name": "Long", "description": long, "steps": [step(0)] }),
+        ] {
+            let check = json!({ "ask": "check", "revision": 3, "workflow": workflow });
+            let answer = ask(&mut Bench::default(), check);
+            assert_eq!(answer["revision"], 3);
+            assert_eq!(answer["findings"][0]["code"], "too_large");
+            assert_eq!(answer["picture"]["steps"], json!([]));
+        }
+        let odd = json!({ "ask": "tools", "catalogue": long });
+        assert_eq!(ask(&mut Bench::default(), odd)["answer"], "not_understood");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::parity::corpus::good;
 use crate::server::{Server, workflow};
 
 crate::server::also_on_postgres!(
@@ -140,6 +141,52 @@ async fn a_workflow_exported_deleted_and_imported_is_equal_to_the_first() {
         other.get(&own).await["definition"]["description"],
         "one\nthree\n"
     );
+}
+
+/// All there is to say in a workflow, its test cases included.
+#[tokio::test]
+async fn every_good_definition_of_the_corpus_comes_back_as_it_was() {
+    let server = Server::start().await;
+    let mut definitions = good();
+    definitions.retain(|good| good.name.starts_with("good/"));
+    // One that runs others comes after them; it wants the third version of one.
+    definitions.sort_by_key(|good| good.name == "good/subworkflow");
+    let mut slugs = Vec::new();
+    for good in &definitions {
+        let slug = server.create(good.document.clone()).await;
+        let versions = if slug == "one-call" { 2..=3 } else { 2..=1 };
+        for version in versions {
+            let mut next = good.document.clone();
+            next["description"] = json!(format!("version {version}"));
+            let path = format!("/workflows/{slug}/versions");
+            assert_eq!(server.post(&path, next).await.0, StatusCode::OK);
+        }
+        slugs.push(format!("/workflows/{slug}"));
+    }
+    let mut first = Vec::new();
+    for own in &slugs {
+        first.push(server.get(own).await);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (done, said) = exchange("export", folder.path(), &server, &[]);
+    assert!(
+        done && said.matches(".yaml: new").count() == slugs.len(),
+        "{said}"
+    );
+    // Last come, first gone: what others run cannot go before them.
+    for own in slugs.iter().rev() {
+        let (status, problem) = server.send("DELETE", own, Value::Null).await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{problem}");
+        assert!(server.get(own).await["deleted_at"].is_string(), "{own}");
+    }
+    let (done, said) = exchange("import", folder.path(), &server, &[]);
+    assert!(
+        done && said.matches(": brought back").count() == slugs.len(),
+        "{said}"
+    );
+    for (own, first) in slugs.iter().zip(&first) {
+        assert_eq!(server.get(own).await, *first, "{own}");
+    }
 }
 
 #[tokio::test]

@@ -14,10 +14,13 @@ mod drafts;
 mod exchange;
 mod failures;
 mod hostile;
+#[path = "../support/hostile/mod.rs"]
+mod hostile_definitions;
 mod house;
 mod interventions;
 mod kinds;
 mod large;
+mod parity;
 mod postgres;
 #[path = "../support/postgres.rs"]
 mod postgres_server;

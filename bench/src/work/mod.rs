@@ -1,5 +1,6 @@
-//! The workloads, W1 to W10. Each starts a server of its own, so that none inherits what another left.
+//! The workloads, W1 to W11. Each starts a server of its own, so that none inherits what another left.
 
+mod hostile;
 mod many;
 mod one;
 mod size;
@@ -25,6 +26,7 @@ pub const ALL: &[(&str, Workload)] = &[
     ("W8", |binary| Box::pin(size::w8_large_run(binary))),
     ("W9", |binary| Box::pin(size::w9_many_runs(binary))),
     ("W10", |binary| Box::pin(waiting::w10_waiting(binary))),
+    ("W11", |binary| Box::pin(hostile::w11_hostile(binary))),
 ];
 
 fn row(id: &'static str, work: impl Into<String>, figure: String, aim: &'static str) -> Row {

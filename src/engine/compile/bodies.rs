@@ -28,6 +28,22 @@ struct Layout<'a> {
     edge_sources: Vec<Option<EdgeSource>>,
 }
 
+/// One of the two steps that an edge names.
+#[derive(Clone, Copy)]
+pub(super) enum EdgeEnd {
+    From,
+    To,
+}
+
+impl EdgeEnd {
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            EdgeEnd::From => "from",
+            EdgeEnd::To => "to",
+        }
+    }
+}
+
 /// Per step of a body: where ways into it lead, and where ways out of it begin.
 #[derive(Default)]
 struct Ends<'a> {
@@ -115,7 +131,7 @@ impl<'a> Compiling<'a> {
         source: &EdgeSource,
         ends: &Ends<'a>,
     ) -> Option<(usize, usize)> {
-        for (field, end) in [("from", &edge.from), ("to", &edge.to)] {
+        for (which, end) in [(EdgeEnd::From, &edge.from), (EdgeEnd::To, &edge.to)] {
             if !ends.exit.contains_key(end) && !self.only_counts() {
                 let known: Vec<&str> = ends.exit.keys().map(|id| id.as_str()).take(12).collect();
                 let elsewhere = self.places.find(end.as_str()).is_some();
@@ -127,9 +143,9 @@ impl<'a> Compiling<'a> {
                 let mut problem = Diagnostic::new("unknown_step", message)
                     .edge(source.position)
                     .at(source.pointer())
-                    .field(field)
+                    .field(which.field())
                     .fix(format!("Name one of {}.", known.join(", ")))
-                    .repair(self.known_end(source, field, edge, ends.exit.keys()));
+                    .repair(self.known_end(source, which, edge, ends.exit.keys()));
                 problem.step = source.inside.clone();
                 self.report(problem);
             }

@@ -18,6 +18,13 @@ use crate::engine::workflow::StepKind;
 const NAMED_MAX: usize = 12;
 
 impl Compiling<'_> {
+    /// As `report`, for what has no place among the steps.
+    fn add(&mut self, problem: Diagnostic) {
+        if !self.only_counts() {
+            self.problems.push(problem);
+        }
+    }
+
     pub(super) fn check_cases(&mut self, graph: &Graph<'_>) {
         let cases = &self.workflow.cases;
         if cases.len() > CASES_MAX {
@@ -35,10 +42,11 @@ impl Compiling<'_> {
                 let problem = Diagnostic::new("duplicate_case_name", message)
                     .field(format!("{field}.name"))
                     .fix("Give each case a name of its own.");
-                self.problems.push(problem);
+                self.add(problem);
             }
-            self.problems
-                .extend(problems_of_case(&graph.outline, case, &field));
+            for problem in problems_of_case(&graph.outline, case, &field) {
+                self.add(problem);
+            }
         }
     }
 }

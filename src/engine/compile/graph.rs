@@ -38,13 +38,13 @@ impl Compiling<'_> {
                 &graph.sources[edge.to].step.id,
             );
             if let Some(&first) = seen.get(&(from, to, edge.on)) {
-                let problem = Diagnostic::new(
-                    "duplicate_edge",
-                    format!("There are two edges from `{from}` to `{to}`."),
-                )
-                .fix("Remove one, or join their conditions with `||`.")
-                .repair(repairs::one_edge_of_two(graph, first, at));
-                self.report(graph.at_edge(problem, at));
+                if !self.only_counts() {
+                    let message = format!("There are two edges from `{from}` to `{to}`.");
+                    let problem = Diagnostic::new("duplicate_edge", message)
+                        .fix("Remove one, or join their conditions with `||`.")
+                        .repair(repairs::one_edge_of_two(graph, first, at));
+                    self.report(graph.at_edge(problem, at));
+                }
             } else {
                 seen.insert((from, to, edge.on), at);
             }
@@ -167,7 +167,11 @@ impl Compiling<'_> {
             };
             let id = &graph.sources[first].step.id;
             let alone = group.iter().all(|&step| graph.sources[step].step.id == *id);
-            if alone && (at != main || largest == 1) {
+            let is_apart = at != main || (alone && largest == 1);
+            if !is_apart || self.only_counts() {
+                continue;
+            }
+            if alone {
                 let message = format!("`{id}` is connected to nothing.");
                 let repair = self.beside_its_neighbour(id);
                 self.report(
@@ -176,7 +180,7 @@ impl Compiling<'_> {
                         .fix("Connect it with an edge, or remove it.")
                         .repair(repair),
                 );
-            } else if at != main {
+            } else {
                 let message =
                     format!("`{id}` and what follows it is a second graph, apart from the rest.");
                 let repair = self.behind_the_rest(graph, &groups[main], group);

@@ -4,10 +4,12 @@
 mod bodies;
 mod cases;
 mod graph;
+mod inputs;
 mod kinds;
 mod references;
 mod repairs;
 mod routes;
+mod size;
 mod steps;
 
 #[cfg(test)]
@@ -16,19 +18,16 @@ mod hostile;
 mod tests;
 
 pub(in crate::engine) use cases::problems_of_case;
+pub use size::{has_too_many_parts, too_long};
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::bounds;
 use super::diagnostic::{Diagnostic, Repair};
 use super::expression::Expression;
 use super::ids::StepId;
-use super::limits::{
-    DEFINITION_BYTES_MAX, EDGES_MAX, IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, PROBLEMS_MAX,
-    RUN_TIMEOUT_MS_MAX, STEPS_MAX,
-};
+use super::limits::{IN_FLIGHT_DEFAULT, NAME_CHARS_MAX, PROBLEMS_MAX, RUN_TIMEOUT_MS_MAX};
 use super::patch::PatchOperation;
 use super::places::Places;
 use super::plan::{Limit, Outline, Plan, PlanStep};
@@ -227,25 +226,6 @@ impl<'a> Compiling<'a> {
         self.problems
     }
 
-    /// Before anything else looks at the document, so that nothing else takes long.
-    fn check_size(&mut self) -> bool {
-        let steps = self.places.steps().len();
-        let bodies = self.places.steps().iter();
-        let inside = bodies.filter_map(|placed| placed.step.body.as_ref());
-        let edges = inside.fold(self.workflow.edges.len(), |edges, body| {
-            edges + body.edges.len()
-        });
-        let message = if steps > STEPS_MAX || edges > EDGES_MAX {
-            format!("The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} edges.")
-        } else if self.check_depth() && bounds::is_longer(self.workflow, DEFINITION_BYTES_MAX) {
-            format!("The workflow is larger than {DEFINITION_BYTES_MAX} bytes of JSON.")
-        } else {
-            return true;
-        };
-        self.report(Diagnostic::new("too_large", message).fix("Split it into several workflows."));
-        false
-    }
-
     fn check_header(&mut self) {
         let workflow = self.workflow;
         if workflow.name.trim().is_empty() {
@@ -349,6 +329,10 @@ impl<'a> Compiling<'a> {
             let id = step.id.as_str();
             let is_taken = self.places.find(id) != Some(at);
             self.has_no_graph |= is_taken;
+            let is_fine = is_wellformed(id) && !is_reserved(id) && !is_taken;
+            if is_fine || self.only_counts() {
+                continue;
+            }
             let problem = if !is_wellformed(id) {
                 Diagnostic::new("bad_step_id", format!("`{id}` cannot be a step id.")).fix(
                     "Use a lower-case letter, then letters, digits and `_`, 64 characters at most.",
@@ -356,11 +340,9 @@ impl<'a> Compiling<'a> {
             } else if is_reserved(id) {
                 Diagnostic::new("reserved_step_id", format!("`{id}` is a reserved word."))
                     .fix(format!("Call it `{id}_step`, for example."))
-            } else if is_taken {
+            } else {
                 Diagnostic::new("duplicate_step_id", format!("There are two steps `{id}`."))
                     .fix("Give each step an id of its own.")
-            } else {
-                continue;
             };
             let repair = self.another_id(at);
             let problem = problem

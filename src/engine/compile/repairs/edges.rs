@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 use super::rule;
+use crate::engine::compile::bodies::EdgeEnd;
 use crate::engine::compile::{Compiling, EdgeSource, Graph, Role, is_reserved, is_wellformed};
 use crate::engine::diagnostic::Repair;
 use crate::engine::ids::StepId;
@@ -179,24 +180,24 @@ impl<'a> Compiling<'a> {
     pub(in super::super) fn known_end<'k>(
         &mut self,
         source: &EdgeSource,
-        field: &str,
+        end: EdgeEnd,
         edge: &Edge,
         known: impl ExactSizeIterator<Item = &'k &'k StepId>,
     ) -> Option<Repair> {
-        let (end, other) = match field {
-            "from" => (&edge.from, &edge.to),
-            _ => (&edge.to, &edge.from),
+        let (named, other) = match end {
+            EdgeEnd::From => (&edge.from, &edge.to),
+            EdgeEnd::To => (&edge.to, &edge.from),
         };
         let names = known.map(|id| id.as_str());
         let meant = if self.affords(names.len()) {
-            closest(end.as_str(), names.filter(|id| *id != other.as_str()))
+            closest(named.as_str(), names.filter(|id| *id != other.as_str()))
         } else {
             None
         };
         let pointer = source.pointer();
         Some(match meant {
             Some(meant) => {
-                let correct = PatchOperation::replace(format!("{pointer}/{field}"), meant);
+                let correct = PatchOperation::replace(format!("{pointer}/{}", end.field()), meant);
                 Repair::one(format!("Write `{meant}`"), correct)
             }
             None => Repair::one("Remove the edge", PatchOperation::remove(pointer)),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 
 use super::{Compiling, PatchOperation, Repair, closest};
-use crate::engine::compile::steps::is_of_type;
+use crate::engine::compile::inputs::is_of_type;
 use crate::engine::tool::ToolSpec;
 use crate::engine::workflow::Step;
 

@@ -73,8 +73,10 @@ fn no_code_is_without_a_case() {
         include_str!("../cases.rs"),
         include_str!("../kinds.rs"),
         include_str!("../graph.rs"),
+        include_str!("../inputs.rs"),
         include_str!("../references.rs"),
         include_str!("../routes.rs"),
+        include_str!("../size.rs"),
         include_str!("../steps.rs"),
     ];
     let quoted = |text: &str| {

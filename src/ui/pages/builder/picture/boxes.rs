@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::super::editor::{Editor, Selected};
 use super::drawn::{Drawn, DrawnStep, DrawnWay, shortened};
 use super::sight::View;
-use crate::workbench::SIZES;
+use crate::engine::layout::SIZES;
 use std::sync::Arc;
 
 /// What is seen of the picture.
