@@ -154,8 +154,8 @@ async fn every_good_definition_of_the_corpus_comes_back_as_it_was() {
     let mut slugs = Vec::new();
     for good in &definitions {
         let slug = server.create(good.document.clone()).await;
-        let versions = if slug == "one-call" { 2..=3 } else { 2..=1 };
-        for version in versions {
+        let versions = if slug == "one-call" { 3 } else { 1 };
+        for version in 2..=versions {
             let mut next = good.document.clone();
             next["description"] = json!(format!("version {version}"));
             let path = format!("/workflows/{slug}/versions");
