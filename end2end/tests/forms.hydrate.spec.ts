@@ -297,6 +297,8 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
 
 test("steps are dragged onto the picture, between two others, and up and down the list", async ({ page, request }) => {
   const other = { ...noop, id: "other", name: "Other" };
+  // The palette and the picture are both seen, so that nothing has to be scrolled in the middle of a drag.
+  await page.setViewportSize({ width: 1_280, height: 1_400 });
   const draft = await edit(page, request, { steps: [noop, other], edges: [{ from: "noop", to: "other", label: "on" }] });
   const picture = page.locator(".picture");
   await expect(picture.locator(".picture-step")).toHaveCount(2);
@@ -312,7 +314,7 @@ test("steps are dragged onto the picture, between two others, and up and down th
   await expect(picture.locator(".picture-step")).toHaveCount(3);
   await expect(panel(page).getByRole("heading", { level: 2 })).toContainText("gate");
   // Onto the ground: connected with nothing.
-  await chip.dragTo(picture, { targetPosition: { x: 8, y: 8 } });
+  await chip.dragTo(picture, { targetPosition: { x: 8, y: box.height / 2 } });
   await expect(page.locator(".outline-step")).toHaveCount(4);
   let { steps, edges } = (await kept(page, request, draft)) as { steps: Json[]; edges: Json[] };
   expect(edges).toEqual([{ from: "noop", to: "ask", label: "on" }, { from: "ask", to: "other" }]);

@@ -68,10 +68,11 @@ fn shown(duration: Option<Timeout>) -> Typed {
 /// None of nothing. The error is a sentence.
 fn read(typed: &Typed) -> Result<Option<Timeout>, String> {
     let text = typed.text.trim();
-    match typed.unit {
-        Unit::ForEver => return Ok(Some(Timeout::Never)),
-        _ if text.is_empty() => return Ok(None),
-        Unit::Milliseconds | Unit::Seconds | Unit::Minutes | Unit::Hours | Unit::Days => {}
+    if typed.unit == Unit::ForEver {
+        return Ok(Some(Timeout::Never));
+    }
+    if text.is_empty() {
+        return Ok(None);
     }
     let kept = "The time before it is kept.";
     let not_a_number = || format!("This is not a number, such as 30 or 1.5. {kept}");

@@ -9,12 +9,15 @@ use super::suggesting::{Shape, Suggesting, suggesting_field};
 use super::ways::way_after;
 use crate::engine::workflow::{Approval, EdgeTrigger, Step, Timeout};
 
+/// How what is shown is read and written.
+type Show = (fn(&Step) -> Vec<String>, fn(&mut Step, Vec<String>));
+
 /// Where the parts of the question are.
 struct Question {
     /// Before the names of its fields.
     prefix: &'static str,
     message: Part<String>,
-    show: (fn(&Step) -> Vec<String>, fn(&mut Step, Vec<String>)),
+    show: Show,
     approvers: Part<Vec<String>>,
     timeout_ms: Part<Timeout>,
     shown_hint: &'static str,

@@ -193,7 +193,7 @@ pub(super) fn shortened(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::engine::edit::new_step;
+    use crate::engine::edit::{self, new_step};
     use crate::engine::tool::Catalogue;
     use crate::engine::workflow::StepKind;
     use crate::workbench::{Answer, Ask, Bench};
