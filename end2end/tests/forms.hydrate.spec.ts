@@ -320,7 +320,7 @@ test("steps are dragged onto the picture, between two others, and up and down th
   expect(edges).toEqual([{ from: "noop", to: "ask", label: "on" }, { from: "ask", to: "other" }]);
   // In the list: with the mouse, with buttons.
   const lines = page.locator(".outline-line");
-  const names = () => page.locator(".outline-step span:first-child").allTextContents();
+  const names = () => page.locator(".outline-step > span:first-child").allTextContents();
   const before = await names();
   await lines.nth(0).dragTo(lines.nth(2));
   await expect.poll(names).toEqual([before[1], before[2], before[0], before[3]]);

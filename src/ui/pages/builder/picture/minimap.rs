@@ -72,6 +72,11 @@ fn map(
             (f64::from(event.client_x()) - corner.left()) / zoom,
             (f64::from(event.client_y()) - corner.top()) / zoom,
         );
+        // A narrow picture leaves room beside it in the map, where there is nothing to look at.
+        let place = drawn.with_untracked(|drawn| {
+            let (wide, high) = (f64::from(drawn.width), f64::from(drawn.height));
+            (place.0.clamp(0.0, wide), place.1.clamp(0.0, high))
+        });
         sight.update(|sight| *sight = sight.centred(place, frame()));
     };
     let down = move |event: PointerEvent| {
