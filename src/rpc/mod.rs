@@ -15,6 +15,7 @@ mod markdown;
 pub mod pages;
 pub mod triggers;
 pub mod views;
+pub mod workflows;
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -130,6 +131,11 @@ mod server {
 
     impl From<StoreError> for PageError {
         fn from(error: StoreError) -> Self {
+            if let StoreError::SlugTaken(slug) = &error {
+                let message =
+                    format!("There is a workflow `{slug}` already. Give this one another name.");
+                return PageError::new(409, "slug_taken", message);
+            }
             tracing::error!(%error, "a page could not be served");
             if matches!(error, StoreError::Full(_)) {
                 return PageError::new(

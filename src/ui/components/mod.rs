@@ -2,6 +2,7 @@
 
 mod answers;
 mod connection;
+mod drawing;
 mod gate;
 mod graph;
 mod progress;
@@ -12,6 +13,7 @@ mod value;
 
 pub use answers::{Answers, Refusal};
 pub use connection::ConnectionBadge;
+pub use drawing::{Drawing, Sketch};
 pub use gate::GateForm;
 pub use graph::branch_labels;
 pub use progress::Bar;
