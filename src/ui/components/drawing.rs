@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(svg.matches("<rect").count(), 4, "{svg}");
         assert_eq!(svg.matches("drawing-tip").count(), 3, "{svg}");
         assert!(
-            svg.contains("All &lt;b&gt;well&lt;/b&gt; &amp; go…</text>"),
+            svg.contains("All &lt;b&gt;well&lt;/b&gt; &amp; good?</text>"),
             "{svg}"
         );
         assert!(svg.contains(">no &lt;thanks&gt;</text>"), "{svg}");
