@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_label_stands_at_its_own_way_inside_of_a_body_too() {
         let (picture, outline) = drawn(json!({ "name": "Inside", "steps": [
-            { "id": "each", "kind": "map", "items": [1, 2], "body": {
+            { "id": "each", "kind": "map", "over": [1, 2], "body": {
                 "steps": [
                     { "id": "ask", "kind": "human_gate" },
                     { "id": "end", "kind": "transform", "set": { "a": 1 } },
