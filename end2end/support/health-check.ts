@@ -7,7 +7,7 @@ import { open, until } from "./fixtures";
 export async function startHealthCheck(page: Page, endpoints: string[]): Promise<void> {
   await open(page, "/");
   await page.getByRole("link", { name: "Workflows" }).click();
-  await page.getByRole("link", { name: "Start System health check" }).click();
+  await page.getByRole("link", { name: "Run System health check" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("System health check");
   await page.getByLabel("Endpoints").fill(endpoints.join("\n"));
   await page.getByRole("button", { name: "Start" }).click();

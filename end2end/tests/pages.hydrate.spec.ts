@@ -95,7 +95,7 @@ test("the whole journey works by keyboard alone", async ({ page }) => {
   await tabTo("link", "Workflows");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Workflows");
-  await tabTo("link", "Start System health check");
+  await tabTo("link", "Run System health check");
   await page.keyboard.press("Enter");
   await tabTo("button", "Start");
   await page.keyboard.press("Enter");

@@ -60,7 +60,7 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/workflows/{slug}/duplicate", post(workflows::duplicate))
         .route(
             "/workflows/{slug}/template",
-            post(workflows::save_as_template),
+            post(workflows::save_as_template).delete(workflows::withdraw_template),
         )
         .route("/workflows/{slug}/export", get(exchange::export))
         .route(

@@ -118,6 +118,7 @@ pub(super) async fn list(
     }
     let filter = WorkflowFilter {
         shelf: query.filter,
+        actor: LOCAL_ACTOR.to_owned(),
         tag: query.tag,
         words: query.q.split_whitespace().map(str::to_owned).collect(),
         after: query.cursor.as_deref().map(place).transpose()?,
@@ -228,4 +229,13 @@ pub(super) async fn save_as_template(
         .save_as_template(&slug, body.name, body.slug, LOCAL_ACTOR)
         .await?;
     created(&service, &row).await
+}
+
+/// The template is a workflow like any other from now on. Again is no mistake.
+pub(super) async fn withdraw_template(
+    State(service): State<Service>,
+    Path(slug): Path<String>,
+) -> Result<Json<WorkflowDetail>, Problem> {
+    service.withdraw_template(&slug).await?;
+    get(State(service), Path(slug)).await
 }

@@ -4,17 +4,15 @@ use super::error::PageError;
 use super::markdown;
 use super::views::{
     ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, RunStats, RunView,
-    RunsView, WorkflowCard, WorkflowView,
+    RunsView,
 };
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
-use crate::engine::input::fields;
 use crate::engine::large::lean;
 use crate::engine::state::RunStatus;
-use crate::engine::summary::RunSummary;
-use crate::store::{OpenGate, RunFilter, WorkflowRow};
+use crate::store::{OpenGate, RunFilter};
 
-/// Items of the short lists on Home and beside a workflow.
+/// Items of the short lists on Home.
 const SHORT_LIST: u32 = 8;
 /// Runs on one page of the list.
 const RUNS_PER_PAGE: u32 = 50;
@@ -57,55 +55,6 @@ async fn stats(service: &Service) -> Result<RunStats, PageError> {
         }
     }
     Ok(stats)
-}
-
-pub(super) async fn workflows(service: &Service) -> Result<Vec<WorkflowCard>, PageError> {
-    let mut cards = Vec::new();
-    for row in service.store().list_workflows().await? {
-        let recent = recent_runs(service, &row, 1).await?;
-        cards.push(card(row, recent.into_iter().next()));
-    }
-    Ok(cards)
-}
-
-pub(super) async fn workflow(service: &Service, slug: &str) -> Result<WorkflowView, PageError> {
-    let (row, definition) = service.workflow(slug).await?;
-    let outline = service.outline(&row.version_id).await?;
-    let recent = recent_runs(service, &row, SHORT_LIST).await?;
-    Ok(WorkflowView {
-        card: card(row, recent.first().cloned()),
-        outline: (*outline).clone(),
-        fields: fields(service.inputs(&definition).as_ref()),
-        recent,
-        now: service.now(),
-    })
-}
-
-async fn recent_runs(
-    service: &Service,
-    row: &WorkflowRow,
-    limit: u32,
-) -> Result<Vec<RunSummary>, PageError> {
-    let filter = RunFilter {
-        workflow_id: Some(row.id.clone()),
-        ..RunFilter::default()
-    };
-    Ok(service.store().list_runs(&filter, limit).await?)
-}
-
-fn card(row: WorkflowRow, last_run: Option<RunSummary>) -> WorkflowCard {
-    WorkflowCard {
-        id: row.id,
-        slug: row.slug,
-        name: row.name,
-        description: row.description,
-        tags: row.tags,
-        version: row.version,
-        is_template: row.is_template,
-        can_change: !row.built_in && row.deleted_at.is_none(),
-        steps: row.steps,
-        last_run,
-    }
 }
 
 pub(super) async fn runs(

@@ -17,6 +17,7 @@ pub mod pages;
 pub mod triggers;
 pub mod versions;
 pub mod views;
+pub mod workflows;
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -132,6 +133,11 @@ mod server {
 
     impl From<StoreError> for PageError {
         fn from(error: StoreError) -> Self {
+            if let StoreError::SlugTaken(slug) = &error {
+                let message =
+                    format!("There is a workflow `{slug}` already. Give this one another name.");
+                return PageError::new(409, "slug_taken", message);
+            }
             tracing::error!(%error, "a page could not be served");
             if matches!(error, StoreError::Full(_)) {
                 return PageError::new(

@@ -3,24 +3,11 @@
 use leptos::prelude::*;
 
 use super::error::PageError;
-use super::views::{
-    ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView, WorkflowCard,
-    WorkflowView,
-};
+use super::views::{ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView};
 
 #[server(prefix = "/rpc", endpoint = "home")]
 pub async fn home() -> Result<HomeView, PageError> {
     super::respond(super::assemble::home(&super::service()?).await)
-}
-
-#[server(prefix = "/rpc", endpoint = "workflows")]
-pub async fn workflows() -> Result<Vec<WorkflowCard>, PageError> {
-    super::respond(super::assemble::workflows(&super::service()?).await)
-}
-
-#[server(prefix = "/rpc", endpoint = "workflow")]
-pub async fn workflow(slug: String) -> Result<WorkflowView, PageError> {
-    super::respond(super::assemble::workflow(&super::service()?, &slug).await)
 }
 
 /// `status`: empty for all, else a run state.

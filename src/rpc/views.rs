@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::event::{Question, Recorded};
-use crate::engine::ids::{GateId, RunId, StepPath, WorkflowId};
-use crate::engine::input::{Field, FieldError};
+use crate::engine::ids::{GateId, RunId, StepPath};
+use crate::engine::input::FieldError;
 use crate::engine::plan::Outline;
 pub use crate::engine::summary::ArtifactCard;
 use crate::engine::summary::RunSummary;
@@ -57,32 +57,6 @@ pub struct DoubtCard {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkflowCard {
-    pub id: WorkflowId,
-    pub slug: String,
-    pub name: String,
-    pub description: String,
-    pub tags: Vec<String>,
-    /// The current version's number.
-    pub version: u32,
-    pub is_template: bool,
-    /// Not one that comes with the product, nor one that has been deleted.
-    pub can_change: bool,
-    pub steps: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_run: Option<RunSummary>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkflowView {
-    pub card: WorkflowCard,
-    pub outline: Outline,
-    pub fields: Vec<Field>,
-    pub recent: Vec<RunSummary>,
-    pub now: Timestamp,
 }
 
 /// A start form that came back: what was typed, and what is wrong with it.

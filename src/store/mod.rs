@@ -37,7 +37,7 @@ pub use runs::{OpenGate, RunFilter, StatusCount};
 pub use sqlite::backup;
 pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
 pub use versions::{NewVersion, VersionRow, WorkflowChange};
-pub use workflows::{Shelf, WorkflowFilter, WorkflowRow};
+pub use workflows::{Shelf, ShelfCounts, WorkflowFilter, WorkflowRow};
 
 use async_trait::async_trait;
 use std::sync::Arc;

@@ -82,6 +82,23 @@ impl Database {
         self.all(sql).await?.iter().map(rows::summary).collect()
     }
 
+    /// The newest run of each of these workflows that has had one.
+    pub async fn last_runs(&self, workflows: &[WorkflowId]) -> Result<Vec<RunSummary>, StoreError> {
+        // One look into the index for each workflow, however many runs it has.
+        let mut sql = Sql::of(concat!(
+            "SELECT ",
+            rows::summary_columns!(),
+            " FROM runs WHERE id IN (SELECT
+                (SELECT r.id FROM runs AS r WHERE r.workflow_id = w.id ORDER BY r.id DESC LIMIT 1)
+                FROM workflows AS w WHERE w.id IN (''"
+        ));
+        for workflow in workflows {
+            sql.push(", ").push_bind(workflow.as_str());
+        }
+        sql.push("))");
+        self.all(sql).await?.iter().map(rows::summary).collect()
+    }
+
     /// Runs by state.
     pub async fn stats(&self) -> Result<Vec<StatusCount>, StoreError> {
         let sql = Sql::of("SELECT status, count(*) AS runs FROM runs GROUP BY status");

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::database::Change;
 use super::sql::{Row, Sql};
-use super::{Database, StoreError};
+use super::{Database, StoreError, corrupt};
 use crate::engine::ids::{VersionId, WorkflowId};
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::{Step, Workflow};
@@ -41,8 +41,10 @@ pub struct WorkflowRow {
 pub enum Shelf {
     #[default]
     All,
-    /// Those that are no templates.
+    /// Those that the actor has made and that are no templates.
     Mine,
+    /// Those that somebody else has made and that are no templates.
+    Shared,
     Templates,
     Deleted,
 }
@@ -50,12 +52,31 @@ pub enum Shelf {
 #[derive(Clone, Debug, Default)]
 pub struct WorkflowFilter {
     pub shelf: Shelf,
+    /// Who looks: it decides what is `Mine` and what is `Shared`.
+    pub actor: String,
     /// Has this tag, in whatever case.
     pub tag: Option<String>,
     /// Each of these words is in its name, slug, description or tags, or in the name, id or tool of one of its steps.
     pub words: Vec<String>,
     /// Name and id of the last one of the previous page.
     pub after: Option<(String, WorkflowId)>,
+}
+
+/// How many workflows there are on each shelf. Templates are counted in `all`, deleted ones are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShelfCounts {
+    pub all: u32,
+    pub mine: u32,
+    pub shared: u32,
+    pub templates: u32,
+    pub deleted: u32,
+}
+
+/// Who made the workflow `w`: the author of its first version.
+macro_rules! maker {
+    () => {
+        "(SELECT first.created_by FROM workflow_versions AS first WHERE first.workflow_id = w.id AND first.number = 1)"
+    };
 }
 
 /// The columns that `workflow_row` reads, of `workflows` as `w`.
@@ -84,25 +105,74 @@ impl Database {
         filter: &WorkflowFilter,
         limit: u32,
     ) -> Result<Vec<WorkflowRow>, StoreError> {
-        let mut sql = Sql::of(concat!("SELECT ", columns!()));
-        sql.push(match filter.shelf {
-            Shelf::All => " WHERE w.deleted_at IS NULL",
-            Shelf::Mine => " WHERE w.deleted_at IS NULL AND w.is_template = 0",
-            Shelf::Templates => " WHERE w.deleted_at IS NULL AND w.is_template = 1",
-            Shelf::Deleted => " WHERE w.deleted_at IS NOT NULL",
-        });
-        let mut patterns: Vec<String> = filter.words.iter().map(|word| holds(word)).collect();
-        patterns.extend(filter.tag.as_ref().map(|tag| holds(&tag_line(tag))));
-        for pattern in &patterns {
-            sql.push(" AND w.search LIKE ").push_bind(pattern);
-            sql.push(" ESCAPE '!'");
-        }
+        let patterns = patterns(filter);
+        let mut sql = Sql::of(concat!("SELECT ", columns!(), " WHERE "));
+        on_shelf(&mut sql, filter);
+        with_all(&mut sql, &patterns);
         if let Some((name, id)) = &filter.after {
             sql.push(" AND (w.name, w.id) > (").push_bind(name);
             sql.push(", ").push_bind(id.as_str()).push(")");
         }
         sql.push(" ORDER BY w.name, w.id LIMIT ").push_bind(limit);
         self.all(sql).await?.iter().map(workflow_row).collect()
+    }
+
+    /// What each shelf would show of these words and this tag.
+    pub async fn count_workflows(
+        &self,
+        filter: &WorkflowFilter,
+    ) -> Result<ShelfCounts, StoreError> {
+        let patterns = patterns(filter);
+        let mut sql = Sql::of(concat!(
+            "SELECT count(CASE WHEN w.deleted_at IS NULL THEN 1 END) AS every,
+             count(CASE WHEN w.deleted_at IS NULL AND w.is_template = 0 AND ",
+            maker!(),
+            " = $1 THEN 1 END) AS mine,
+             count(CASE WHEN w.deleted_at IS NULL AND w.is_template = 0 AND ",
+            maker!(),
+            " <> $1 THEN 1 END) AS shared,
+             count(CASE WHEN w.deleted_at IS NULL AND w.is_template = 1 THEN 1 END) AS templates,
+             count(w.deleted_at) AS deleted
+             FROM workflows AS w WHERE true"
+        ))
+        .bind(&filter.actor);
+        with_all(&mut sql, &patterns);
+        let row = self.first(sql).await?;
+        let row = row.ok_or_else(|| corrupt("a count without an answer"))?;
+        Ok(ShelfCounts {
+            all: row.number("every")?,
+            mine: row.number("mine")?,
+            shared: row.number("shared")?,
+            templates: row.number("templates")?,
+            deleted: row.number("deleted")?,
+        })
+    }
+
+    /// The tags of what is found, each list of them with how many workflows have it.
+    pub async fn tags_of_workflows(
+        &self,
+        filter: &WorkflowFilter,
+    ) -> Result<Vec<(Vec<String>, u32)>, StoreError> {
+        let patterns = patterns(filter);
+        let mut sql = Sql::of("SELECT w.tags, count(*) AS workflows FROM workflows AS w WHERE ");
+        on_shelf(&mut sql, filter);
+        with_all(&mut sql, &patterns);
+        sql.push(" GROUP BY w.tags ORDER BY w.tags");
+        let tags = |row: &Row| Ok((row.json("tags")?, row.number("workflows")?));
+        self.all(sql).await?.iter().map(tags).collect()
+    }
+
+    /// Makes a template a workflow like any other. Whether it was a template, and neither deleted nor one that comes
+    /// with the product.
+    pub async fn withdraw_template(&self, id: &WorkflowId) -> Result<bool, StoreError> {
+        let mut change = self.change().await?;
+        let sql = Sql::of(
+            "UPDATE workflows SET is_template = 0
+             WHERE id = $1 AND is_template = 1 AND built_in = 0 AND deleted_at IS NULL",
+        );
+        let was_one = change.run(sql.bind(id.as_str())).await? > 0;
+        self.commit_workflows(change).await?;
+        Ok(was_one)
     }
 
     /// The workflow with this slug or id, also a deleted one.
@@ -181,6 +251,42 @@ impl Database {
                 return Ok(indexed);
             }
         }
+    }
+}
+
+fn on_shelf<'a>(sql: &mut Sql<'a>, filter: &'a WorkflowFilter) {
+    match filter.shelf {
+        Shelf::All => sql.push("w.deleted_at IS NULL"),
+        Shelf::Mine => sql
+            .push(concat!(
+                "w.deleted_at IS NULL AND w.is_template = 0 AND ",
+                maker!(),
+                " = "
+            ))
+            .push_bind(&filter.actor),
+        Shelf::Shared => sql
+            .push(concat!(
+                "w.deleted_at IS NULL AND w.is_template = 0 AND ",
+                maker!(),
+                " <> "
+            ))
+            .push_bind(&filter.actor),
+        Shelf::Templates => sql.push("w.deleted_at IS NULL AND w.is_template = 1"),
+        Shelf::Deleted => sql.push("w.deleted_at IS NOT NULL"),
+    };
+}
+
+/// What has to be in the text that a workflow is found by.
+fn patterns(filter: &WorkflowFilter) -> Vec<String> {
+    let tag = filter.tag.as_ref().map(|tag| holds(&tag_line(tag)));
+    let words = filter.words.iter().map(|word| holds(word));
+    words.chain(tag).collect()
+}
+
+fn with_all<'a>(sql: &mut Sql<'a>, patterns: &'a [String]) {
+    for pattern in patterns {
+        sql.push(" AND w.search LIKE ").push_bind(pattern);
+        sql.push(" ESCAPE '!'");
     }
 }
 

@@ -37,6 +37,12 @@ pub fn bytes(count: u32) -> String {
     }
 }
 
+/// `1 step`, `2 steps`.
+pub fn counted(number: u32, one: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {one}{ending}")
+}
+
 /// Why a step did not run.
 pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
     let name = |path: &StepPath| {

@@ -10,6 +10,7 @@ crate::server::also_on_postgres!(
     of_several_who_publish_at_once_one_wins,
     a_deleted_workflow_starts_nothing_and_comes_back_with_its_triggers,
     templates_are_used_counted_and_made,
+    a_template_of_ones_own_can_stop_being_one,
     workflows_are_found_page_by_page,
 );
 
@@ -407,6 +408,11 @@ async fn templates_are_used_counted_and_made() {
     );
     let (_, unnamed) = server.post(made, json!({})).await;
     assert_eq!(unnamed["name"], "Endpoint survey 2 template");
+    let (status, again) = server.post(made, json!({})).await;
+    assert_eq!(
+        (status, &again["name"]),
+        (StatusCode::CREATED, &json!("Endpoint survey 2 template 2"))
+    );
     let (_, draft) = server
         .post("/drafts", json!({ "template": "my-survey" }))
         .await;
@@ -434,6 +440,46 @@ async fn templates_are_used_counted_and_made() {
         (&copy["made_from"], &copy["workflow_id"]),
         (&Value::Null, &Value::Null)
     );
+}
+
+#[tokio::test]
+async fn a_template_of_ones_own_can_stop_being_one() {
+    let server = Server::start().await;
+    let slug = server.create(asking("Mine", "")).await;
+    let (_, own) = server
+        .post(&format!("/workflows/{slug}/template"), json!({}))
+        .await;
+    assert_eq!(own["slug"], "mine-template");
+    let withdraw = async |slug: &str| {
+        let path = format!("/workflows/{slug}/template");
+        server.send("DELETE", &path, Value::Null).await
+    };
+    for _ in 0..2 {
+        let (status, withdrawn) = withdraw("mine-template").await;
+        assert_eq!(
+            (status, &withdrawn["is_template"]),
+            (StatusCode::OK, &json!(false)),
+            "{withdrawn}"
+        );
+    }
+    let mine = server.get("/workflows?filter=mine").await;
+    assert_eq!(texts(&mine, "slug"), [slug.as_str(), "mine-template"]);
+    let (status, _) = server
+        .post("/drafts", json!({ "template": "mine-template" }))
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(texts(&server.get("/workflows?filter=shared").await, "slug").is_empty());
+    server
+        .send("DELETE", "/workflows/mine-template", Value::Null)
+        .await;
+    for (slug, status, code) in [
+        ("endpoint-survey", 409, "built_in_template"),
+        ("mine-template", 410, "workflow_deleted"),
+        ("none", 404, "not_found"),
+    ] {
+        let (answer, problem) = withdraw(slug).await;
+        assert_eq!((answer.as_u16(), &problem["code"]), (status, &json!(code)));
+    }
 }
 
 #[tokio::test]

@@ -32,3 +32,4 @@ mod streams;
 mod stub;
 mod triggers;
 mod turns;
+mod workflow_pages;

@@ -132,7 +132,7 @@ impl Service {
     }
 
     /// The document under a name of its own that is free.
-    async fn copy(&self, definition: Workflow) -> Result<Workflow, ServiceError> {
+    pub(super) async fn copy(&self, definition: Workflow) -> Result<Workflow, ServiceError> {
         for number in 2..COPIES_MAX {
             let copy = Workflow {
                 name: shortened(&definition.name, &format!(" {number}")),

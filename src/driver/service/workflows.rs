@@ -110,7 +110,7 @@ impl Service {
         self.make(making, definition).await
     }
 
-    /// A template that is a copy of the workflow as it stands.
+    /// A template that is a copy of the workflow as it stands. Unless it is given a name it gets one that is free.
     pub async fn save_as_template(
         &self,
         slug_or_id: &str,
@@ -119,12 +119,16 @@ impl Service {
         actor: &str,
     ) -> Result<WorkflowRow, ServiceError> {
         let (row, definition) = self.present(slug_or_id).await?;
+        let is_named = name.is_some() || slug.is_some();
         let name = name.unwrap_or_else(|| shortened(&row.name, " template"));
-        let definition = Workflow {
+        let mut definition = Workflow {
             slug,
             name,
             ..definition
         };
+        if !is_named && self.store.workflow(&slug_of(&definition)).await?.is_some() {
+            definition = self.copy(definition).await?;
+        }
         let none = BTreeMap::new();
         let new = Making::new_workflow(self.new_workflow_id(), String::new(), actor, &none);
         let making = Making {
@@ -132,6 +136,13 @@ impl Service {
             ..new
         };
         self.make(making, definition).await
+    }
+
+    /// Undoes `save_as_template`: the template is a workflow like any other from now on. What began as it stays.
+    pub async fn withdraw_template(&self, slug_or_id: &str) -> Result<(), ServiceError> {
+        let (row, _) = self.changeable(slug_or_id).await?;
+        self.store.withdraw_template(&row.id).await?;
+        Ok(())
     }
 
     /// Takes it off the lists. Nothing starts it any more; its runs go on, and it may come back.

@@ -8,6 +8,7 @@ mod lease;
 mod log;
 mod queries;
 mod rest;
+mod shelves;
 mod triggers;
 mod workflows;
 

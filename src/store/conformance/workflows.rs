@@ -50,7 +50,7 @@ pub(super) fn version(workflow: &str, version: &str, name: &str) -> NewVersion {
     }
 }
 
-async fn save(database: &Database, new: NewVersion) {
+pub(super) async fn save(database: &Database, new: NewVersion) {
     database.save_version(&new).await.expect("it is stored");
 }
 
@@ -128,7 +128,7 @@ async fn versions_are_listed_newest_first_with_note_and_open_runs(place: Place) 
 }
 
 /// `deploy` and its two like; each step and tag that is looked for is in one of them.
-async fn three(database: &Database) {
+pub(super) async fn three(database: &Database) {
     let call = |id: &str, tool: &str| Step {
         id: id.into(),
         name: Some(format!("The Step {id}")),
@@ -194,11 +194,13 @@ async fn workflows_are_found_by_what_is_in_them_a_page_at_a_time(place: Place) {
     for (shelf, expected) in [
         (Shelf::All, &["deploy", "survey", "zero\u{0}"][..]),
         (Shelf::Mine, &["deploy", "zero\u{0}"]),
+        (Shelf::Shared, &[]),
         (Shelf::Templates, &["survey"]),
         (Shelf::Deleted, &[]),
     ] {
         let filter = WorkflowFilter {
             shelf,
+            actor: "local".to_owned(),
             ..WorkflowFilter::default()
         };
         assert_eq!(found(filter, 9).await, expected, "{shelf:?}");

@@ -69,7 +69,7 @@ pub fn drawing(side: Side, label: &str) -> AnyView {
     let edges: Vec<_> = edges.into_iter().map(edge_view).collect();
     let steps: Vec<_> = steps.into_iter().map(step_view).collect();
     view! {
-        <div class="drawing" tabindex="0" role="group" aria-label=format!("Picture: {label}")>
+        <div class="drawn" tabindex="0" role="group" aria-label=format!("Picture: {label}")>
             <svg viewBox=format!("0 0 {width} {height}") width=width height=height aria-hidden="true">
                 {edges}
                 {steps}

@@ -3,6 +3,7 @@
 mod answers;
 mod changes;
 mod connection;
+mod drawing;
 mod gate;
 mod graph;
 mod progress;
@@ -15,6 +16,7 @@ mod value;
 pub use answers::{Answers, Refusal};
 pub use changes::{Changes, SideBySide};
 pub use connection::ConnectionBadge;
+pub use drawing::{Drawing, Sketch};
 pub use gate::{GateForm, GateQuestion};
 pub use graph::branch_labels;
 pub use progress::Bar;

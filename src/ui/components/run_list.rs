@@ -24,6 +24,7 @@ fn RunRow(run: RunSummary, now: Signal<Timestamp>) -> impl IntoView {
     let href = format!("/runs/{}", run.header.run_id);
     let name = run.header.workflow_name.clone();
     let created_at = run.header.created_at;
+    let version = format!("version {} · ", run.header.version);
     let run = Memo::new(move |_| live.newest(&run));
     let stands = Memo::new(move |_| run.with(|run| (run.status, run.waiting_for_people > 0)));
     let look = move || {
@@ -43,7 +44,7 @@ fn RunRow(run: RunSummary, now: Signal<Timestamp>) -> impl IntoView {
             }}
             <span class="run-row-detail">{detail}</span>
             <Bar percent label=format!("Progress of {name}") />
-            <span class="run-row-time"><Moment at=created_at />" · "<Elapsed since until now /></span>
+            <span class="run-row-time">{version}<Moment at=created_at />" · "<Elapsed since until now /></span>
         </a>
     }
 }
