@@ -89,11 +89,6 @@ pub fn compare(old: &Workflow, new: &Workflow) -> Comparison {
     }
 }
 
-/// One workflow as it is drawn, with nothing marked.
-pub fn drawn(workflow: &Workflow) -> Side {
-    side(workflow, &Marks::default())
-}
-
 fn told(change: &Change) -> Told {
     let field = match &change.what {
         What::WorkflowChanged(field)
@@ -137,7 +132,6 @@ enum Version {
 }
 
 /// What is marked in the picture of one version. Edges of removed steps go by the ids of the version they are in.
-#[derive(Default)]
 struct Marks {
     steps: BTreeMap<StepId, Mark>,
     edges: BTreeMap<EdgeEnds, Mark>,
@@ -145,7 +139,10 @@ struct Marks {
 
 impl Marks {
     fn of(changes: &[Change], version: Version) -> Self {
-        let mut marks = Self::default();
+        let mut marks = Self {
+            steps: BTreeMap::new(),
+            edges: BTreeMap::new(),
+        };
         // The ids of the changes' edges are those of the newer version.
         let mut old_ids: BTreeMap<&StepId, &StepId> = BTreeMap::new();
         for change in changes {

@@ -87,20 +87,30 @@ impl Stage {
     pub fn play(&mut self, made: Move, goes_on: bool, catalogue: &Catalogue) -> Scene {
         let mut scene = Scene::default();
         let before = self.now.clone();
-        let is_anew = matches!(made, Move::Begin { .. } | Move::TakeBack);
-        let is_kept = !matches!(made, Move::Keep { .. }) && !is_anew;
+        let heard = before.as_ref().map_or(0, |before| before.refused().len());
+        let begins = matches!(made, Move::Begin { .. });
+        let takes_back = made == Move::TakeBack;
+        let is_kept = !begins && !takes_back;
         let done = self.make(made, catalogue, &mut scene);
         let done = done.and_then(|moves| match &mut self.now {
             Some(rehearsal) if moves && goes_on => rehearsal.run_until_asked(),
             Some(_) | None => Ok(()),
         });
-        if let (true, Some(before)) = (is_kept, before) {
+        if let (true, Some(before), Some(now)) = (is_kept, before, &self.now)
+            && (before.log().len(), before.elapsed_ms()) != (now.log().len(), now.elapsed_ms())
+        {
             if self.earlier.len() == EARLIER_MAX {
                 self.earlier.remove(0);
             }
             self.earlier.push(before);
         }
         scene.refused = done.err().map(|refusal| refusal.sentence());
+        let is_anew = takes_back || (begins && scene.refused.is_none());
+        if let (None, false, Some(now)) = (&scene.refused, is_anew, &self.now)
+            && let Some(late) = now.refused().get(heard..).and_then(<[_]>::first)
+        {
+            scene.refused = Some(late.sentence());
+        }
         self.describe(&mut scene, is_anew);
         scene
     }
@@ -118,10 +128,9 @@ impl Stage {
             tools,
         } = made
         {
-            let begun = Rehearsal::begin(&workflow, catalogue, &given, tools);
+            // What is played goes on to be played when this cannot begin.
+            self.now = Some(Rehearsal::begin(&workflow, catalogue, &given, tools)?);
             self.earlier.clear();
-            self.now = None;
-            self.now = Some(begun?);
             return Ok(true);
         }
         if made == Move::TakeBack {
@@ -346,6 +355,25 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_is_refused_when_it_comes_is_told_of() {
+        let mut page = Page::new();
+        let workflow = json!({
+            "name": "W",
+            "steps": [{ "id": "ask", "kind": "human_gate", "message": "Well?", "approvers": ["ann"] }],
+        });
+        page.play(Move::Begin {
+            workflow: Box::new(serde_json::from_value(workflow).expect("a workflow")),
+            given: Box::default(),
+            tools: Unscripted::Wait,
+        });
+        let late = json!({ "decision": "approve", "by": "bob", "after_ms": 5_000 });
+        let scene = page.play(says("ask", late));
+        let why = scene.refused.unwrap_or_default();
+        assert!(why.contains("`ask` was refused"), "{why}");
+        assert_eq!(page.status(), RunStatus::Waiting);
+    }
+
+    #[test]
     fn what_cannot_be_done_is_refused_and_the_run_stays() {
         let mut page = Page::new();
         let scene = page.play(Move::Next);
@@ -367,10 +395,9 @@ mod tests {
             tools: Unscripted::Wait,
         };
         let scene = page.play(broken);
-        assert!(
-            scene
-                .refused
-                .is_some_and(|why| why.contains("does not compile"))
-        );
+        let why = scene.refused.clone().unwrap_or_default();
+        assert!(why.contains("does not compile"), "{why}");
+        let still = (scene.begun.is_none(), asking(&scene));
+        assert_eq!(still, (true, vec!["a"]), "what is played goes on");
     }
 }

@@ -167,6 +167,7 @@ fn outcome(plan: &Arc<Plan>, draft: &Workflow, changed: &Changed, run: &Taken) -
             let comparison = Comparison {
                 then: &then,
                 now: &now,
+                waits_at: rehearsal.open().map(|ask| ask.step.clone()).collect(),
                 changed,
                 plan,
             };
@@ -270,6 +271,8 @@ fn ending(event: &Event) -> Option<(&StepPath, Ended)> {
 struct Comparison<'a> {
     then: &'a Footprint,
     now: &'a Footprint,
+    /// Where the draft's run waits for somebody.
+    waits_at: Vec<StepPath>,
     changed: &'a Changed,
     plan: &'a Plan,
 }
@@ -313,6 +316,23 @@ impl Comparison<'_> {
         {
             let (then, now) = (end_word(then), end_word(now));
             told.push(format!("The run ends {now}; it ended {then}."));
+        }
+        if self.then.end.is_some() && self.now.end.is_none() {
+            // Gates are told of by themselves.
+            let gates = &self.now.gates;
+            let others = self
+                .waits_at
+                .iter()
+                .filter(|path| !gates.contains_key(*path));
+            told.extend(others.map(|path| {
+                format!(
+                    "It waits at {} for an answer that nobody gave then.",
+                    self.name(path)
+                )
+            }));
+            if told.is_empty() && gates.values().all(|answered| *answered) {
+                told.push("The run does not come to its end.".to_owned());
+            }
         }
         for (path, now) in &self.now.steps {
             let name = self.name(path);

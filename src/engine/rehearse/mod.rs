@@ -106,6 +106,17 @@ pub struct Refused {
     pub rejection: Rejection,
 }
 
+impl Refused {
+    /// For people.
+    pub fn sentence(&self) -> String {
+        let why = &self.rejection;
+        match &self.step {
+            Some(step) => format!("What was to be said to `{step}` was refused: {why}."),
+            None => format!("`{}` was refused: {why}.", self.word),
+        }
+    }
+}
+
 /// A run of a draft, played by hand, by a script, or by both.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {

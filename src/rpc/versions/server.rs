@@ -16,6 +16,8 @@ const VERSIONS_SHOWN: u32 = 200;
 const PAST_RUNS: u32 = 20;
 /// Events of one of them.
 const PAST_EVENTS_MAX: u32 = 2_000;
+/// Events read at once.
+const PAGE: u32 = 50;
 /// All their logs together, as JSON text.
 const PAST_BYTES_MAX: usize = 4_000_000;
 
@@ -107,10 +109,22 @@ async fn log_of(
     if run.seq > PAST_EVENTS_MAX {
         return Ok(None);
     }
-    let store = service.store();
-    let events = store.events(&run.header.run_id, 0, PAST_EVENTS_MAX).await?;
-    let size = serde_json::to_string(&events).map_or(usize::MAX, |text| text.len());
-    Ok((size <= left).then_some((events, size)))
+    let (mut events, mut size) = (Vec::new(), 0);
+    // Page by page: what is too large is not read to its end.
+    loop {
+        let after = u32::try_from(events.len()).unwrap_or(u32::MAX);
+        let store = service.store();
+        let page = store.events(&run.header.run_id, after, PAGE).await?;
+        let is_last = page.len() < PAGE as usize;
+        size += serde_json::to_string(&page).map_or(usize::MAX / 2, |text| text.len());
+        events.extend(page);
+        if size > left || events.len() > PAST_EVENTS_MAX as usize {
+            return Ok(None);
+        }
+        if is_last {
+            return Ok(Some((events, size)));
+        }
+    }
 }
 
 pub(super) async fn restore(service: &Service, slug: &str, number: u32) -> Result<(), PageError> {

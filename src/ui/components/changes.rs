@@ -56,7 +56,7 @@ pub fn SideBySide(old: Side, new: Side, labels: (String, String)) -> impl IntoVi
 }
 
 /// A workflow as it is drawn where nobody changes it. What it shows is said in words beside it.
-pub fn drawing(side: Side, label: &str) -> AnyView {
+fn drawing(side: Side, label: &str) -> AnyView {
     let Side {
         width,
         height,

@@ -51,7 +51,9 @@ fn show(view: VersionsView, restore: ServerAction<RestoreVersion>) -> AnyView {
         pair,
         can_change,
     } = view;
+    let latest = versions.first().map_or(1, |version| version.number);
     let chosen = pair.as_ref().map(|pair| (pair.old, pair.new));
+    let chosen = chosen.or((versions.len() > 1).then_some((latest - 1, latest)));
     let rows: Vec<_> = versions
         .iter()
         .map(|version| row(&slug, version, can_change, restore))
@@ -62,6 +64,9 @@ fn show(view: VersionsView, restore: ServerAction<RestoreVersion>) -> AnyView {
         Some(view! { <p class="notice notice-failed" role="alert">{error.message}</p> })
     };
     let compared = match pair {
+        None if versions.len() > 1 => {
+            view! { <p class="muted">"Nothing comes before this version."</p> }.into_any()
+        }
         None => {
             view! { <p class="muted">"There is only one version, so nothing to compare yet."</p> }
                 .into_any()

@@ -178,6 +178,21 @@ fn a_new_step_is_told_of() {
 }
 
 #[test]
+fn a_new_step_that_nobody_answers_keeps_the_run_from_its_end() {
+    let mut draft = measuring(10);
+    let steps = draft["steps"].as_array_mut().expect("steps");
+    steps.push(json!({ "id": "report", "kind": "external", "timeout_ms": "never" }));
+    let edges = draft["edges"].as_array_mut().expect("edges");
+    edges.push(json!({ "from": "tell", "to": "report" }));
+    let outcome = outcome(&draft);
+    assert_eq!(outcome.course, Course::OtherPath);
+    assert_eq!(
+        outcome.differences,
+        ["It waits at *Report* for an answer that nobody gave then."]
+    );
+}
+
+#[test]
 fn an_input_that_the_run_did_not_have_makes_it_impossible() {
     let mut draft = measuring(10);
     draft["inputs"]["required"] = json!(["host"]);

@@ -129,7 +129,7 @@ pub(super) fn duration_field(of: FieldOf, for_ever: bool, value: Held<Option<Tim
     let options: Vec<_> = Unit::ALL
         .into_iter()
         .filter(|(unit, _, _)| for_ever || *unit != Unit::ForEver || *unit == begun)
-        .map(|(unit, word, text)| view! { <option value=word selected=move || is(unit)>{text}</option> })
+        .map(|(unit, word, text)| view! { <option value=word prop:selected=move || is(unit)>{text}</option> })
         .collect();
     let control = view! {
         <div class="duration-field">

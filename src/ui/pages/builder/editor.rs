@@ -185,6 +185,9 @@ impl Editor {
     }
 
     fn go(self, from: RwSignal<Vec<Workflow>>, to: RwSignal<Vec<Workflow>>, says: &str) {
+        if self.publishing.get_untracked() {
+            return;
+        }
         let Some(draft) = from.try_update(Vec::pop).flatten() else {
             return;
         };

@@ -220,7 +220,7 @@ pub fn choice_field(of: FieldOf, options: Vec<(String, String)>, value: Held<Str
         .into_iter()
         .map(|(word, text)| {
             let chosen = word.clone();
-            view! { <option value=word selected=move || current.with(|current| *current == chosen)>{text}</option> }
+            view! { <option value=word prop:selected=move || current.with(|current| *current == chosen)>{text}</option> }
         })
         .collect();
     let other = move || {

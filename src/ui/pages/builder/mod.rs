@@ -39,6 +39,8 @@ mod written;
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::Element;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -144,7 +146,14 @@ fn Desk(editor: Editor) -> impl IntoView {
         };
         (selected, kind)
     });
-    let panel = move || match shape.get().0 {
+    // A form that was made for one part never shows another: what was typed or chosen there would stay.
+    let number = StoredValue::new(0u32);
+    let parts = move || {
+        let selected = shape.get().0;
+        number.update_value(|number| *number += 1);
+        (number.get_value(), selected)
+    };
+    let panel = move |selected: Selected| match selected {
         Selected::Workflow => view! { <WorkflowPanel editor /> }.into_any(),
         Selected::Step(id) => {
             view! { <StepActs editor id=id.clone() /><StepPanel editor id /> }.into_any()
@@ -166,7 +175,7 @@ fn Desk(editor: Editor) -> impl IntoView {
             <PictureView editor />
             <section class="builder-panel" aria-labelledby="panel-title">
                 <h2 id="panel-title">{heading}</h2>
-                {panel}
+                <For each=move || [parts()] key=|(number, _)| *number let(part)>{panel(part.1)}</For>
             </section>
             <FindingsView editor />
         </div>
@@ -231,8 +240,19 @@ fn Still(editor: Editor) -> impl IntoView {
     }
 }
 
+/// Into a text that is no part of the draft: there the keys are the browser's own.
+fn is_typed_elsewhere(event: &KeyboardEvent) -> bool {
+    let target = event
+        .target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    target.is_some_and(|target| {
+        target.matches("input, textarea, select").unwrap_or(false)
+            && target.closest(".builder-desk").ok().flatten().is_none()
+    })
+}
+
 fn shortcuts(editor: Editor, event: &KeyboardEvent) {
-    if !(event.ctrl_key() || event.meta_key()) {
+    if !(event.ctrl_key() || event.meta_key()) || is_typed_elsewhere(event) {
         return;
     }
     match (event.key().to_lowercase().as_str(), event.shift_key()) {

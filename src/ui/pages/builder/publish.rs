@@ -23,7 +23,9 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         Some(Ok(Publication::Refused { problems })) => {
             editor.checked.update(|checked| checked.findings = problems);
         }
-        Some(Ok(Publication::Overtaken { .. }) | Err(_)) | None => {}
+        // What it was compared with is no longer what it would replace.
+        Some(Ok(Publication::Overtaken { .. })) => editor.study.fetch_again(),
+        Some(Err(_)) | None => {}
     });
     let overtaken = move || match publish.value().get() {
         Some(Ok(Publication::Overtaken { current })) => Some(current),
@@ -81,8 +83,8 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         <div class="publish-bar">
             <span class="publish-saved muted" class:publish-failed=move || matches!(editor.saved.get(), Saved::Failed { .. })>{saved}</span>
             <Views editor has_versions={slug.is_some()} />
-            <button type="button" class="button button-small" disabled=move || !editor.can_undo() on:click=move |_| editor.undo()>"Undo"</button>
-            <button type="button" class="button button-small" disabled=move || !editor.can_redo() on:click=move |_| editor.redo()>"Redo"</button>
+            <button type="button" class="button button-small" disabled=move || !editor.can_undo() || editor.publishing.get() on:click=move |_| editor.undo()>"Undo"</button>
+            <button type="button" class="button button-small" disabled=move || !editor.can_redo() || editor.publishing.get() on:click=move |_| editor.redo()>"Redo"</button>
             <details class="publish-more">
                 <summary class="button button-small button-primary">"Publish…"</summary>
                 <div class="publish-form">

@@ -9,13 +9,23 @@ use crate::rpc::versions::{PastRunsView, past_runs};
 use crate::ui::components::{Changes, Moment, SideBySide, prose};
 use crate::workbench::Ask;
 
+/// What became of playing the last runs.
+#[derive(Clone)]
+enum Played {
+    NotYet,
+    DoesNotCompile,
+    Outcomes(Vec<Outcome>),
+}
+
 /// What is known of the draft against the version that it would replace.
 #[derive(Clone, Copy)]
 pub struct Study {
     /// It is looked at instead of written.
     pub open: RwSignal<bool>,
     comparison: RwSignal<Option<Comparison>>,
-    outcomes: RwSignal<Option<Vec<Outcome>>>,
+    played: RwSignal<Played>,
+    /// Grows when another version has become current meanwhile.
+    overtaken: RwSignal<u32>,
     /// The revision of the draft that was sent last: answers about an older one come too late.
     asked: RwSignal<Option<u32>>,
 }
@@ -25,9 +35,15 @@ impl Study {
         Self {
             open: RwSignal::new(false),
             comparison: RwSignal::new(None),
-            outcomes: RwSignal::new(None),
+            played: RwSignal::new(Played::NotYet),
+            overtaken: RwSignal::new(0),
             asked: RwSignal::new(None),
         }
+    }
+
+    /// What is compared with is fetched anew.
+    pub fn fetch_again(self) {
+        self.overtaken.update(|times| *times += 1);
     }
 
     #[cfg_attr(
@@ -46,7 +62,10 @@ impl Study {
     )]
     pub fn played(self, revision: u32, outcomes: Option<Vec<Outcome>>) {
         if self.asked.try_get_untracked().flatten() == Some(revision) {
-            self.outcomes.set(outcomes);
+            self.played.set(match outcomes {
+                Some(outcomes) => Played::Outcomes(outcomes),
+                None => Played::DoesNotCompile,
+            });
         }
     }
 }
@@ -54,13 +73,16 @@ impl Study {
 #[component]
 pub(super) fn StudyDesk(editor: Editor, slug: String) -> impl IntoView {
     let study = editor.study;
-    let past = LocalResource::new(move || past_runs(slug.clone()));
+    let past = LocalResource::new(move || {
+        study.overtaken.track();
+        past_runs(slug.clone())
+    });
     // Asked for whenever the draft changes while somebody looks.
     Effect::new(move || {
         let revision = editor.revision.get();
         let Some(Ok(past)) = past.get() else { return };
         study.asked.set(Some(revision));
-        study.outcomes.set(None);
+        study.played.set(Played::NotYet);
         let draft = Box::new(editor.document.get_untracked());
         let before = Box::new(past.current.clone());
         editor.ask(Ask::Compare {
@@ -119,18 +141,25 @@ fn impact(study: Study, past: &PastRunsView) -> AnyView {
         .iter()
         .map(|open| view! { <li>{format!("version {}: {}", open.version, open.runs)}</li> })
         .collect();
-    let left_out = (past.left_out > 0).then(|| {
-        view! { <p class="muted">{format!("{} more were too large to be played here.", past.left_out)}</p> }
-    });
-    let outcomes = move || match study.outcomes.get() {
-        None => {
-            view! { <p class="muted">"Nothing is played while the draft does not compile."</p> }
-                .into_any()
+    let left_out = match past.left_out {
+        0 => None,
+        1 => Some("One more run is too large to be played here.".to_owned()),
+        many => Some(format!("{many} more runs are too large to be played here.")),
+    };
+    let left_out = left_out.map(|text| view! { <p class="muted">{text}</p> });
+    let all_left_out = past.runs.is_empty() && past.left_out > 0;
+    let outcomes = move || {
+        match study.played.get() {
+        Played::NotYet => view! { <p class="muted">"Playing the last runs on the draft…"</p> }.into_any(),
+        Played::DoesNotCompile => {
+            view! { <p class="muted">"The draft does not compile, so nothing can be played on it. Mend it first."</p> }.into_any()
         }
-        Some(outcomes) if outcomes.is_empty() => {
+        Played::Outcomes(outcomes) if outcomes.is_empty() && all_left_out => ().into_any(),
+        Played::Outcomes(outcomes) if outcomes.is_empty() => {
             view! { <p>"It has not run yet, so there is nothing to compare with."</p> }.into_any()
         }
-        Some(outcomes) => outcomes_view(outcomes),
+        Played::Outcomes(outcomes) => outcomes_view(outcomes),
+    }
     };
     view! {
         <p>{stay}</p>
@@ -158,9 +187,13 @@ fn outcomes_view(outcomes: Vec<Outcome>) -> AnyView {
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
+    let last = match total {
+        1 => "Of the last run: ".to_owned(),
+        many => format!("Of the last {many} runs: "),
+    };
     let rows: Vec<_> = outcomes.into_iter().map(outcome_view).collect();
     view! {
-        <p class="study-summary">{format!("Of the last {total} runs {}.", summary.join(", "))}</p>
+        <p class="study-summary">{last} {summary.join(", ")} "."</p>
         <ul class="outcomes">{rows}</ul>
     }
     .into_any()

@@ -68,7 +68,7 @@ pub(super) fn value_field(
     };
     let options: Vec<_> = Mode::ALL
         .into_iter()
-        .map(|(of, word, text)| view! { <option value=word selected=move || mode.get() == of>{text}</option> })
+        .map(|(of, word, text)| view! { <option value=word prop:selected=move || mode.get() == of>{text}</option> })
         .collect();
     let field = move || {
         let (of, literal, value) = (of.clone(), literal.clone(), value.clone());

@@ -69,11 +69,16 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 #[component]
 fn Told(view: View, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
-    Effect::new(move || {
-        if let Some(line) = line.get()
-            && act.version().get_untracked() > 0
-        {
-            let _ = line.focus();
+    // Once for each act: the list is fetched anew whenever a run begins or ends.
+    Effect::new(move |moved_for: Option<usize>| {
+        let moved_for = moved_for.unwrap_or(0);
+        let version = act.version().get_untracked();
+        match line.get() {
+            Some(line) if version > moved_for => {
+                let _ = line.focus();
+                version
+            }
+            Some(_) | None => moved_for,
         }
     });
     let told = move || {

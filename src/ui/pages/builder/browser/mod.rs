@@ -18,6 +18,7 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
             // One that was overtaken is still nearer than the one before it.
             let _ = editor.checked.try_set(*checked);
             let _ = editor.heard.try_set(true);
+            let _ = editor.blind.try_set(false);
         }
         Answer::Scene(scene) => editor.stage.hear(editor, *scene),
         Answer::Cases { verdicts, .. } => {

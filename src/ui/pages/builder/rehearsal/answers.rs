@@ -2,6 +2,8 @@
 //! long. Stands in the row of the step, where a real run has the forms for people.
 
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::HtmlElement;
 use serde_json::{Value, json};
 
 use super::super::editor::Editor;
@@ -109,22 +111,45 @@ pub(super) fn AnswerPlace(
         })
     };
     let example = example(editor, tool.as_deref());
-    move || {
-        if let Some(ask) = question.get() {
-            return Some(asked(editor, ask, &example).into_any());
-        }
-        let kind = kind.filter(|_| is_to_come.get())?;
-        let form = form(editor, path.clone(), kind, example.clone(), true);
-        Some(
+    keep_focus(editor, question, path.clone());
+    let asking = example.clone();
+    let ahead = Memo::new(move |_| {
+        let none = question.with(Option::is_none);
+        kind.filter(|_| none && is_to_come.get())
+    });
+    // Each question has a form of its own: what was chosen for the one before is not said to the next.
+    view! {
+        <For each=move || question.get() key=|ask| (ask.number, ask.intent == Intent::Open) let(ask)>
+            {asked(editor, ask, &asking).into_any()}
+        </For>
+        {move || ahead.get().map(|kind| {
+            let form = form(editor, path.clone(), kind, example.clone(), true);
             view! {
                 <details class="more rehearsal-ahead">
                     <summary>"Say beforehand"<span class="visually-hidden">{format!(" what {path} answers")}</span></summary>
                     {form}
                 </details>
             }
-            .into_any(),
-        )
+            .into_any()
+        })}
     }
+}
+
+/// Whoever has answered stays where the answer is: the form that had the focus is gone.
+fn keep_focus(editor: Editor, question: Memo<Option<Ask>>, path: StepPath) {
+    Effect::new(move |before: Option<bool>| {
+        let asks = question.with(Option::is_some);
+        let answered = editor.stage.answered.get_untracked().as_ref() == Some(&path);
+        if before == Some(true) && !asks && answered {
+            editor.stage.answered.set(None);
+            let row = document().get_element_by_id(&format!("step-{path}"));
+            if let Some(row) = row.and_then(|row| row.dyn_into::<HtmlElement>().ok()) {
+                // It is there, so it can have the focus.
+                let _ = row.focus();
+            }
+        }
+        asks
+    });
 }
 
 fn example(editor: Editor, tool: Option<&str>) -> Value {
@@ -137,18 +162,16 @@ fn example(editor: Editor, tool: Option<&str>) -> Value {
 /// A question that is open.
 fn asked(editor: Editor, ask: Ask, example: &Value) -> impl IntoView + use<> {
     let elapsed = move || editor.stage.scene.with(|scene| scene.elapsed_ms);
-    let ready = match &ask.intent {
-        Intent::Open => None,
-        Intent::Never => Some("Nobody answers this. Only its time can run out.".to_owned()),
+    let intent = ask.intent.clone();
+    let ready = (intent != Intent::Open).then_some(move || match &intent {
+        Intent::Open => String::new(),
+        Intent::Never => "Nobody answers this. Only its time can run out.".to_owned(),
         Intent::Says { answer, due_ms } => {
-            let left = format::duration(due_ms.saturating_sub(untrack(elapsed)));
-            Some(format!(
-                "Its answer comes in {left}: {}.",
-                in_words(&answer.says)
-            ))
+            let left = format::duration(due_ms.saturating_sub(elapsed()));
+            format!("Its answer comes in {left}: {}.", in_words(&answer.says))
         }
-        Intent::Stops { .. } => Some("It has been told to stop, and does.".to_owned()),
-    };
+        Intent::Stops { .. } => "It has been told to stop, and does.".to_owned(),
+    });
     let kind = Kind::of_question(&ask.what);
     let what = match ask.what {
         Asked::Gate { question, .. } => view! { <GateQuestion question /> }.into_any(),
@@ -284,6 +307,7 @@ fn form(editor: Editor, path: StepPath, kind: Kind, example: Value, ahead: bool)
                     },
                     false => Move::Say { step, answer },
                 };
+                editor.stage.answered.set(Some(path.clone()));
                 editor.stage.make(editor, made);
                 if ahead {
                     editor.said.set(format!("Kept for when {path} is asked."));

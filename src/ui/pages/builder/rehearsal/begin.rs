@@ -21,31 +21,35 @@ pub(super) const EXAMPLE_TAKES_MS: u64 = 1_000;
 pub(super) fn BeginForm(
     editor: Editor,
     /// Something is played already.
-    begun: Signal<bool>,
+    begun: Memo<bool>,
 ) -> impl IntoView {
     let stage = editor.stage;
     let form = NodeRef::<Form>::new();
-    let by_themselves = RwSignal::new(false);
-    let refused = RwSignal::new((BTreeMap::<String, String>::new(), Vec::<FieldError>::new()));
+    let by_themselves = stage.by_themselves;
+    let wrong = RwSignal::new(Vec::<FieldError>::new());
     let inputs = Memo::new(move |_| editor.document.with(|draft| fields(draft.inputs.as_ref())));
     let rows = move || {
-        let (typed, errors) = refused.get();
+        let (typed, errors) = (stage.typed.get_untracked(), wrong.get());
         inputs
             .get()
             .into_iter()
             .map(|field| row(field, &typed, &errors))
             .collect::<Vec<_>>()
     };
+    // Kept while the page shows something else.
+    let keep = move || {
+        if let Some(form) = form.get_untracked() {
+            stage.typed.set(typed_in(&form));
+        }
+    };
     let begin = move |event: SubmitEvent| {
         event.prevent_default();
-        let typed = form
-            .get_untracked()
-            .map(|form| typed_in(&form))
-            .unwrap_or_default();
+        keep();
+        let typed = stage.typed.get_untracked();
         match inputs.with_untracked(|fields| parse(fields, &typed)) {
-            Err(errors) => refused.set((typed, errors)),
+            Err(errors) => wrong.set(errors),
             Ok(input) => {
-                refused.set((typed, Vec::new()));
+                wrong.set(Vec::new());
                 let given = Given {
                     input: Some(input),
                     ..Given::default()
@@ -74,7 +78,6 @@ pub(super) fn BeginForm(
         true => "Begin again",
         false => "Begin",
     };
-    let refusal = move || stage.scene.with(|scene| scene.refused.clone());
     view! {
         <section class="rehearsal-panel" aria-labelledby="begin-title">
             <h2 id="begin-title">"Rehearse"</h2>
@@ -82,7 +85,7 @@ pub(super) fn BeginForm(
             // What it began with is in the way while it is played.
             <details class="more rehearsal-given" open=move || !begun.get()>
             <summary>"What the run is given"</summary>
-            <form node_ref=form class="form rehearsal-form" novalidate on:submit=begin>
+            <form node_ref=form class="form rehearsal-form" novalidate on:submit=begin on:input=move |_| keep()>
                 {rows}
                 <div class="field field-check">
                     <input id="tools-by-themselves" type="checkbox" prop:checked=move || by_themselves.get()
@@ -90,7 +93,6 @@ pub(super) fn BeginForm(
                     <label for="tools-by-themselves">"Tools answer by themselves " <span class="hint">"with an example of what they give."</span></label>
                 </div>
                 {move || (findings() > 0).then(|| view! { <p class="notice">"First mend what is wrong with the draft: what does not compile cannot be played."</p> })}
-                {move || refusal().map(|why| view! { <p class="notice notice-failed" role="alert">{why}</p> })}
                 <button class="button button-primary" disabled=move || { findings() > 0 || editor.blind.get() }>{label}</button>
             </form>
             </details>

@@ -39,6 +39,13 @@ pub(super) fn CasesPanel(editor: Editor) -> impl IntoView {
             stage.make(editor, Move::Keep { name });
         }
     };
+    let label = move || {
+        let taken = |kept: &(usize, String)| name.with(|name| name.trim() == kept.1);
+        match names.with(|names| names.iter().any(taken)) {
+            true => "Replace the test case",
+            false => "Keep as a test case",
+        }
+    };
     let cannot =
         move || stage.play.with(Option::is_none) || name.with(|name| name.trim().is_empty());
     view! {
@@ -49,7 +56,7 @@ pub(super) fn CasesPanel(editor: Editor) -> impl IntoView {
             <div class="rehearsal-row">
                 <label class="visually-hidden" for="case-name">"Name of the test case"</label>
                 <input id="case-name" placeholder="name of the case" maxlength="200" prop:value=move || name.get() on:input:target=move |event| name.set(event.target().value()) />
-                <button type="button" class="button button-small" disabled=cannot on:click=keep>"Keep as a test case"</button>
+                <button type="button" class="button button-small" disabled=cannot on:click=keep>{label}</button>
             </div>
         </section>
     }
@@ -95,6 +102,7 @@ fn CaseRow(editor: Editor, at: usize, name: String) -> impl IntoView {
             );
         }
     };
+    let broken = move || editor.checked.with(|checked| !checked.findings.is_empty());
     let remove = {
         let name = name.clone();
         move |_| {
@@ -110,7 +118,7 @@ fn CaseRow(editor: Editor, at: usize, name: String) -> impl IntoView {
         <li class="case">
             <span class="case-name">{name.clone()}</span> " " {stands}
             <span class="case-acts">
-                <button type="button" class="button button-small" aria-label=format!("Play {name}") on:click=play>"Play"</button>
+                <button type="button" class="button button-small" aria-label=format!("Play {name}") disabled=broken on:click=play>"Play"</button>
                 <button type="button" class="button button-small" aria-label=format!("Remove {name}") on:click=remove>"Remove"</button>
             </span>
         </li>

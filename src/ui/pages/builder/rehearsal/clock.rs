@@ -67,6 +67,7 @@ pub(super) fn ClockPanel(editor: Editor) -> impl IntoView {
             </div>
             <div class="rehearsal-row">
                 <button type="button" class="button button-small" on:click=move |_| toggle_tools(true)>"Let all tools answer"</button>
+                <button type="button" class="button button-small" on:click=move |_| toggle_tools(false)>"Ask me again"</button>
                 <button type="button" class="button button-small" disabled=move || !stage.scene.with(|scene| scene.can_take_back) on:click=move |_| play(Move::TakeBack)>"Take back"</button>
             </div>
             <Deeds editor />

@@ -7,6 +7,7 @@ mod cases;
 mod clock;
 
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::editor::Editor;
@@ -43,6 +44,14 @@ pub struct Stage {
     scene: RwSignal<Scene>,
     /// The draft that is played.
     played: RwSignal<Option<Workflow>>,
+    /// The draft with which it was asked to begin.
+    sent: RwSignal<Option<Workflow>>,
+    /// What stands in the form with which it begins, by the names of the inputs.
+    typed: RwSignal<BTreeMap<String, String>>,
+    /// Tools answer by themselves from the beginning.
+    by_themselves: RwSignal<bool>,
+    /// The step that was answered last.
+    answered: RwSignal<Option<StepPath>>,
     /// The run goes on by itself until somebody has to say something.
     goes_on: RwSignal<bool>,
 }
@@ -55,6 +64,10 @@ impl Stage {
             play: RwSignal::new(None),
             scene: RwSignal::new(Scene::default()),
             played: RwSignal::new(None),
+            sent: RwSignal::new(None),
+            typed: RwSignal::new(BTreeMap::new()),
+            by_themselves: RwSignal::new(false),
+            answered: RwSignal::new(None),
             goes_on: RwSignal::new(true),
         }
     }
@@ -63,7 +76,7 @@ impl Stage {
     fn make(self, editor: Editor, made: Move) {
         let goes_on = self.goes_on.get_untracked();
         if let Move::Begin { workflow, .. } = &made {
-            self.played.set(Some(workflow.as_ref().clone()));
+            self.sent.set(Some(workflow.as_ref().clone()));
         }
         editor.ask(Ask::Rehearse { made, goes_on });
     }
@@ -82,6 +95,9 @@ impl Stage {
         let play = self.play.get_untracked();
         match (scene.begun.take(), play) {
             (Some(outline), play) => {
+                if let Some(sent) = self.sent.try_update(Option::take).flatten() {
+                    self.played.set(Some(sent));
+                }
                 let state = RunState::replay(Arc::new(outline), &events);
                 let number = play.map_or(0, |play| play.number) + 1;
                 let state = ArcRwSignal::new(state);
@@ -119,6 +135,8 @@ pub(super) fn RehearsalDesk(editor: Editor) -> impl IntoView {
             .play
             .with(|play| play.as_ref().map(|play| play.number))
     });
+    let begun = Memo::new(move |_| number.get().is_some());
+    let refused = move || stage.scene.with(|scene| scene.refused.clone());
     let run = move || {
         match number.get() {
         None => view! {
@@ -134,12 +152,13 @@ pub(super) fn RehearsalDesk(editor: Editor) -> impl IntoView {
     view! {
         <div class="rehearsal">
             <div class="rehearsal-side">
-                <BeginForm editor begun=Signal::derive(move || number.get().is_some()) />
-                {move || number.get().map(|_| view! { <ClockPanel editor /> })}
+                <BeginForm editor begun />
+                {move || begun.get().then(|| view! { <ClockPanel editor /> })}
                 <CasesPanel editor />
             </div>
             <section class="rehearsal-run" aria-labelledby="rehearsal-title">
                 <h2 id="rehearsal-title">"The rehearsed run"</h2>
+                {move || refused().map(|why| view! { <p class="notice notice-failed" role="alert">{prose(&why)}</p> })}
                 {run}
             </section>
         </div>
