@@ -8,6 +8,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::ids::StepId;
@@ -22,6 +23,8 @@ const DEPTH_MAX: usize = 3;
 const NAMES_MAX: usize = 20_000;
 /// How many references are followed to find out what a value is: a reads b, which reads c.
 const HOPS_MAX: usize = 8;
+/// Values that are looked at for what one name stands for.
+const VALUES_MAX: u32 = 5_000;
 
 /// Who reads, which decides what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,8 @@ pub struct Upstream<'a> {
     places: Places<'a>,
     /// The nearest first.
     roots: Vec<Root<'a>>,
+    /// Values that may still be looked at for one question: transforms may read each other from many fields.
+    left: Cell<u32>,
 }
 
 struct Root<'a> {
@@ -119,6 +124,7 @@ impl<'a> Upstream<'a> {
             catalogue,
             places: Places::new(workflow),
             roots: Vec::new(),
+            left: Cell::new(VALUES_MAX),
         };
         match reader {
             Reader::Workflow => {}
@@ -142,6 +148,7 @@ impl<'a> Upstream<'a> {
     /// The names and fields of which `typed` is a part, at most `max`: first those that begin with it, then those of
     /// which a part begins with it. The nearest come first.
     pub fn names(&self, typed: &str, max: usize) -> Vec<Readable> {
+        self.left.set(VALUES_MAX);
         let typed = typed.to_lowercase();
         let mut listing = Listing {
             typed: &typed,
@@ -171,6 +178,7 @@ impl<'a> Upstream<'a> {
 
     /// The schema of the value at this path.
     pub(in crate::engine) fn schema_at(&self, parts: &[&str]) -> Option<Value> {
+        self.left.set(VALUES_MAX);
         let (first, rest) = parts.split_first()?;
         let root = self.roots.iter().find(|root| root.name == *first)?;
         let schema = self.schema_of(root.origin, HOPS_MAX);
@@ -354,9 +362,10 @@ impl<'a> Upstream<'a> {
     /// Of a value as it is written in the step at that place: a literal is its own example, a reference is what it leads
     /// to, and what an expression gives is not known.
     fn value_schema(&self, value: &Value, at: Option<usize>, hops: usize) -> Value {
-        let Some(hops) = hops.checked_sub(1) else {
+        let (Some(hops), Some(left)) = (hops.checked_sub(1), self.left.get().checked_sub(1)) else {
             return Value::Null;
         };
+        self.left.set(left);
         match value {
             Value::String(text) if text.starts_with("$$") || text.starts_with("==") => {
                 constant(&Value::String(text[1..].to_owned()))

@@ -170,3 +170,24 @@ fn a_type_fits_itself_and_what_is_wider() {
     assert_eq!(kind_of(&json!({ "type": ["null", "string"] })), "string");
     assert_eq!(kind_of(&json!({ "type": ["integer", "string"] })), "");
 }
+
+/// Without the bound on values it is 12 to the power of 8 of them.
+#[test]
+fn transforms_that_read_themselves_from_many_fields_are_looked_at_all_the_same() {
+    let fields: Map<String, Value> = (0..12)
+        .map(|at| (format!("f{at}"), json!("$t.f0")))
+        .collect();
+    let document = json!({
+        "name": "W",
+        "steps": [
+            { "id": "t", "kind": "transform", "set": fields },
+            { "id": "a", "kind": "tool_call", "tool": "t.read", "with": {} },
+        ],
+        "edges": [{ "from": "t", "to": "a" }],
+    });
+    let workflow: Workflow = serde_json::from_value(document).expect("a workflow");
+    let catalogue = Catalogue::default();
+    let upstream = Upstream::new(&workflow, &catalogue, &Reader::Step("a".into()));
+    assert!(upstream.look("t.f0").is_some());
+    assert_eq!(upstream.names("t.", 50).len(), 12);
+}

@@ -45,6 +45,28 @@ impl<T: 'static> Held<T> {
     }
 }
 
+impl Held<String> {
+    /// The same text, shown as it was typed for as long as it means what it meant then: what is read from it may be
+    /// written otherwise (`1e1` as `10.0`), and a text that changes under the hand is typed wrong.
+    pub fn shown_as_typed(self) -> Self {
+        let typed = RwSignal::new(None::<(String, String)>);
+        let (read, write) = (self.clone(), self);
+        Held::new(
+            move || {
+                let now = read.get();
+                typed.with(|typed| match typed {
+                    Some((typed, meant)) if *meant == now => typed.clone(),
+                    Some(_) | None => now,
+                })
+            },
+            move |text: String| {
+                write.set(text.clone());
+                typed.set(Some((text, write.peek())));
+            },
+        )
+    }
+}
+
 impl<T: Clone + PartialEq + Send + Sync + 'static> Held<T> {
     pub fn memo(&self) -> Memo<T> {
         let read = Arc::clone(&self.read);
@@ -154,6 +176,7 @@ impl Frame {
 
 /// One line of text, or several.
 pub fn text_field(of: FieldOf, lines: u32, value: Held<String>) -> AnyView {
+    let value = value.shown_as_typed();
     let shown = value.memo();
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());

@@ -240,6 +240,7 @@ pub(super) fn suggesting_control(frame: &Frame, label: &str, suggesting: Suggest
         shape,
         wanted,
     } = suggesting;
+    let text = text.shown_as_typed();
     let shown = text.memo();
     let list = List {
         id: StoredValue::new(id.clone()),
