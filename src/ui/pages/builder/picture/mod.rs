@@ -76,6 +76,19 @@ impl Looking {
         self.sight.set(Sight::fitting(picture, self.measure()));
     }
 
+    /// As soon as the frame is laid out: what is not on the page yet has no size to fit into.
+    fn fit_soon(self) {
+        if self.extent.is_disposed() {
+            return;
+        }
+        let Extent { width, height } = self.measure();
+        if width > 0.0 && height > 0.0 {
+            self.fit();
+        } else {
+            request_animation_frame(move || self.fit_soon());
+        }
+    }
+
     fn zoom_by(self, factor: f64) {
         let Extent { width, height } = self.measure();
         self.sight
@@ -228,7 +241,7 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
     Effect::new(move || {
         if drawn.with(|drawn| !drawn.steps.is_empty()) && !fitted.get_value() {
             fitted.set_value(true);
-            looking.fit();
+            looking.fit_soon();
         }
     });
     Effect::new(move || {
