@@ -101,6 +101,9 @@ pub fn complete(upstream: &Upstream<'_>, source: &str, caret: usize) -> Completi
         Some(dot) if tokens[dot].is('.') => fields(upstream, &tokens, dot, word),
         Some(_) | None => names(upstream, &tokens, typed, word),
     };
+    if source[end..].trim_start().starts_with('(') {
+        without_brackets(&mut offers);
+    }
     offers.retain(|offer| offer.text != word);
     offers.truncate(OFFERS_MAX);
     Completion {
@@ -187,6 +190,16 @@ fn called(function: &Function) -> Offer {
         text,
         says: function.says.to_owned(),
         kind: String::new(),
+    }
+}
+
+/// Where brackets stand behind the word already, a function is only its name.
+fn without_brackets(offers: &mut [Offer]) {
+    for offer in offers {
+        if let Some(name) = offer.text.strip_suffix("()") {
+            offer.text = name.to_owned();
+            offer.caret = offer.text.len();
+        }
     }
 }
 
@@ -372,6 +385,18 @@ mod tests {
             !offers.contains(&"trim()".to_owned()),
             "a list is no text: {offers:?}"
         );
+    }
+
+    #[test]
+    fn brackets_that_stand_there_are_not_written_again() {
+        check("si|(probe.disks) > 0", &["size"], "size(probe.disks) > 0");
+        check("si|ze (probe.disks)", &["size"], "size (probe.disks)");
+        check(
+            "probe.disks.ex|(d, d.used > 1)",
+            &["exists", "exists_one"],
+            "probe.disks.exists(d, d.used > 1)",
+        );
+        check("size|(probe.disks)", &[], "size(probe.disks)");
     }
 
     #[test]
