@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use super::caption::caption;
 use super::compile::{has_too_many_parts, in_words};
 use super::diff::{Change, EdgeEnds, What, diff};
 use super::edit;
@@ -256,17 +257,9 @@ fn drawn_edge(workflow: &Workflow, route: Route, marks: &Marks) -> DrawnEdge {
     }
 }
 
-/// What stands beside an edge: its label, else when it is taken.
-pub fn label_of(edge: &Edge) -> String {
-    use super::workflow::EdgeTrigger;
-    match (&edge.label, edge.on, edge.default, &edge.when) {
-        (Some(label), _, _, _) => label.clone(),
-        (None, Some(EdgeTrigger::Rejected), _, _) => "rejected".to_owned(),
-        (None, Some(EdgeTrigger::Failed), _, _) => "failed".to_owned(),
-        (None, None, true, _) => "otherwise".to_owned(),
-        (None, None, false, Some(when)) => when.clone(),
-        (None, None, false, None) => String::new(),
-    }
+fn label_of(edge: &Edge) -> String {
+    let Edge { label, on, default, when, .. } = edge;
+    caption(label.as_deref(), *on, *default, when.as_deref()).to_owned()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 pub mod binding;
 pub mod bounds;
+pub mod caption;
 pub mod command;
 pub mod compare;
 pub mod compile;

@@ -4,9 +4,9 @@
 use leptos::prelude::*;
 use std::fmt::Write;
 
+use crate::engine::caption::caption;
 use crate::engine::layout::{Picture, Placed, Point, Route};
 use crate::engine::plan::{Outline, OutlineEdge};
-use crate::engine::workflow::EdgeTrigger;
 
 /// Characters that fit into a box.
 const BOX_CHARS: usize = 23;
@@ -127,7 +127,7 @@ fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
             svg,
             "<text class=\"drawing-label\" x=\"{x}\" y=\"{}\">{}</text>",
             y + 4,
-            text(&label)
+            text(label)
         );
     }
 }
@@ -172,16 +172,13 @@ fn edge_of<'a>(outline: &'a Outline, route: &Route) -> Option<&'a OutlineEdge> {
     written.nth(position)
 }
 
-/// When this way is taken.
-fn label(edge: &OutlineEdge) -> String {
-    match (&edge.label, edge.on, edge.default, &edge.when) {
-        (Some(label), _, _, _) => label.clone(),
-        (None, Some(EdgeTrigger::Rejected), _, _) => "rejected".to_owned(),
-        (None, Some(EdgeTrigger::Failed), _, _) => "failed".to_owned(),
-        (None, None, true, _) => "otherwise".to_owned(),
-        (None, None, false, Some(when)) => when.clone(),
-        (None, None, false, None) => String::new(),
-    }
+fn label(edge: &OutlineEdge) -> &str {
+    caption(
+        edge.label.as_deref(),
+        edge.on,
+        edge.default,
+        edge.when.as_deref(),
+    )
 }
 
 /// As much of it as fits, with what would be markup written out.
@@ -261,7 +258,7 @@ mod tests {
             } },
             { "id": "after", "kind": "transform", "set": { "a": 1 } },
         ], "edges": [{ "from": "each", "to": "after", "label": "outer" }] }));
-        let labels: Vec<(bool, String)> = picture
+        let labels: Vec<(bool, &str)> = picture
             .edges
             .iter()
             .map(|route| {
@@ -271,7 +268,7 @@ mod tests {
             .collect();
         assert_eq!(
             labels,
-            [(false, "outer".to_owned()), (true, "inner".to_owned())]
+            [(false, "outer"), (true, "inner")]
         );
     }
 

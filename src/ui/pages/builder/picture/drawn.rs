@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::editor::{EdgeAt, Selected, place_of};
 use super::super::words::{name_of, what_of};
+use crate::engine::caption::caption;
 use crate::engine::ids::StepId;
 use crate::engine::layout::{Placed, Point, Route};
-use crate::engine::workflow::{Edge, EdgeTrigger, Step, Workflow};
+use crate::engine::workflow::{Step, Workflow};
 use crate::workbench::Checked;
 
 /// Characters of a name that fit into a box.
@@ -159,8 +160,14 @@ fn drawn_way(
         None => &draft.edges,
         Some(holder) => &steps.get(holder.as_str())?.body.as_ref()?.edges,
     };
+    let edge = edges.get(at.position)?;
     Some(DrawnWay {
-        label: shortened(&label_of(edges.get(at.position)?)),
+        label: shortened(caption(
+            edge.label.as_deref(),
+            edge.on,
+            edge.default,
+            edge.when.as_deref(),
+        )),
         points: route
             .points
             .iter()
@@ -170,17 +177,6 @@ fn drawn_way(
         wrong: wrong.contains(&at),
         at,
     })
-}
-
-fn label_of(edge: &Edge) -> String {
-    match (&edge.label, edge.on, edge.default, &edge.when) {
-        (Some(label), _, _, _) => label.clone(),
-        (None, Some(EdgeTrigger::Rejected), _, _) => "rejected".to_owned(),
-        (None, Some(EdgeTrigger::Failed), _, _) => "failed".to_owned(),
-        (None, None, true, _) => "otherwise".to_owned(),
-        (None, None, false, Some(when)) => when.clone(),
-        (None, None, false, None) => String::new(),
-    }
 }
 
 pub(super) fn shortened(text: &str) -> String {
