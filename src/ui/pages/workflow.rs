@@ -67,6 +67,10 @@ fn show(
     } = view;
     let action = format!("/workflows/{}", card.slug);
     let acts = acts(&card, act);
+    let too_many_steps = match card.can_change() {
+        true => "It has too many steps for a picture here; the builder draws them all.",
+        false => "It has too many steps for a picture here.",
+    };
     let start = match card.deleted_at {
         Some(_) => view! { <DeletedNotice card=card.clone() act /> }.into_any(),
         None => view! {
@@ -91,7 +95,7 @@ fn show(
         </div>
         {match picture {
             Some(picture) => view! { <Drawing picture outline /> }.into_any(),
-            None => view! { <p class="muted">"It has too many steps for a picture here; the builder draws them all."</p> }.into_any(),
+            None => view! { <p class="muted">{too_many_steps}</p> }.into_any(),
         }}
         {(!recent.is_empty()).then(|| view! {
             <section aria-labelledby="recent-title">
