@@ -90,11 +90,10 @@ impl FieldOf {
     pub fn id(&self) -> String {
         let place = match &self.place {
             Selected::Workflow => String::new(),
-            Selected::Step(step) => step.to_string(),
+            Selected::Step(step) => id_part(step.as_str()),
             Selected::Edge(at) => format!("edge-{}", at.position),
         };
-        let name = self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        format!("field-{place}-{name}")
+        format!("field-{place}-{}", id_part(&self.name))
     }
 
     /// The sentences about this field, and about what is inside it.
@@ -110,6 +109,18 @@ impl FieldOf {
             .map(|finding| finding.to_string())
             .collect()
     }
+}
+
+/// A name as a part of an id, another one for each name. A dash stands between the parts and before what is added to them.
+fn id_part(name: &str) -> String {
+    let mut part = String::new();
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '.' => part.push(c),
+            other => part.push_str(&format!("~{:x}~", u32::from(other))),
+        }
+    }
+    part
 }
 
 /// What is around the control of a field: label, hint and findings.
@@ -311,6 +322,16 @@ mod tests {
         for bad in ["seven", "-1", "1.5", "11", "99999999999999999999999"] {
             assert!(read_number(bad, 10).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_name_has_an_id_of_its_own() {
+        let names = ["a_b", "a-b", "a.b", "a b", "a", "a-hint", "a~2d~b", "ä", "a\u{301}"];
+        let ids: std::collections::BTreeSet<String> =
+            names.iter().map(|name| id_part(name)).collect();
+        assert_eq!(ids.len(), names.len(), "{ids:?}");
+        let is_plain = |id: &String| !id.contains(|c: char| c == '-' || c.is_whitespace());
+        assert!(ids.iter().all(is_plain), "{ids:?}");
     }
 
     #[test]
