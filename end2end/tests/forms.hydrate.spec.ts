@@ -260,7 +260,10 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
   });
   await select(page, "Third");
   await expect(panel(page)).toContainText("Begins after Nothing.");
+  // Looking through the steps draws nothing.
   await page.getByLabel("Comes also after").selectOption("Ask");
+  await expect(panel(page)).toContainText("Begins after Nothing.");
+  await page.getByRole("button", { name: "Connect from that step" }).click();
   await expect(panel(page)).toContainText("Begins when all of these have succeeded: Nothing and Ask.");
   await select(page, "Ask");
   await page.getByLabel("When it is rejected").selectOption("Other");
@@ -282,15 +285,18 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
     { from: "ask", to: "third" },
     { from: "ask", to: "other", on: "rejected" },
   ]);
-  // The way itself: where it cannot lead it stays, and where it can it goes with all it has.
+  // The way itself: where it cannot lead is not offered, and where it can it goes with all it has.
   await page.getByRole("button", { name: "Way from Nothing to Third" }).click();
   await page.getByLabel("Label (optional)").fill("on");
-  await page.getByLabel("To", { exact: true }).selectOption("Other");
-  await expect(page.getByLabel("To", { exact: true })).toHaveValue("third");
+  const to = page.getByLabel("To", { exact: true });
+  await expect(to).toHaveValue("third");
+  await expect(to.getByRole("option")).toHaveText(["Choose a step", "Third"]);
   await page.getByRole("button", { name: "Way from Nothing to Other" }).click();
   await page.getByRole("button", { name: "Remove this way" }).click();
   await page.getByRole("button", { name: "Way from Nothing to Third" }).click();
-  await page.getByLabel("To", { exact: true }).selectOption("Other");
+  await to.selectOption("Other");
+  await expect(to).toHaveValue("other");
+  await expect(to.getByRole("option")).toHaveText(["Choose a step", "Other", "Third"]);
   await expect(page.getByRole("button", { name: "Way from Nothing to Other" })).toBeVisible();
   await expect(page.getByLabel("Label (optional)")).toHaveValue("on");
 });
