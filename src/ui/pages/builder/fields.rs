@@ -185,24 +185,37 @@ impl Frame {
     }
 }
 
+/// Lines of a field that was meant for one, and whose text has several.
+const LINES_OF_LONG_TEXT: u32 = 3;
+
 /// One line of text, or several.
 pub fn text_field(of: FieldOf, lines: u32, value: Held<String>) -> AnyView {
     let value = value.shown_as_typed();
     let shown = value.memo();
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
-    let control = if lines > 1 {
-        view! {
-            <textarea id=id rows=lines aria-describedby=hint aria-invalid=invalid prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value())></textarea>
+    // A control of one line would drop the breaks. Once there are several it stays so: nothing is exchanged under the hand.
+    let is_long = Memo::new(move |was: Option<&bool>| {
+        lines > 1 || was == Some(&true) || shown.with(|text| text.contains('\n'))
+    });
+    let control = move || {
+        let (id, hint, invalid) = (id.clone(), hint.clone(), invalid.clone());
+        let value = value.clone();
+        let change = move |text: String| value.set(text);
+        if is_long.get() {
+            let rows = if lines > 1 { lines } else { LINES_OF_LONG_TEXT };
+            view! {
+                <textarea id=id rows=rows aria-describedby=hint aria-invalid=invalid prop:value=move || shown.get() on:input:target=move |event| change(event.target().value())></textarea>
+            }
+            .into_any()
+        } else {
+            view! {
+                <input id=id aria-describedby=hint aria-invalid=invalid autocomplete="off" spellcheck="false" prop:value=move || shown.get() on:input:target=move |event| change(event.target().value()) />
+            }
+            .into_any()
         }
-        .into_any()
-    } else {
-        view! {
-            <input id=id aria-describedby=hint aria-invalid=invalid autocomplete="off" spellcheck="false" prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value()) />
-        }
-        .into_any()
     };
-    frame.around(control)
+    frame.around(control.into_any())
 }
 
 /// A whole number of at most `max`, or nothing.
@@ -303,6 +316,21 @@ pub fn words_field(of: FieldOf, value: Held<Vec<String>>) -> AnyView {
     )
 }
 
+/// Texts, one a line: they may have commas in them.
+pub fn lines_field(of: FieldOf, value: Held<Vec<String>>) -> AnyView {
+    let show = |lines: Vec<String>| lines.join("\n");
+    text_field(of, 3, value.shown_as(show, |text: String| read_lines(&text)))
+}
+
+/// No empty ones.
+pub(super) fn read_lines(text: &str) -> Vec<String> {
+    let lines = text.split('\n').map(str::trim);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn read_words(text: &str) -> Vec<String> {
     let words = text.split(',').map(str::trim);
     words
@@ -338,5 +366,11 @@ mod tests {
     fn words_are_read_between_commas() {
         assert_eq!(read_words(" a, b ,, c d,"), ["a", "b", "c d"]);
         assert!(read_words(" , ").is_empty());
+    }
+
+    #[test]
+    fn lines_may_have_commas_and_are_never_empty() {
+        assert_eq!(read_lines(" Yes, do it \n\n No\n"), ["Yes, do it", "No"]);
+        assert!(read_lines(" \n").is_empty());
     }
 }
