@@ -220,8 +220,8 @@ test("the workflow itself is written whole: inputs, limits, variables", async ({
   await page.getByLabel("Name of a new input").fill("size");
   await page.getByLabel("Name of a new input").press("Enter");
   await page.getByLabel("Kind").selectOption("One of several");
-  await page.getByLabel("Choices").fill("small, large");
-  await page.getByLabel("Begins as (optional)").fill("small");
+  await page.getByLabel("Choices").fill("small, as usual\nlarge");
+  await page.getByLabel("Begins as (optional)").fill("large");
   await page.getByLabel("Name of a new input").fill("where");
   await page.getByRole("button", { name: "Add a field" }).first().click();
   await page.getByRole("button", { name: "Move up where" }).click();
@@ -241,7 +241,7 @@ test("the workflow itself is written whole: inputs, limits, variables", async ({
   await variables.getByLabel("price", { exact: true }).fill("$5");
   const document = await kept(page, request, draft);
   expect(document).toMatchObject({
-    inputs: { properties: { size: { enum: ["small", "large"], default: "small" } } },
+    inputs: { properties: { size: { enum: ["small, as usual", "large"], default: "large" } } },
     timeout_ms: 7_200_000,
     concurrency: { max: 1, key: "$input.size" },
     variables: { price: "$5" },

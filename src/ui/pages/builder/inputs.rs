@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::editor::{Editor, Selected};
-use super::fields::{FieldOf, Frame, Held, check_field, choice_field, text_field, words_field};
+use super::fields::{FieldOf, Frame, Held, check_field, choice_field, lines_field, text_field};
 use super::input_schema::{
     KINDS, OTHER, bound_of, choices_of, default_of, is_required, kind_of, move_field, names_of,
     part, put, put_bound, put_default, put_kind, set_required, text_of,
@@ -192,16 +192,21 @@ fn by_kind(input: &Input, kind: &str) -> AnyView {
     if kind == OTHER {
         return schema_field(input);
     }
+    let (lines, hint) = match kind {
+        "list" | "urls" => (3, "One a line."),
+        "long" => (3, ""),
+        _ => (1, ""),
+    };
     let begins = text_field(
-        input.field("default", "Begins as (optional)", ""),
-        1,
+        input.field("default", "Begins as (optional)", hint),
+        lines,
         input.held("default", default_of, |field, text: String| {
             put_default(field, &text)
         }),
     );
     let more = match kind {
-        "choice" => words_field(
-            input.field("enum", "Choices", "With commas between them."),
+        "choice" => lines_field(
+            input.field("enum", "Choices", "One a line."),
             input.held("enum", choices_of, |field, choices| {
                 field.insert("enum".to_owned(), json!(choices));
             }),
