@@ -205,6 +205,26 @@ fn read_default(of: Option<&Value>, text: &str) -> Option<Value> {
     }
 }
 
+/// The error is a sentence.
+pub(super) fn read_schema(text: &str) -> Result<Value, String> {
+    let why = match serde_json::from_str::<Value>(text) {
+        Ok(schema) if schema.is_object() || schema.is_boolean() => return Ok(schema),
+        Ok(_) => "it has to be in braces, or true or false".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(format!(
+        "This is no JSON Schema: {why}. The one before it is kept."
+    ))
+}
+
+/// The keys of a schema; `true`, which allows everything, is one without any.
+pub(super) fn opened(schema: &mut Value) -> Option<&mut Map<String, Value>> {
+    if !schema.is_object() {
+        *schema = json!({});
+    }
+    schema.as_object_mut()
+}
+
 pub(super) fn part<'a>(schema: &'a mut Value, key: &str, empty: fn() -> Value) -> &'a mut Value {
     if !schema.is_object() {
         *schema = json!({ "type": "object" });
@@ -292,6 +312,15 @@ mod tests {
             put_kind(field.as_object_mut().expect("an object"), "text".to_owned());
             assert_eq!(kind_of(&field), "text", "{other}");
         }
+    }
+
+    #[test]
+    fn a_schema_that_is_no_record_can_be_given_a_kind() {
+        assert_eq!(read_schema("true"), Ok(json!(true)));
+        assert!(read_schema("5").is_err() && read_schema("{").is_err());
+        let mut schema = json!(true);
+        put_kind(opened(&mut schema).expect("keys"), "text".to_owned());
+        assert_eq!(schema, json!({ "type": "string" }));
     }
 
     #[test]
