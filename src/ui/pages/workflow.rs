@@ -45,7 +45,10 @@ pub fn WorkflowPage() -> impl IntoView {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || {
                 let is_first = slug.with_untracked(|slug| *slug == first);
-                let refused = is_first.then(|| refused_start.clone()).unwrap_or_default();
+                let refused = match is_first {
+                    true => refused_start.clone(),
+                    false => RefusedStart::default(),
+                };
                 Suspend::new(async move { show(view.await, refused, act) })
             }}
         </Transition>

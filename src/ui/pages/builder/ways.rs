@@ -301,6 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn what_leads_to_a_step_is_named_and_what_is_not_there_by_its_id() {
+        let mut draft = draft();
+        draft.steps[0].name = Some("First".to_owned());
+        draft.edges.push(Edge {
+            from: "gone".into(),
+            to: "b".into(),
+            on: Some(EdgeTrigger::Failed),
+            ..Edge::default()
+        });
+        let led = led_to(&draft, &"b".into()).into_iter();
+        let said: Vec<String> = led
+            .map(|led| format!("{} {}{}", led.at.position, led.name, led.only))
+            .collect();
+        assert_eq!(said, ["0 First", "2 gone when it fails"]);
+    }
+
+    #[test]
     fn the_steps_that_are_offered_keep_their_order_whichever_is_chosen() {
         let draft = draft();
         let a = StepId::new("a");
