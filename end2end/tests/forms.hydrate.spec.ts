@@ -220,8 +220,8 @@ test("the workflow itself is written whole: inputs, limits, variables", async ({
   await page.getByLabel("Name of a new input").fill("size");
   await page.getByLabel("Name of a new input").press("Enter");
   await page.getByLabel("Kind").selectOption("One of several");
-  await page.getByLabel("Choices").fill("small, large");
-  await page.getByLabel("Begins as (optional)").fill("small");
+  await page.getByLabel("Choices").fill("small, as usual\nlarge");
+  await page.getByLabel("Begins as (optional)").fill("large");
   await page.getByLabel("Name of a new input").fill("where");
   await page.getByRole("button", { name: "Add a field" }).first().click();
   await page.getByRole("button", { name: "Move up where" }).click();
@@ -241,7 +241,7 @@ test("the workflow itself is written whole: inputs, limits, variables", async ({
   await variables.getByLabel("price", { exact: true }).fill("$5");
   const document = await kept(page, request, draft);
   expect(document).toMatchObject({
-    inputs: { properties: { size: { enum: ["small", "large"], default: "small" } } },
+    inputs: { properties: { size: { enum: ["small, as usual", "large"], default: "large" } } },
     timeout_ms: 7_200_000,
     concurrency: { max: 1, key: "$input.size" },
     variables: { price: "$5" },
@@ -260,7 +260,10 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
   });
   await select(page, "Third");
   await expect(panel(page)).toContainText("Begins after Nothing.");
+  // Looking through the steps draws nothing.
   await page.getByLabel("Comes also after").selectOption("Ask");
+  await expect(panel(page)).toContainText("Begins after Nothing.");
+  await page.getByRole("button", { name: "Connect from that step" }).click();
   await expect(panel(page)).toContainText("Begins when all of these have succeeded: Nothing and Ask.");
   await select(page, "Ask");
   await page.getByLabel("When it is rejected").selectOption("Other");
@@ -282,15 +285,18 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
     { from: "ask", to: "third" },
     { from: "ask", to: "other", on: "rejected" },
   ]);
-  // The way itself: where it cannot lead it stays, and where it can it goes with all it has.
+  // The way itself: where it cannot lead is not offered, and where it can it goes with all it has.
   await page.getByRole("button", { name: "Way from Nothing to Third" }).click();
   await page.getByLabel("Label (optional)").fill("on");
-  await page.getByLabel("To", { exact: true }).selectOption("Other");
-  await expect(page.getByLabel("To", { exact: true })).toHaveValue("third");
+  const to = page.getByLabel("To", { exact: true });
+  await expect(to).toHaveValue("third");
+  await expect(to.getByRole("option")).toHaveText(["Choose a step", "Third"]);
   await page.getByRole("button", { name: "Way from Nothing to Other" }).click();
   await page.getByRole("button", { name: "Remove this way" }).click();
   await page.getByRole("button", { name: "Way from Nothing to Third" }).click();
-  await page.getByLabel("To", { exact: true }).selectOption("Other");
+  await to.selectOption("Other");
+  await expect(to).toHaveValue("other");
+  await expect(to.getByRole("option")).toHaveText(["Choose a step", "Other", "Third"]);
   await expect(page.getByRole("button", { name: "Way from Nothing to Other" })).toBeVisible();
   await expect(page.getByLabel("Label (optional)")).toHaveValue("on");
 });

@@ -65,15 +65,16 @@ pub fn find_mut<'a>(workflow: &'a mut Workflow, id: &StepId) -> Option<&'a mut S
     None
 }
 
-/// The map or loop that holds the step: `Some(None)` for a step of the workflow itself, `None` when there is none.
+/// The map or loop that holds the step: `Some(None)` for a step of the workflow itself, `None` when there is none. Of two
+/// with the same id that of the first.
 pub fn holder_of(workflow: &Workflow, id: &StepId) -> Option<Option<StepId>> {
-    let mut open: Vec<(Option<&StepId>, &Step)> =
-        workflow.steps.iter().map(|step| (None, step)).collect();
+    let steps = workflow.steps.iter().rev();
+    let mut open: Vec<(Option<&StepId>, &Step)> = steps.map(|step| (None, step)).collect();
     while let Some((holder, step)) = open.pop() {
         if step.id == *id {
             return Some(holder.cloned());
         }
-        let inside = step.body.iter().flat_map(|body| &body.steps);
+        let inside = step.body.iter().flat_map(|body| body.steps.iter().rev());
         open.extend(inside.map(|inner| (Some(&step.id), inner)));
     }
     None

@@ -218,3 +218,20 @@ fn the_possible_ends_are_those_that_can_be_connected() {
     }
     assert!(possible_ends(&draft, &"nobody".into()).is_empty());
 }
+
+#[test]
+fn of_two_steps_with_one_id_the_first_is_found_and_its_holder_is_named() {
+    let each = |id: &str| json!({ "id": id, "kind": "map", "body": { "steps": [noop("twice")] } });
+    for (steps, holder) in [
+        (json!([noop("twice"), each("each")]), None),
+        (json!([each("each"), noop("twice")]), Some("each")),
+        (json!([each("first"), each("second")]), Some("first")),
+    ] {
+        let draft = workflow(json!({ "name": "Twice", "steps": steps }));
+        let found = find(&draft, &"twice".into()).expect("a step");
+        let held = holder_of(&draft, &"twice".into()).expect("a holder");
+        assert_eq!(held.as_ref().map(StepId::as_str), holder);
+        let (beside, _) = level(&draft, held.as_ref()).expect("a level");
+        assert!(beside.iter().any(|step| std::ptr::eq(step, found)));
+    }
+}

@@ -100,6 +100,12 @@ where
         self.was_about(subject).then(|| self.refusal()).flatten()
     }
 
+    /// Why it was refused before the page was loaded, by a form without scripting: nothing has been asked here yet.
+    pub fn refusal_beforehand(self) -> Option<PageError> {
+        let is_new = self.asked.with(Option::is_none);
+        is_new.then(|| self.refusal()).flatten()
+    }
+
     /// Why the last answer was refused, if what it was about is not among `shown`: it has gone meanwhile, or the
     /// page was loaded anew after a form without scripting.
     pub fn refusal_elsewhere(self, shown: &[String]) -> Option<PageError> {

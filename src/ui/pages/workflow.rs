@@ -13,7 +13,7 @@ use crate::engine::plan::Outline;
 use crate::rpc::error::PageError;
 use crate::rpc::views::RefusedStart;
 use crate::rpc::workflows::{ActOnWorkflow, WorkflowCard, WorkflowView, workflow};
-use crate::ui::components::{Drawing, Failure, Moment, Refusal, RunList, branch_labels};
+use crate::ui::components::{Answers, Drawing, Failure, Moment, Refusal, RunList, branch_labels};
 use about::About;
 pub(super) use start::FormField;
 use start::StartForm;
@@ -22,12 +22,21 @@ use triggers::TriggersSection;
 #[component]
 pub fn WorkflowPage() -> impl IntoView {
     let slug = param("slug");
-    let act = ServerAction::<ActOnWorkflow>::new();
+    let act = Answers::<ActOnWorkflow>::new(|asked| &asked.slug);
     let view = Resource::new(
-        move || (slug.get(), act.version().get()),
+        move || (slug.get(), act.action.version().get()),
         |(slug, _)| workflow(slug),
     );
-    let refused = Signal::derive(move || act.value().get().and_then(Result::err));
+    // Another workflow may take this one's place on the page. What was refused of this one is not said of that one.
+    let first = slug.get_untracked();
+    let refused = {
+        let first = first.clone();
+        Signal::derive(move || {
+            let slug = slug.get();
+            let beforehand = || (slug == first).then(|| act.refusal_beforehand()).flatten();
+            act.refusal_of(&slug).or_else(beforehand)
+        })
+    };
     // What the server refused travels with the page, so that hydration finds the same form.
     let refused_start =
         SharedValue::new(|| use_context::<RefusedStart>().unwrap_or_default()).into_inner();
@@ -35,7 +44,11 @@ pub fn WorkflowPage() -> impl IntoView {
         <Refusal error=refused />
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || {
-                let refused = refused_start.clone();
+                let is_first = slug.with_untracked(|slug| *slug == first);
+                let refused = match is_first {
+                    true => refused_start.clone(),
+                    false => RefusedStart::default(),
+                };
                 Suspend::new(async move { show(view.await, refused, act) })
             }}
         </Transition>
@@ -46,7 +59,7 @@ pub fn WorkflowPage() -> impl IntoView {
 fn show(
     view: Result<WorkflowView, PageError>,
     refused: RefusedStart,
-    act: ServerAction<ActOnWorkflow>,
+    act: Answers<ActOnWorkflow>,
 ) -> AnyView {
     let view = match view {
         Ok(view) => view,
@@ -67,6 +80,10 @@ fn show(
     } = view;
     let action = format!("/workflows/{}", card.slug);
     let acts = acts(&card, act);
+    let too_many_steps = match card.can_change() {
+        true => "It has too many steps for a picture here; the builder draws them all.",
+        false => "It has too many steps for a picture here.",
+    };
     let start = match card.deleted_at {
         Some(_) => view! { <DeletedNotice card=card.clone() act /> }.into_any(),
         None => view! {
@@ -91,7 +108,7 @@ fn show(
         </div>
         {match picture {
             Some(picture) => view! { <Drawing picture outline /> }.into_any(),
-            None => view! { <p class="muted">"It has too many steps for a picture here; the builder draws them all."</p> }.into_any(),
+            None => view! { <p class="muted">{too_many_steps}</p> }.into_any(),
         }}
         {(!recent.is_empty()).then(|| view! {
             <section aria-labelledby="recent-title">
@@ -124,12 +141,12 @@ fn steps(outline: &Outline) -> AnyView {
 }
 
 /// What can be done with it besides running it.
-fn acts(card: &WorkflowCard, act: ServerAction<ActOnWorkflow>) -> AnyView {
+fn acts(card: &WorkflowCard, act: Answers<ActOnWorkflow>) -> AnyView {
     if card.deleted_at.is_some() {
         return ().into_any();
     }
-    let button = |act: &'static str, label: &'static str| {
-        view! { <button class="button" name="act" value=act>{label}</button> }.into_any()
+    let button = |word: &'static str, label: &'static str| {
+        view! { <button class="button" name="act" value=word disabled=move || act.busy()>{label}</button> }.into_any()
     };
     let mut acts = Vec::new();
     if card.is_template {
@@ -151,7 +168,7 @@ fn acts(card: &WorkflowCard, act: ServerAction<ActOnWorkflow>) -> AnyView {
     }
     let slug = card.slug.clone();
     view! {
-        <ActionForm action=act attr:class="workflow-head-acts">
+        <ActionForm action=act.action attr:class="workflow-head-acts">
             <input type="hidden" name="slug" value=slug />
             <input type="hidden" name="back" value="" />
             {acts}
@@ -162,11 +179,11 @@ fn acts(card: &WorkflowCard, act: ServerAction<ActOnWorkflow>) -> AnyView {
 
 /// In place of the form that would start it. Whoever has deleted it here is brought here.
 #[component]
-fn DeletedNotice(card: WorkflowCard, act: ServerAction<ActOnWorkflow>) -> impl IntoView {
+fn DeletedNotice(card: WorkflowCard, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     Effect::new(move || {
         if let Some(line) = line.get()
-            && act.version().get_untracked() > 0
+            && act.action.version().get_untracked() > 0
         {
             // What is not on the page yet takes no focus.
             request_animation_frame(move || {
@@ -178,11 +195,11 @@ fn DeletedNotice(card: WorkflowCard, act: ServerAction<ActOnWorkflow>) -> impl I
     view! {
         <section class="deleted" aria-labelledby="deleted-title">
             <h2 id="deleted-title">"Deleted"</h2>
-            <ActionForm action=act attr:class="notice">
+            <ActionForm action=act.action attr:class="notice">
                 <p tabindex="-1" node_ref=line>"This workflow has been deleted" {at} ". Nothing starts it any more; its runs go on, and its versions can be read."</p>
                 <input type="hidden" name="slug" value=card.slug />
                 <input type="hidden" name="back" value="" />
-                <button class="button button-primary" name="act" value="restore">"Restore it"</button>
+                <button class="button button-primary" name="act" value="restore" disabled=move || act.busy()>"Restore it"</button>
             </ActionForm>
         </section>
     }

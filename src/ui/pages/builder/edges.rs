@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::editor::{EdgeAt, Editor, Selected, edge_of};
 use super::fields::{FieldOf, Held, check_field, choice_field, text_field};
 use super::values::expression_field;
-use super::ways::{named, trigger_word, ways_field};
+use super::ways::{offered, trigger_word, ways_field};
 use crate::engine::edit::{self, CannotConnect};
 use crate::engine::ids::StepId;
 use crate::engine::upstream::Reader;
@@ -27,10 +27,13 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
         label: label.to_owned(),
         hint: hint.to_owned(),
     };
-    let beside = Memo::new(move |_| {
-        let from = from.get().unwrap_or_default();
-        editor.document.with(|draft| beside(draft, &from))
-    });
+    let ends = |which: End| {
+        let at = at.clone();
+        Memo::new(move |_| {
+            let draft = editor.document;
+            draft.with(|draft| possible(draft, &at, which))
+        })
+    };
     let remove = {
         let at = at.clone();
         move |_| remove(editor, &at)
@@ -77,8 +80,8 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
     );
     view! {
         <div class="form builder-form">
-            {ways_field(field("from", "From", ""), "Choose a step", beside, end(editor, &at, End::From))}
-            {ways_field(field("to", "To", ""), "Choose a step", beside, end(editor, &at, End::To))}
+            {ways_field(field("from", "From", ""), "Choose a step", ends(End::From), end(editor, &at, End::From))}
+            {ways_field(field("to", "To", ""), "Choose a step", ends(End::To), end(editor, &at, End::To))}
             {choice_field(field("on", "Goes on when", ""), options.to_vec(), trigger)}
             {condition}
             {check_field(field("default", "Otherwise", "Taken when no way with a condition is."), default)}
@@ -187,11 +190,16 @@ fn remove(editor: Editor, at: &EdgeAt) {
         .set("The way is removed. Undo brings it back.".to_owned());
 }
 
-/// The steps in the same place as this one: id and name.
-fn beside(draft: &Workflow, id: &StepId) -> Vec<(String, String)> {
-    let holder = edit::holder_of(draft, id).flatten();
-    let steps = edit::level(draft, holder.as_ref()).map_or(&[][..], |(steps, _)| steps);
-    named(steps.iter().collect())
+/// The steps that can be this end of the way: id and name.
+fn possible(draft: &Workflow, at: &EdgeAt, which: End) -> Vec<(String, String)> {
+    let Some(Edge { from, to, .. }) = edge_of(draft, at) else {
+        return Vec::new();
+    };
+    let (possible, current) = match which {
+        End::From => (edit::possible_beginnings(draft, to), from),
+        End::To => (edit::possible_ends(draft, from), to),
+    };
+    offered(draft, at.inside.as_ref(), &possible, Some(current.clone()))
 }
 
 #[cfg(test)]
@@ -225,5 +233,40 @@ mod tests {
         assert_eq!(edge.label.as_deref(), Some("on"));
         let circle = move_end(&mut draft(), &at(1), End::To, &"a".into());
         assert!(matches!(circle, Err(CannotConnect::Circle { .. })));
+    }
+
+    #[test]
+    fn only_steps_that_can_be_an_end_are_offered() {
+        let draft = draft();
+        let ids = |at: &EdgeAt, which: End| -> Vec<String> {
+            let possible = possible(&draft, at, which).into_iter();
+            possible.map(|(id, _)| id).collect()
+        };
+        // Not `a`, which would be a circle; not `b` itself.
+        assert_eq!(ids(&at(1), End::To), ["c", "d"]);
+        assert_eq!(ids(&at(1), End::From), ["a", "b", "d"]);
+        assert_eq!(ids(&at(0), End::To), ["b", "c", "d"]);
+        assert_eq!(ids(&at(0), End::From), ["a", "d"]);
+    }
+
+    #[test]
+    fn ends_are_looked_for_where_the_way_is() {
+        let noop = |id: &str| json!({ "id": id, "kind": "tool_call", "tool": "util.noop" });
+        let body = json!({
+            "steps": [noop("b"), noop("c"), noop("d")],
+            "edges": [{ "from": "nobody", "to": "c" }],
+        });
+        let steps = json!([noop("a"), { "id": "each", "kind": "map", "body": body }]);
+        let draft = serde_json::from_value(json!({ "name": "Inside", "steps": steps }));
+        let draft = draft.expect("a workflow");
+        let at = EdgeAt {
+            inside: Some("each".into()),
+            position: 0,
+        };
+        let ids: Vec<String> = possible(&draft, &at, End::From)
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(ids, ["b", "d", "nobody"]);
     }
 }

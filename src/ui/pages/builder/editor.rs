@@ -124,6 +124,13 @@ impl Editor {
         answer
     }
 
+    /// What is done in there, however it is written, is taken back on its own, and not with what is typed before or behind it.
+    pub fn apart(self, act: impl FnOnce()) {
+        self.typing.set_value(None);
+        act();
+        self.typing.set_value(None);
+    }
+
     /// Changes the order of what has names: two records with the same fields are equal in any order.
     pub fn rearrange(self, change: impl FnOnce(&mut Workflow)) {
         let before = self.document.get_untracked();
@@ -253,4 +260,48 @@ pub fn place_of(finding: &Diagnostic) -> Selected {
 
 fn is_about(finding: &Diagnostic, selected: &Selected) -> bool {
     place_of(finding) == *selected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn editor() -> Editor {
+        Editor::new(BuilderView {
+            slug: None,
+            kept: None,
+            based_on: None,
+            document: Workflow::default(),
+            catalogue: Catalogue::default(),
+            workflows: Vec::new(),
+        })
+    }
+
+    fn name_it(editor: Editor, name: &str) {
+        editor.change(Some("name"), |draft| draft.name = name.to_owned());
+    }
+
+    fn name_of(editor: Editor) -> String {
+        editor.document.with_untracked(|draft| draft.name.clone())
+    }
+
+    #[test]
+    fn what_is_typed_is_taken_back_as_one_and_an_act_on_its_own() {
+        let owner = Owner::new();
+        owner.set();
+        let editor = editor();
+        for name in ["a", "ab", "abc"] {
+            name_it(editor, name);
+        }
+        editor.apart(|| name_it(editor, ""));
+        for name in ["x", "xy"] {
+            name_it(editor, name);
+        }
+        for expected in ["", "abc", ""] {
+            assert!(editor.can_undo());
+            editor.undo();
+            assert_eq!(name_of(editor), expected);
+        }
+        assert!(!editor.can_undo());
+    }
 }

@@ -90,11 +90,10 @@ impl FieldOf {
     pub fn id(&self) -> String {
         let place = match &self.place {
             Selected::Workflow => String::new(),
-            Selected::Step(step) => step.to_string(),
+            Selected::Step(step) => id_part(step.as_str()),
             Selected::Edge(at) => format!("edge-{}", at.position),
         };
-        let name = self.name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-        format!("field-{place}-{name}")
+        format!("field-{place}-{}", id_part(&self.name))
     }
 
     /// The sentences about this field, and about what is inside it.
@@ -110,6 +109,18 @@ impl FieldOf {
             .map(|finding| finding.to_string())
             .collect()
     }
+}
+
+/// A name as a part of an id, another one for each name. A dash stands between the parts and before what is added to them.
+fn id_part(name: &str) -> String {
+    let mut part = String::new();
+    for c in name.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '.' => part.push(c),
+            other => part.push_str(&format!("~{:x}~", u32::from(other))),
+        }
+    }
+    part
 }
 
 /// What is around the control of a field: label, hint and findings.
@@ -174,24 +185,37 @@ impl Frame {
     }
 }
 
+/// Lines of a field that was meant for one, and whose text has several.
+const LINES_OF_LONG_TEXT: u32 = 3;
+
 /// One line of text, or several.
 pub fn text_field(of: FieldOf, lines: u32, value: Held<String>) -> AnyView {
     let value = value.shown_as_typed();
     let shown = value.memo();
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
-    let control = if lines > 1 {
-        view! {
-            <textarea id=id rows=lines aria-describedby=hint aria-invalid=invalid prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value())></textarea>
+    // A control of one line would drop the breaks. Once there are several it stays so: nothing is exchanged under the hand.
+    let is_long = Memo::new(move |was: Option<&bool>| {
+        lines > 1 || was == Some(&true) || shown.with(|text| text.contains('\n'))
+    });
+    let control = move || {
+        let (id, hint, invalid) = (id.clone(), hint.clone(), invalid.clone());
+        let value = value.clone();
+        let change = move |text: String| value.set(text);
+        if is_long.get() {
+            let rows = if lines > 1 { lines } else { LINES_OF_LONG_TEXT };
+            view! {
+                <textarea id=id rows=rows aria-describedby=hint aria-invalid=invalid prop:value=move || shown.get() on:input:target=move |event| change(event.target().value())></textarea>
+            }
+            .into_any()
+        } else {
+            view! {
+                <input id=id aria-describedby=hint aria-invalid=invalid autocomplete="off" spellcheck="false" prop:value=move || shown.get() on:input:target=move |event| change(event.target().value()) />
+            }
+            .into_any()
         }
-        .into_any()
-    } else {
-        view! {
-            <input id=id aria-describedby=hint aria-invalid=invalid autocomplete="off" spellcheck="false" prop:value=move || shown.get() on:input:target=move |event| value.set(event.target().value()) />
-        }
-        .into_any()
     };
-    frame.around(control)
+    frame.around(control.into_any())
 }
 
 /// A whole number of at most `max`, or nothing.
@@ -292,6 +316,25 @@ pub fn words_field(of: FieldOf, value: Held<Vec<String>>) -> AnyView {
     )
 }
 
+/// Texts, one a line: they may have commas in them.
+pub fn lines_field(of: FieldOf, value: Held<Vec<String>>) -> AnyView {
+    let show = |lines: Vec<String>| lines.join("\n");
+    text_field(
+        of,
+        3,
+        value.shown_as(show, |text: String| read_lines(&text)),
+    )
+}
+
+/// No empty ones.
+pub(super) fn read_lines(text: &str) -> Vec<String> {
+    let lines = text.split('\n').map(str::trim);
+    lines
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn read_words(text: &str) -> Vec<String> {
     let words = text.split(',').map(str::trim);
     words
@@ -314,8 +357,26 @@ mod tests {
     }
 
     #[test]
+    fn each_name_has_an_id_of_its_own() {
+        let names = [
+            "a_b", "a-b", "a.b", "a b", "a", "a-hint", "a~2d~b", "ä", "a\u{301}",
+        ];
+        let ids: std::collections::BTreeSet<String> =
+            names.iter().map(|name| id_part(name)).collect();
+        assert_eq!(ids.len(), names.len(), "{ids:?}");
+        let is_plain = |id: &String| !id.contains(|c: char| c == '-' || c.is_whitespace());
+        assert!(ids.iter().all(is_plain), "{ids:?}");
+    }
+
+    #[test]
     fn words_are_read_between_commas() {
         assert_eq!(read_words(" a, b ,, c d,"), ["a", "b", "c d"]);
         assert!(read_words(" , ").is_empty());
+    }
+
+    #[test]
+    fn lines_may_have_commas_and_are_never_empty() {
+        assert_eq!(read_lines(" Yes, do it \n\n No\n"), ["Yes, do it", "No"]);
+        assert!(read_lines(" \n").is_empty());
     }
 }

@@ -10,7 +10,7 @@ use super::values::{Literal, expression_field, value_field};
 use crate::engine::edit;
 use crate::engine::ids::StepId;
 use crate::engine::upstream::Reader;
-use crate::engine::workflow::{Step, Timeout};
+use crate::engine::workflow::{Concurrency, Step, Timeout};
 
 /// How an optional part of a step is read, and where it is put; nowhere when what it belongs to is not there.
 pub(super) struct Part<T: 'static> {
@@ -166,10 +166,7 @@ impl StepForm {
     }
 
     pub fn number(&self, name: &str, label: &str, hint: &str, part: Part<u32>) -> AnyView {
-        let value = self.part(name, part).shown_as(
-            |number| number.map(u64::from),
-            |number| number.and_then(|number| u32::try_from(number).ok()),
-        );
+        let value = wide(self.part(name, part));
         number_field(self.field(name, label, hint), u32::MAX.into(), value)
     }
 
@@ -231,4 +228,74 @@ pub(super) fn as_text(value: Held<Option<String>>) -> Held<String> {
     value.shown_as(Option::unwrap_or_default, |text| {
         (!text.is_empty()).then_some(text)
     })
+}
+
+/// The part that something is there with, and gone without: the tries of a policy, the number of a limit. Whoever empties
+/// it and fills it again finds the rest as it was. `write` is given what was there last.
+pub(super) fn leading<T, U>(
+    whole: Held<Option<T>>,
+    read: fn(T) -> U,
+    write: fn(U, Option<T>) -> T,
+) -> Held<Option<U>>
+where
+    T: Clone + Send + Sync + 'static,
+    U: 'static,
+{
+    let last = StoredValue::new(None::<T>);
+    let (from, to) = (whole.clone(), whole);
+    Held::new(
+        move || from.get().map(read),
+        move |part: Option<U>| {
+            if let Some(now) = to.peek() {
+                last.set_value(Some(now));
+            }
+            to.set(part.map(|part| write(part, last.get_value())));
+        },
+    )
+}
+
+/// How many at once, of a limit that may count for each key.
+pub(super) fn at_once(limit: Held<Option<Concurrency>>) -> Held<Option<u64>> {
+    wide(leading(
+        limit,
+        |limit| limit.max,
+        |max, last| Concurrency {
+            max,
+            key: last.and_then(|last| last.key),
+        },
+    ))
+}
+
+pub(super) fn wide(value: Held<Option<u32>>) -> Held<Option<u64>> {
+    value.shown_as(
+        |number| number.map(u64::from),
+        |number| number.and_then(|number| u32::try_from(number).ok()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_number_that_is_emptied_and_typed_anew_finds_what_belonged_to_it() {
+        let owner = Owner::new();
+        owner.set();
+        let key = Some(json!("$input.host"));
+        let limit = RwSignal::new(Some(Concurrency { max: 3, key }));
+        let max = at_once(Held::new(move || limit.get(), move |now| limit.set(now)));
+        assert_eq!(max.peek(), Some(3));
+        max.set(None);
+        assert_eq!(limit.get_untracked(), None);
+        // Once more: an empty field that is left empty forgets nothing.
+        max.set(None);
+        max.set(Some(5));
+        let now = limit.get_untracked().expect("a limit");
+        assert_eq!((now.max, now.key), (5, Some(json!("$input.host"))));
+        // What was changed elsewhere meanwhile counts, and not what is remembered.
+        limit.set(Some(Concurrency { max: 1, key: None }));
+        max.set(Some(2));
+        assert_eq!(limit.get_untracked().and_then(|limit| limit.key), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! The form of a question to a person: a gate, or the permission that another step asks for.
 
 use leptos::prelude::*;
+use serde_json::Value;
 
 use super::fields::{Held, check_field, text_field};
 use super::form::{Part, StepForm, part};
@@ -30,7 +31,7 @@ pub(super) fn gate_form(form: &StepForm) -> AnyView {
         show: (|step| step.show.clone(), |step, show| step.show = show),
         approvers: part!(approvers),
         timeout_ms: part!(timeout_ms),
-        shown_hint: "One a line, such as judge.breaches; an expression begins with =.",
+        shown_hint: "One a line, such as judge.breaches; an expression begins with =, and one of several lines stands in quotes.",
     };
     view! {
         {question_form(form, &question)}
@@ -109,23 +110,41 @@ fn question_form(form: &StepForm, question: &Question) -> AnyView {
     .into_any()
 }
 
-/// References without their `$`, expressions as they are.
+/// One a line: references without their `$`, expressions as they are. What would not come back as it was, such as an
+/// expression of several lines, is in quotes, as in JSON.
 fn as_lines(show: Vec<String>) -> String {
-    let lines = show
-        .iter()
-        .map(|text| text.strip_prefix('$').unwrap_or(text));
-    lines.collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = show.iter().map(|entry| as_line(entry)).collect();
+    lines.join("\n")
+}
+
+fn as_line(entry: &str) -> String {
+    let line = entry.strip_prefix('$').unwrap_or(entry);
+    let comes_back = !line.contains('\n') && from_line(line).as_deref() == Some(entry);
+    match comes_back {
+        true => line.to_owned(),
+        false => Value::String(entry.to_owned()).to_string(),
+    }
 }
 
 fn from_lines(text: String) -> Vec<String> {
-    let lines = text.split('\n').map(str::trim);
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| match line.starts_with('=') {
-            true => line.to_owned(),
-            false => format!("${}", line.trim_start_matches('$')),
-        })
-        .collect()
+    text.split('\n').filter_map(from_line).collect()
+}
+
+/// None of an empty line.
+fn from_line(line: &str) -> Option<String> {
+    let line = line.trim();
+    if line.is_empty() {
+        return None;
+    }
+    if line.starts_with('"')
+        && let Ok(entry) = serde_json::from_str(line)
+    {
+        return Some(entry);
+    }
+    Some(match line.starts_with('=') {
+        true => line.to_owned(),
+        false => format!("${}", line.trim_start_matches('$')),
+    })
 }
 
 #[cfg(test)]
@@ -139,5 +158,28 @@ mod tests {
         assert_eq!(lines, "judge.breaches\n=size(judge.breaches) > 0\ninput");
         assert_eq!(from_lines(lines), show);
         assert_eq!(from_lines(" $a \n\n =b ".to_owned()), ["$a", "=b"]);
+    }
+
+    #[test]
+    fn nothing_that_is_shown_is_lost_while_another_line_is_typed() {
+        let show = [
+            "=size(a) > 0 &&\n  size(b) > 0",
+            "$$x",
+            "a text",
+            "",
+            "$",
+            "==x",
+            "\"quoted\"",
+            " $a",
+            "$\"a\"",
+            "$=a",
+            "a\rb",
+        ];
+        let show = show.map(str::to_owned);
+        let lines = as_lines(show.to_vec());
+        assert_eq!(lines.split('\n').count(), show.len(), "{lines}");
+        assert_eq!(from_lines(lines.clone()), show);
+        let typed = from_lines(format!("input\n{lines}\nother"));
+        assert_eq!(typed[1..typed.len() - 1], show);
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::fields::read_lines;
+
 /// The kinds of fields that have controls: a word, what people read, and the schema.
 pub(super) const KINDS: [(&str, &str, &str); 12] = [
     ("text", "Text", r#"{"type":"string"}"#),
@@ -42,11 +44,13 @@ pub(super) const KINDS: [(&str, &str, &str); 12] = [
 pub(super) const OTHER: &str = "other";
 
 /// The keys that the kind decides, and what depends on it.
-const KIND_KEYS: [&str; 12] = [
+const KIND_KEYS: [&str; 14] = [
     "type",
     "format",
     "items",
     "enum",
+    "const",
+    "$ref",
     "default",
     "minimum",
     "maximum",
@@ -99,17 +103,23 @@ pub(super) fn put_bound(field: &mut Map<String, Value>, key: &str, text: &str) {
     }
 }
 
-/// In one line, as `put_default` reads it.
+/// As `put_default` reads it: a list one item a line, where the lines say nothing else.
 pub(super) fn default_of(schema: &Value) -> String {
-    match schema.get("default") {
-        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
-            let items = items.iter().filter_map(Value::as_str);
-            items.collect::<Vec<_>>().join(", ")
+    let Some(default) = schema.get("default") else {
+        return String::new();
+    };
+    let text = match default {
+        Value::Array(items) => {
+            let lines: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            lines.map(|lines| lines.join("\n"))
         }
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    }
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    let comes_back =
+        |text: &String| read_default(schema.get("type"), text).as_ref() == Some(default);
+    text.filter(comes_back)
+        .unwrap_or_else(|| default.to_string())
 }
 
 /// The kind whose keys are those of the schema; another one where it says more than a kind has controls for.
@@ -117,7 +127,7 @@ pub(super) fn kind_of(schema: &Value) -> String {
     let of = |key: &str| schema.get(key).cloned().unwrap_or_default();
     if schema.get("enum").is_some_and(|choices| {
         let choices = choices.as_array();
-        choices.is_some_and(|choices| choices.iter().all(Value::is_string))
+        choices.is_some_and(|choices| choices.iter().all(is_line))
     }) && matches!(text_of(schema, "type").as_str(), "string" | "")
     {
         return "choice".to_owned();
@@ -135,6 +145,12 @@ pub(super) fn kind_of(schema: &Value) -> String {
     let has_more = has_more.iter().any(|key| schema.get(*key).is_some());
     let found = KINDS.iter().find(is_it).filter(|_| !has_more);
     found.map_or(OTHER, |(word, _, _)| word).to_owned()
+}
+
+/// A choice that is written as a line and read as what it was.
+fn is_line(choice: &Value) -> bool {
+    let choice = choice.as_str();
+    choice.is_some_and(|text| read_lines(text) == [text])
 }
 
 pub(super) fn put_kind(field: &mut Map<String, Value>, word: String) {
@@ -163,18 +179,51 @@ pub(super) fn put(field: &mut Map<String, Value>, key: &str, text: &str) {
 
 /// As the kind of the field wants it; a text when it cannot be read so.
 pub(super) fn put_default(field: &mut Map<String, Value>, text: &str) {
-    if text.is_empty() {
-        field.shift_remove("default");
-        return;
+    match read_default(field.get("type"), text) {
+        Some(value) => {
+            field.insert("default".to_owned(), value);
+        }
+        None => {
+            field.shift_remove("default");
+        }
     }
-    let is_text = field.get("type").and_then(Value::as_str) == Some("string");
-    let is_list = field.get("type").and_then(Value::as_str) == Some("array");
-    let value = match serde_json::from_str::<Value>(text) {
-        Ok(value) if !is_text && (!is_list || value.is_array()) => value,
-        Ok(_) | Err(_) if is_list => json!(text.split(',').map(str::trim).collect::<Vec<_>>()),
-        Ok(_) | Err(_) => json!(text),
+}
+
+/// `of` is the type of the schema. None when nothing is typed.
+fn read_default(of: Option<&Value>, text: &str) -> Option<Value> {
+    if text.is_empty() {
+        return None;
+    }
+    let of = of.and_then(Value::as_str).unwrap_or_default();
+    let is_list = of == "array";
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if of != "string" && (!is_list || value.is_array()) => Some(value),
+        Ok(_) | Err(_) if is_list => {
+            let lines = read_lines(text);
+            (!lines.is_empty()).then(|| json!(lines))
+        }
+        Ok(_) | Err(_) => Some(json!(text)),
+    }
+}
+
+/// The error is a sentence.
+pub(super) fn read_schema(text: &str) -> Result<Value, String> {
+    let why = match serde_json::from_str::<Value>(text) {
+        Ok(schema) if schema.is_object() || schema.is_boolean() => return Ok(schema),
+        Ok(_) => "it has to be in braces, or true or false".to_owned(),
+        Err(error) => error.to_string(),
     };
-    field.insert("default".to_owned(), value);
+    Err(format!(
+        "This is no JSON Schema: {why}. The one before it is kept."
+    ))
+}
+
+/// The keys of a schema; `true`, which allows everything, is one without any.
+pub(super) fn opened(schema: &mut Value) -> Option<&mut Map<String, Value>> {
+    if !schema.is_object() {
+        *schema = json!({});
+    }
+    schema.as_object_mut()
 }
 
 pub(super) fn part<'a>(schema: &'a mut Value, key: &str, empty: fn() -> Value) -> &'a mut Value {
@@ -235,6 +284,9 @@ mod tests {
             json!({ "type": ["string", "null"] }),
             json!({ "type": "array", "items": { "type": "integer" } }),
             json!({ "type": "string", "anyOf": [{}] }),
+            json!({ "type": "string", "enum": ["a\nb"] }),
+            json!({ "type": "string", "enum": [" a"] }),
+            json!({ "type": "string", "const": "a" }),
             json!({}),
             json!(true),
         ] {
@@ -252,6 +304,53 @@ mod tests {
             field,
             json!({ "title": "T", "type": "string", "format": "uri" })
         );
+    }
+
+    #[test]
+    fn what_is_a_kind_of_its_own_is_left_behind_with_it() {
+        for other in [json!({ "const": 1 }), json!({ "$ref": "#/$defs/a" })] {
+            let mut field = other.clone();
+            put_kind(field.as_object_mut().expect("an object"), "text".to_owned());
+            assert_eq!(kind_of(&field), "text", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_no_record_can_be_given_a_kind() {
+        assert_eq!(read_schema("true"), Ok(json!(true)));
+        assert!(read_schema("5").is_err() && read_schema("{").is_err());
+        let mut schema = json!(true);
+        put_kind(opened(&mut schema).expect("keys"), "text".to_owned());
+        assert_eq!(schema, json!({ "type": "string" }));
+    }
+
+    #[test]
+    fn what_a_field_begins_as_is_read_as_it_was_shown() {
+        for (of, default, shown) in [
+            ("string", json!("5"), "5"),
+            ("string", json!("a\nb"), "a\nb"),
+            ("integer", json!(5), "5"),
+            ("integer", json!("5"), "\"5\""),
+            ("integer", json!("five"), "five"),
+            ("boolean", json!(true), "true"),
+            ("array", json!(["Yes, do it", "No"]), "Yes, do it\nNo"),
+            ("array", json!(["[1]"]), "[\"[1]\"]"),
+            ("array", json!(["a\nb"]), "[\"a\\nb\"]"),
+            ("array", json!([" a"]), "[\" a\"]"),
+            ("array", json!([""]), "[\"\"]"),
+            ("array", json!([]), "[]"),
+            ("array", json!([1]), "[1]"),
+        ] {
+            let schema = json!({ "type": of, "default": default });
+            assert_eq!(default_of(&schema), shown);
+            let mut field = json!({ "type": of });
+            let fields = field.as_object_mut().expect("an object");
+            put_default(fields, shown);
+            assert_eq!(field, schema);
+        }
+        let mut field = json!({ "type": "array", "default": ["a"] });
+        put_default(field.as_object_mut().expect("an object"), " \n");
+        assert_eq!(field, json!({ "type": "array" }));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use leptos::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::editor::{Editor, Selected};
-use super::fields::{FieldOf, Frame, Held, check_field, choice_field, text_field, words_field};
+use super::fields::{FieldOf, Frame, Held, check_field, choice_field, lines_field, text_field};
 use super::input_schema::{
     KINDS, OTHER, bound_of, choices_of, default_of, is_required, kind_of, move_field, names_of,
-    part, put, put_bound, put_default, put_kind, set_required, text_of,
+    opened, part, put, put_bound, put_default, put_kind, read_schema, set_required, text_of,
 };
 
 #[component]
@@ -18,17 +18,22 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
         draft.with(|draft| names_of(draft.inputs.as_ref()))
     });
     let new = RwSignal::new(String::new());
+    let problem = RwSignal::new(None::<&'static str>);
     let add = move || {
         let name = new.get_untracked().trim().replace(' ', "_");
-        if name.is_empty() {
+        let is_there = names.with_untracked(|names| names.contains(&name));
+        problem.set(match (name.is_empty(), is_there) {
+            (true, _) => Some("Give it a name."),
+            (false, true) => Some("There is one of that name already."),
+            (false, false) => None,
+        });
+        if problem.get_untracked().is_some() {
             return;
         }
         change_inputs(editor, None, |schema| {
             let fields = part(schema, "properties", || json!({}));
             if let Some(fields) = fields.as_object_mut() {
-                fields
-                    .entry(name.clone())
-                    .or_insert_with(|| json!({ "type": "string" }));
+                fields.insert(name, json!({ "type": "string" }));
             }
         });
         new.set(String::new());
@@ -55,9 +60,10 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
             {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. Each field becomes a part of the start form, and $input.name in the steps."</p> })}
             <div class="set-add">
                 <label class="visually-hidden" for="input-new">"Name of a new input"</label>
-                <input id="input-new" placeholder="name of a new field" autocomplete="off" prop:value=move || new.get() on:input:target=move |event| new.set(event.target().value()) on:keydown=key />
+                <input id="input-new" aria-describedby="input-new-hint" placeholder="name of a new field" autocomplete="off" prop:value=move || new.get() on:input:target=move |event| new.set(event.target().value()) on:keydown=key />
                 <button type="button" class="button button-small" on:click=move |_| add()>"Add a field"</button>
             </div>
+            <p class="hint" id="input-new-hint">{move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}</p>
         </fieldset>
     }
 }
@@ -106,23 +112,28 @@ impl Input {
         read: fn(&Value) -> T,
         write: fn(&mut Map<String, Value>, T),
     ) -> Held<T> {
-        let Self {
-            editor,
-            name,
-            schema,
-        } = self.clone();
+        let (schema, input) = (self.schema, self.clone());
         Held::new(
             move || schema.with(read),
             move |value| {
-                let field = format!("{name} {part}");
-                change_inputs(editor, Some(&field), |schema| {
-                    let fields = super::input_schema::part(schema, "properties", || json!({}));
-                    if let Some(field) = fields.get_mut(&name).and_then(Value::as_object_mut) {
+                input.change(part, |field| {
+                    if let Some(field) = opened(field) {
                         write(field, value);
                     }
                 });
             },
         )
+    }
+
+    /// Changes its schema as a whole.
+    fn change(&self, part: &str, change: impl FnOnce(&mut Value)) {
+        let field = format!("{} {part}", self.name);
+        change_inputs(self.editor, Some(&field), |schema| {
+            let fields = super::input_schema::part(schema, "properties", || json!({}));
+            if let Some(field) = fields.get_mut(&self.name) {
+                change(field);
+            }
+        });
     }
 }
 
@@ -135,9 +146,15 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
     options.push((OTHER.to_owned(), "Something else (JSON Schema)".to_owned()));
     let kind = input.held("type", kind_of, put_kind);
     let word = kind.memo();
+    // While the schema itself is typed its field stays, whatever kind it comes to be on the way.
+    let typing = RwSignal::new(false);
+    let control = Memo::new(move |_| match typing.get() {
+        true => OTHER.to_owned(),
+        false => word.get(),
+    });
     let by_kind = {
         let input = input.clone();
-        move || by_kind(&input, &word.get())
+        move || by_kind(&input, &control.get(), typing)
     };
     let required = {
         let (shown, changed) = (name.clone(), name.clone());
@@ -188,20 +205,25 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
 }
 
 /// What depends on the kind.
-fn by_kind(input: &Input, kind: &str) -> AnyView {
+fn by_kind(input: &Input, kind: &str, typing: RwSignal<bool>) -> AnyView {
     if kind == OTHER {
-        return schema_field(input);
+        return schema_field(input, typing);
     }
+    let (lines, hint) = match kind {
+        "list" | "urls" => (3, "One a line."),
+        "long" => (3, ""),
+        _ => (1, ""),
+    };
     let begins = text_field(
-        input.field("default", "Begins as (optional)", ""),
-        1,
+        input.field("default", "Begins as (optional)", hint),
+        lines,
         input.held("default", default_of, |field, text: String| {
             put_default(field, &text)
         }),
     );
     let more = match kind {
-        "choice" => words_field(
-            input.field("enum", "Choices", "With commas between them."),
+        "choice" => lines_field(
+            input.field("enum", "Choices", "One a line."),
             input.held("enum", choices_of, |field, choices| {
                 field.insert("enum".to_owned(), json!(choices));
             }),
@@ -228,35 +250,35 @@ fn by_kind(input: &Input, kind: &str) -> AnyView {
     view! { {more}{begins} }.into_any()
 }
 
-/// The whole schema of the field as JSON. What is no JSON yet stays in the field and changes nothing.
-fn schema_field(input: &Input) -> AnyView {
+/// The whole schema of the field as JSON. What is no JSON yet stays in the field and changes nothing. `typing`: it is being
+/// written.
+fn schema_field(input: &Input, typing: RwSignal<bool>) -> AnyView {
     let schema = input.schema;
     let as_text = |schema: &Value| serde_json::to_string_pretty(schema).unwrap_or_default();
     let typed = RwSignal::new(schema.with_untracked(as_text));
-    let read = |text: &str| serde_json::from_str::<Map<String, Value>>(text);
     Effect::new(move || {
         let now = schema.get();
-        let same = typed
-            .with_untracked(|typed| read(typed).is_ok_and(|typed| Value::Object(typed) == now));
-        if !same {
+        if typed.with_untracked(|typed| read_schema(typed).as_ref() != Ok(&now)) {
             typed.set(as_text(&now));
         }
     });
-    let problem = move || {
-        let error = typed.with(|typed| read(typed).err());
-        error.map(|error| format!("This is no JSON Schema: {error}. The one before it is kept."))
-    };
+    let problem = move || typed.with(|typed| read_schema(typed).err());
     let frame = Frame::with_problem(input.field("schema", "JSON Schema", ""), problem);
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
-    let held = input.held("schema", |_| Map::new(), |field, schema| *field = schema);
+    let input = input.clone();
     let change = move |text: String| {
-        if let Ok(schema) = read(&text) {
-            held.set(schema);
+        if let Ok(schema) = read_schema(&text) {
+            input.change("schema", |field| *field = schema);
         }
         typed.set(text);
     };
+    // A row that is removed while it is written has no state left.
+    let mark = move |on: bool| {
+        let _ = typing.try_set(on);
+    };
     let control = view! {
-        <textarea id=id class="code" rows="5" spellcheck="false" aria-describedby=hint aria-invalid=invalid prop:value=move || typed.get() on:input:target=move |event| change(event.target().value())></textarea>
+        <textarea id=id class="code" rows="5" spellcheck="false" aria-describedby=hint aria-invalid=invalid prop:value=move || typed.get()
+            on:focus=move |_| mark(true) on:blur=move |_| mark(false) on:input:target=move |event| change(event.target().value())></textarea>
     };
     frame.around(control.into_any())
 }

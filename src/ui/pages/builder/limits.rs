@@ -7,11 +7,12 @@ use std::sync::Arc;
 use super::durations::{duration_field, in_ms};
 use super::editor::Editor;
 use super::fields::{FieldOf, Held, check_field, number_field, text_field};
+use super::form::at_once;
 use super::rows::{Rows, rows};
 use super::values::{Literal, value_field};
 use crate::engine::input::{FieldKind, TextFormat};
 use crate::engine::upstream::Reader;
-use crate::engine::workflow::{Concurrency, Workflow};
+use crate::engine::workflow::Workflow;
 
 /// A part of the workflow itself. `field` is what is typed into.
 pub(super) fn part<T: 'static>(
@@ -39,16 +40,12 @@ pub(super) fn limits_form(editor: Editor, field: impl Fn(&str, &str, &str) -> Fi
         |draft| draft.max_in_flight.map(u64::from),
         |draft, max| draft.max_in_flight = max.and_then(|max| u32::try_from(max).ok()),
     );
-    let runs = part(
+    let runs = at_once(part(
         editor,
         "concurrency.max",
-        |draft| draft.concurrency.as_ref().map(|limit| u64::from(limit.max)),
-        |draft, max| {
-            let key = draft.concurrency.take().and_then(|limit| limit.key);
-            let max = max.and_then(|max| u32::try_from(max).ok());
-            draft.concurrency = max.map(|max| Concurrency { max, key });
-        },
-    );
+        |draft| draft.concurrency.clone(),
+        |draft, limit| draft.concurrency = limit,
+    ));
     let has_limit = runs.memo();
     let has_limit = Memo::new(move |_| has_limit.with(Option::is_some));
     let key_of = field(

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::calls::{Input, input_fields, input_schema, tool_options};
 use super::durations::{duration_field, in_ms};
 use super::fields::{Held, choice_field, number_field, words_field};
-use super::form::{Part, StepForm, part};
+use super::form::{Part, StepForm, as_text, at_once, leading, part, wide};
 use super::gates::approval_form;
 use super::values::{Literal, value_field};
 use super::ways::way_after;
@@ -13,7 +13,7 @@ use crate::engine::input::{FieldKind, TextFormat};
 use crate::engine::limits::{ATTEMPTS_MAX, WEIGHT_MAX};
 use crate::engine::upstream::Reader;
 use crate::engine::workflow::{
-    Compensation, Concurrency, EdgeTrigger, ErrorPolicy, RetryPolicy, Step, StepKind,
+    Compensation, EdgeTrigger, ErrorPolicy, RetryPolicy, Step, StepKind,
 };
 
 /// Does something outside do the work, so that it can be tried again and undone?
@@ -60,13 +60,6 @@ pub(super) fn policies(form: &StepForm, step: &Step) -> AnyView {
     .into_any()
 }
 
-fn wide(value: Held<Option<u32>>) -> Held<Option<u64>> {
-    value.shown_as(
-        |number| number.map(u64::from),
-        |number| number.and_then(|number| u32::try_from(number).ok()),
-    )
-}
-
 fn error_policy(form: &StepForm) -> AnyView {
     let policies = [
         ("fail", "the run fails"),
@@ -98,23 +91,14 @@ fn error_policy(form: &StepForm) -> AnyView {
 /// How often, with which pauses, and after which failures not.
 fn retry_form(form: &StepForm, name: &str, label: &str, part: Part<RetryPolicy>) -> AnyView {
     let policy = form.part(name, part);
-    let tries = Held::new(
-        {
-            let policy = policy.clone();
-            move || policy.get().map(|policy| u64::from(policy.max_attempts))
+    let tries = wide(leading(
+        policy.clone(),
+        |policy| policy.max_attempts,
+        |max_attempts, last| RetryPolicy {
+            max_attempts,
+            ..last.unwrap_or_else(|| RetryPolicy::of(max_attempts))
         },
-        {
-            let policy = policy.clone();
-            move |tries: Option<u64>| {
-                let tries = tries.and_then(|tries| u32::try_from(tries).ok());
-                let old = policy.peek();
-                policy.set(tries.map(|max_attempts| RetryPolicy {
-                    max_attempts,
-                    ..old.unwrap_or_else(|| RetryPolicy::of(max_attempts))
-                }));
-            }
-        },
-    );
+    ));
     let has = policy.memo();
     let has = Memo::new(move |_| has.with(Option::is_some));
     let hint = "One when empty. The pauses between them grow.";
@@ -166,19 +150,15 @@ fn inside<T: Default + 'static>(
 
 /// The call that undoes the step, should the run fail later.
 fn compensation_form(form: &StepForm) -> AnyView {
-    let value = form.held(
-        "compensate.tool",
-        |step| {
-            let undo = step.compensate.as_ref();
-            undo.map(|undo| undo.tool.clone()).unwrap_or_default()
-        },
-        |step, tool: String| {
-            step.compensate = (!tool.is_empty()).then(|| Compensation {
-                tool,
-                ..step.compensate.clone().unwrap_or_default()
-            });
+    let tool = leading(
+        form.part("compensate.tool", part!(compensate)),
+        |undo| undo.tool,
+        |tool, last| Compensation {
+            tool,
+            ..last.unwrap_or_default()
         },
     );
+    let value = as_text(tool);
     let current = value.memo();
     let hint = "Called when the run fails after this step has succeeded.";
     let of = form.field("compensate.tool", "What undoes it", hint);
@@ -209,15 +189,7 @@ fn concurrency_form(form: &StepForm) -> AnyView {
         read: |step: &Step| step.concurrency.as_ref()?.key.clone(),
         place: |step: &mut Step| Some(&mut step.concurrency.as_mut()?.key),
     };
-    let max = form.held(
-        "concurrency.max",
-        |step| step.concurrency.as_ref().map(|limit| u64::from(limit.max)),
-        |step, max: Option<u64>| {
-            let key = step.concurrency.take().and_then(|limit| limit.key);
-            let max = max.and_then(|max| u32::try_from(max).ok());
-            step.concurrency = max.map(|max| Concurrency { max, key });
-        },
-    );
+    let max = at_once(form.part("concurrency.max", part!(concurrency)));
     let has = max.memo();
     let has = Memo::new(move |_| has.with(Option::is_some));
     let hint = "Over all runs. Any number when empty.";

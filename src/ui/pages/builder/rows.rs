@@ -57,7 +57,8 @@ pub(super) fn rows(rows: Rows) -> AnyView {
                 (false, false) => None,
             });
             if problem.get_untracked().is_none() {
-                (rows.value)(&name).set(Some(Value::Null));
+                let added = (rows.value)(&name);
+                rows.of.editor.apart(|| added.set(Some(Value::Null)));
                 new.set(String::new());
             }
         }
@@ -108,7 +109,7 @@ fn row(rows: &Rows, name: String) -> AnyView {
     let editor = rows.of.editor;
     let gone = name.clone();
     let remove = move |_| {
-        value.set(None);
+        editor.apart(|| value.set(None));
         editor.said.set(format!("{gone} removed."));
     };
     view! {

@@ -117,6 +117,10 @@ impl List {
     }
 
     fn key(self, event: &KeyboardEvent) {
+        // While a character is put together from several keys they belong to whoever does that.
+        if event.is_composing() {
+            return;
+        }
         let is_open = self.found.with_untracked(|found| !found.offers.is_empty());
         match (event.key().as_str(), is_open) {
             ("ArrowDown", true) => self.go(1),
@@ -295,19 +299,20 @@ pub(super) fn suggesting_control(frame: &Frame, label: &str, suggesting: Suggest
 fn option(list: List, field: String, at: usize, offer: Offer, wanted: &'static str) -> AnyView {
     let misfit = !fits(wanted, &offer.kind);
     let kind = words::kind(&offer.kind);
-    let take = move |event: leptos::ev::PointerEvent| {
-        // The text keeps the focus.
-        event.prevent_default();
+    let take = move |_| {
         let typing = document().get_element_by_id(&field);
         list.take(at, typing.map(Element::into));
     };
+    // The text keeps the focus, and the list stays open until the click.
+    let keep_focus = |event: leptos::ev::MouseEvent| event.prevent_default();
     let is_active = move || list.active.get() == Some(at);
     let note = match (misfit, kind) {
         (true, kind) => format!("{kind}, not {}", words::kind(wanted)),
         (false, kind) => kind.to_owned(),
     };
     view! {
-        <li id=list.option_id(at) role="option" class="offer" class:offer-misfit=misfit aria-selected=move || if is_active() { "true" } else { "false" } on:pointerdown=take>
+        <li id=list.option_id(at) role="option" class="offer" class:offer-misfit=misfit aria-selected=move || if is_active() { "true" } else { "false" }
+            on:mousedown=keep_focus on:click=take>
             <code>{offer.text}</code>
             <span class="offer-kind">{note}</span>
             <span class="offer-says">{offer.says}</span>

@@ -44,7 +44,7 @@ pub(super) fn value_field(
     reader: Reader,
     value: Held<Option<Value>>,
 ) -> AnyView {
-    let label = of.label.clone();
+    let (editor, label) = (of.editor, of.label.clone());
     let mode_id = format!("{}-mode", of.id());
     let current = value.memo();
     let begun = current.with_untracked(|value| value.as_ref().map_or(Mode::Literal, Mode::of));
@@ -63,7 +63,7 @@ pub(super) fn value_field(
             let new = Mode::read(&word);
             let text = current.with_untracked(|value| shown(&kind, value.as_ref()));
             mode.set(new);
-            value.set(written(new, &kind, carried(new, &text)));
+            editor.apart(|| value.set(written(new, &kind, carried(new, &text))));
         }
     };
     let options: Vec<_> = Mode::ALL

@@ -1,11 +1,12 @@
 //! The ways of one step, in its form: what leads to it, in words, and where it goes on after it failed or was rejected.
 
 use leptos::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::editor::{EdgeAt, Selected};
 use super::fields::{FieldOf, Frame, Held};
 use super::form::StepForm;
-use super::growing::options;
+use super::growing::{growing, options};
 use super::picture::connect;
 use super::words::name_of;
 use crate::engine::edit;
@@ -48,20 +49,26 @@ pub(super) fn ways_before(form: &StepForm, kind: StepKind) -> AnyView {
             draft.with(|draft| named(edit::possible_beginnings(draft, &id)))
         })
     };
-    let add = move |from: String| {
+    let chosen = RwSignal::new(String::new());
+    let add = move |_| {
+        let from = chosen.get_untracked();
         if !from.is_empty() {
             connect(editor, &from.as_str().into(), &id);
+            chosen.set(String::new());
         }
     };
     view! {
         <div class="ways-before">
             <p class="hint">{sentence}</p>
             <div class="outline-ways">{ways}</div>
-            <label for="comes-after">"Comes also after"</label>
-            <select id="comes-after" prop:value="" on:change:target=move |event| { add(event.target().value()); event.target().set_value(""); }>
-                <option value="">"Choose a step"</option>
-                {options(others)}
-            </select>
+            <div class="ways-add">
+                <label for="comes-after">"Comes also after"</label>
+                <select id="comes-after" prop:value=move || chosen.get() on:change:target=move |event| chosen.set(event.target().value())>
+                    <option value="">"Choose a step"</option>
+                    {options(others)}
+                </select>
+                <button type="button" class="button button-small" aria-label="Connect from that step" on:click=add>"Connect"</button>
+            </div>
         </div>
     }
     .into_any()
@@ -71,7 +78,13 @@ fn led_to(draft: &Workflow, id: &StepId) -> Vec<Led> {
     let Some(inside) = edit::holder_of(draft, id) else {
         return Vec::new();
     };
-    let edges = edit::level(draft, inside.as_ref()).map_or(&[][..], |(_, edges)| edges);
+    let Some((steps, edges)) = edit::level(draft, inside.as_ref()) else {
+        return Vec::new();
+    };
+    let mut beside: BTreeMap<&StepId, &Step> = BTreeMap::new();
+    for step in steps {
+        beside.entry(&step.id).or_insert(step);
+    }
     let to_it = edges.iter().enumerate().filter(|(_, edge)| edge.to == *id);
     to_it
         .map(|(position, edge)| Led {
@@ -79,7 +92,9 @@ fn led_to(draft: &Workflow, id: &StepId) -> Vec<Led> {
                 inside: inside.clone(),
                 position,
             },
-            name: edit::find(draft, &edge.from).map_or_else(|| edge.from.to_string(), name_of),
+            name: beside
+                .get(&edge.from)
+                .map_or_else(|| edge.from.to_string(), |step| name_of(step)),
             only: condition(edge),
         })
         .collect()
@@ -127,10 +142,9 @@ pub(super) fn way_after(form: &StepForm, on: EdgeTrigger, label: &str, none: &st
         let id = id.clone();
         Memo::new(move |_| {
             editor.document.with(|draft| {
-                let current = after(draft, &id, on);
-                let current = current.and_then(|current| edit::find(draft, &current));
-                let possible = edit::possible_ends(draft, &id).into_iter();
-                named(current.into_iter().chain(possible).collect())
+                let inside = edit::holder_of(draft, &id).flatten();
+                let possible = edit::possible_ends(draft, &id);
+                offered(draft, inside.as_ref(), &possible, after(draft, &id, on))
             })
         })
     };
@@ -164,22 +178,12 @@ pub(super) fn ways_field(
     let current = value.memo();
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
-    // The one that is chosen stands first, for the others come by and by.
-    let chosen = move || {
-        let chosen = current.get();
-        let name = others.with(|others| others.iter().find(|(id, _)| *id == chosen).cloned());
-        name.map(|(id, name)| view! { <option value=id selected=true>{name}</option> })
+    let shown = growing(others);
+    // Each option knows whether it is the one: the list grows, and what is chosen may come late.
+    let step = move |(id, name): (String, String)| {
+        let of = id.clone();
+        view! { <option value=id prop:selected=move || current.with(|chosen| *chosen == of)>{name}</option> }
     };
-    let rest = Memo::new(move |_| {
-        let chosen = current.get();
-        others.with(|others| {
-            others
-                .iter()
-                .filter(|(id, _)| *id != chosen)
-                .cloned()
-                .collect()
-        })
-    });
     let nothing = move || current.with(String::is_empty);
     let change = move |select: leptos::web_sys::HtmlSelectElement| {
         let wanted = select.value();
@@ -192,9 +196,8 @@ pub(super) fn ways_field(
     };
     let control = view! {
         <select id=id aria-describedby=hint aria-invalid=invalid on:change:target=move |event| change(event.target())>
-            <option value="" selected=nothing>{none.to_owned()}</option>
-            {chosen}
-            {options(rest)}
+            <option value="" prop:selected=nothing>{none.to_owned()}</option>
+            <For each=shown key=|option| option.clone() children=step />
         </select>
     };
     frame.around(control.into_any())
@@ -233,6 +236,26 @@ fn lead_after(draft: &mut Workflow, id: &StepId, on: EdgeTrigger, to: &str) {
             ..Edge::default()
         }),
     }
+}
+
+/// What a way may be led to: the possible steps and the one where it leads now, in the order of the place they are in. One
+/// that is not there stands at the end, under its id.
+pub(super) fn offered(
+    draft: &Workflow,
+    inside: Option<&StepId>,
+    possible: &[&Step],
+    current: Option<StepId>,
+) -> Vec<(String, String)> {
+    let possible: BTreeSet<&StepId> = possible.iter().map(|step| &step.id).collect();
+    let steps = edit::level(draft, inside).map_or(&[][..], |(steps, _)| steps);
+    let is_offered = |id: &StepId| possible.contains(id) || current.as_ref() == Some(id);
+    let mut offered = named(steps.iter().filter(|step| is_offered(&step.id)).collect());
+    if let Some(current) = &current
+        && !offered.iter().any(|(id, _)| id == current.as_str())
+    {
+        offered.push((current.to_string(), current.to_string()));
+    }
+    offered
 }
 
 pub(super) fn named(steps: Vec<&Step>) -> Vec<(String, String)> {
@@ -275,6 +298,38 @@ mod tests {
             assert_eq!(found.as_ref().map_or("", StepId::as_str), to);
         }
         assert_eq!(draft.edges.len(), 2, "the plain ways stay");
+    }
+
+    #[test]
+    fn what_leads_to_a_step_is_named_and_what_is_not_there_by_its_id() {
+        let mut draft = draft();
+        draft.steps[0].name = Some("First".to_owned());
+        draft.edges.push(Edge {
+            from: "gone".into(),
+            to: "b".into(),
+            on: Some(EdgeTrigger::Failed),
+            ..Edge::default()
+        });
+        let led = led_to(&draft, &"b".into()).into_iter();
+        let said: Vec<String> = led
+            .map(|led| format!("{} {}{}", led.at.position, led.name, led.only))
+            .collect();
+        assert_eq!(said, ["0 First", "2 gone when it fails"]);
+    }
+
+    #[test]
+    fn the_steps_that_are_offered_keep_their_order_whichever_is_chosen() {
+        let draft = draft();
+        let a = StepId::new("a");
+        let possible = edit::possible_ends(&draft, &a);
+        let ids = |current: &str| -> Vec<String> {
+            let offered = offered(&draft, None, &possible, Some(current.into()));
+            offered.into_iter().map(|(id, _)| id).collect()
+        };
+        assert_eq!(ids("c"), ["c", "d"]);
+        assert_eq!(ids("d"), ["c", "d"]);
+        assert_eq!(ids("b"), ["b", "c", "d"], "where it leads now");
+        assert_eq!(ids("gone"), ["c", "d", "gone"]);
     }
 
     #[test]

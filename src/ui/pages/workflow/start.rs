@@ -86,7 +86,7 @@ pub(in crate::ui::pages) fn FormField(
     let required = field.required;
     let control = match field.kind {
         FieldKind::Text { format: TextFormat::Multiline } | FieldKind::Lines { .. } | FieldKind::Json => view! {
-            <textarea id=id.clone() name=name rows="4" required=required aria-describedby=described aria-invalid=invalid prop:value=text.clone()>{text.clone()}</textarea>
+            <textarea id=id.clone() name=name rows="4" required=required aria-describedby=described aria-invalid=invalid>{text.clone()}</textarea>
         }
         .into_any(),
         FieldKind::Text { format } => {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::address::{first_page, here, href};
 use crate::rpc::workflows::{ActOnWorkflow, Wanted, WorkflowCard};
-use crate::ui::components::{Moment, RunBadge, Sketch};
+use crate::ui::components::{Answers, Moment, RunBadge, Sketch};
 use crate::ui::format;
 
 /// Changes when the card has to be drawn anew.
@@ -25,7 +25,7 @@ pub(super) fn key(card: &WorkflowCard) -> String {
 pub(super) fn Card(
     card: WorkflowCard,
     wanted: Memo<Wanted>,
-    act: ServerAction<ActOnWorkflow>,
+    act: Answers<ActOnWorkflow>,
 ) -> impl IntoView {
     let page = format!("/workflows/{}", card.slug);
     let facts = facts(&card);
@@ -95,11 +95,11 @@ fn acts(
     card: &WorkflowCard,
     page: &str,
     wanted: Memo<Wanted>,
-    act: ServerAction<ActOnWorkflow>,
+    act: Answers<ActOnWorkflow>,
 ) -> AnyView {
-    let button = |act: &'static str, label: &'static str| {
+    let button = |word: &'static str, label: &'static str| {
         let whole = format!("{label} {}", card.name);
-        view! { <button class="button button-small" name="act" value=act aria-label=whole>{label}</button> }.into_any()
+        view! { <button class="button button-small" name="act" value=word aria-label=whole disabled=move || act.busy()>{label}</button> }.into_any()
     };
     let link = |address: String, label: &'static str| {
         let whole = format!("{label} {}", card.name);
@@ -127,7 +127,7 @@ fn acts(
     let slug = card.slug.clone();
     let back = move || here(&wanted.read());
     view! {
-        <ActionForm action=act attr:class="workflow-acts">
+        <ActionForm action=act.action attr:class="workflow-acts">
             <input type="hidden" name="slug" value=slug />
             <input type="hidden" name="back" value=back />
             {acts}

@@ -3,25 +3,25 @@
 use leptos::prelude::*;
 
 use crate::rpc::workflows::ImportDraft;
-use crate::ui::components::Refusal;
+use crate::ui::components::{Answers, Refusal};
 
 #[component]
 pub(super) fn ImportForm() -> impl IntoView {
-    let import = ServerAction::<ImportDraft>::new();
-    let refusal = Signal::derive(move || import.value().get().and_then(Result::err));
+    let import = Answers::<ImportDraft>::new(|asked| &asked.document);
+    let refusal = Signal::derive(move || import.action.value().get().and_then(Result::err));
     // What was refused is said where it was typed.
     let open = Memo::new(move |_| refusal.with(Option::is_some));
     view! {
         <details class="import" open=move || open.get()>
             <summary class="button">"Import…"</summary>
-            <ActionForm action=import attr:class="form">
+            <ActionForm action=import.action attr:class="form">
                 <Refusal error=refusal />
                 <div class="field">
                     <label for="import-document">"The workflow, as YAML or JSON"</label>
                     <textarea id="import-document" name="document" rows="10" class="code" required spellcheck="false" aria-describedby="import-hint"></textarea>
                     <p class="hint" id="import-hint">"It opens in the builder as a draft, and is there for others when you publish it. Whole folders: " <code>"signalbox import"</code> "."</p>
                 </div>
-                <button class="button button-primary">"Open in the builder"</button>
+                <button class="button button-primary" disabled=move || import.busy()>"Open in the builder"</button>
             </ActionForm>
         </details>
     }

@@ -14,7 +14,7 @@ use crate::rpc::error::PageError;
 use crate::rpc::workflows::{
     ActOnWorkflow, Changed, Shelf, Wanted, WorkflowCard, WorkflowsView, workflows,
 };
-use crate::ui::components::{Empty, Failure, Refusal};
+use crate::ui::components::{Answers, Empty, Failure, Refusal};
 use crate::ui::format;
 use crate::ui::live::Live;
 use address::first_page;
@@ -34,12 +34,12 @@ pub fn WorkflowsPage() -> impl IntoView {
     let live = Live::expect();
     let query = use_query_map();
     let wanted = Memo::new(move |_| query.with(address::wanted));
-    let act = ServerAction::<ActOnWorkflow>::new();
+    let act = Answers::<ActOnWorkflow>::new(|asked| &asked.slug);
     let view: View = Resource::new(
-        move || (wanted.get(), live.lists.get(), act.version().get()),
+        move || (wanted.get(), live.lists.get(), act.action.version().get()),
         |(wanted, _, _)| workflows(wanted),
     );
-    let refused = Signal::derive(move || act.value().get().and_then(Result::err));
+    let refused = Signal::derive(move || act.action.value().get().and_then(Result::err));
     view! {
         <Title text="Workflows" />
         <div class="page-head">
@@ -67,12 +67,12 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 
 /// What has just been done, and how it is undone. The card that was asked is gone, so whoever asked is brought here.
 #[component]
-fn Told(view: View, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> impl IntoView {
+fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     // Once for each act: the list is fetched anew whenever a run begins or ends.
     Effect::new(move |moved_for: Option<usize>| {
         let moved_for = moved_for.unwrap_or(0);
-        let version = act.version().get_untracked();
+        let version = act.action.version().get_untracked();
         match line.get() {
             Some(line) if version > moved_for => {
                 let _ = line.focus();
@@ -90,7 +90,7 @@ fn Told(view: View, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> i
         let page = format!("/workflows/{slug}");
         let told = if is_deleted {
             view! {
-                <ActionForm action=act attr:class="notice notice-undo">
+                <ActionForm action=act.action attr:class="notice notice-undo">
                     <p tabindex="-1" node_ref=line>"“" <a href=page>{name.clone()}</a> "” has been deleted. Its runs go on."</p>
                     <input type="hidden" name="slug" value=slug />
                     <input type="hidden" name="back" value=move || address::here(&wanted.read()) />
@@ -247,7 +247,7 @@ fn Tags(view: View, wanted: Memo<Wanted>) -> impl IntoView {
 
 /// The list itself, how many there are, and how it is shown.
 #[component]
-fn Found(view: View, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> impl IntoView {
+fn Found(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let is_list = Memo::new(move |_| wanted.with(|wanted| wanted.view == "list"));
     let cards = move || known(view, |view| view.cards.clone()).unwrap_or_default();
     let looks = move |word: &'static str, name: &'static str| {
@@ -313,7 +313,7 @@ fn Found(view: View, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> 
     }
 }
 
-fn show(card: WorkflowCard, wanted: Memo<Wanted>, act: ServerAction<ActOnWorkflow>) -> AnyView {
+fn show(card: WorkflowCard, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> AnyView {
     view! { <Card card wanted act /> }.into_any()
 }
 
