@@ -65,13 +65,26 @@ export class Keyboard implements Hand {
     await expect(box).toBeChecked();
   }
 
-  /** Goes through the page as Tab does until the focus is there, and can be seen to be. */
+  /** Goes through the page as Tab does, onwards or backwards, until the focus is there. */
   private async reach(what: Locator): Promise<void> {
     await expect(what).toBeVisible();
-    const here = () => what.evaluate((element) => element === document.activeElement);
-    for (let tabs = 0; !(await here()); tabs++) {
-      expect(tabs, `${what} can be reached with the Tab key`).toBeLessThan(TABS_MAX);
-      await this.page.keyboard.press("Tab");
+    // Found once, and again when the page has drawn it anew: a page is searched for longer than a key is pressed.
+    let wanted = await what.elementHandle();
+    for (let tabs = 0; tabs < TABS_MAX; tabs++) {
+      const way = await wanted?.evaluate(wayTo);
+      if (way === "here") return;
+      if (way === "gone") wanted = await what.elementHandle();
+      else await this.page.keyboard.press(way === "onwards" ? "Tab" : "Shift+Tab");
     }
+    throw new Error(`${what} cannot be reached with the Tab key.`);
   }
+}
+
+/** Where an element lies, seen from what has the focus. Runs in the page. */
+function wayTo(element: Node): "here" | "gone" | "onwards" | "backwards" {
+  if (!element.isConnected) return "gone";
+  const focused = document.activeElement ?? document.body;
+  if (focused === element) return "here";
+  const position = focused.compareDocumentPosition(element);
+  return position & Node.DOCUMENT_POSITION_FOLLOWING ? "onwards" : "backwards";
 }

@@ -76,6 +76,36 @@ test("the next version is written while a run of the last one waits", async ({ p
   await expect(page.getByText("Well?")).toBeVisible();
 });
 
+test("the picture has room beside a run that is under way, and follows it when nobody has moved it", async ({ page, request }) => {
+  const ask = { id: "ask", name: "Ask", kind: "human_gate", message: "Well?" };
+  const steps = [ask, { ...ask, id: "again", name: "Ask again" }];
+  const workflow = { name: `Beside ${test.info().repeatEachIndex}`, steps, edges: [{ from: "ask", to: "again" }] };
+  const { slug } = await (await request.post("/api/v1/workflows", { data: workflow })).json();
+  await request.post("/api/v1/runs", { data: { workflow: slug } });
+  await page.setViewportSize({ width: 1_280, height: 720 });
+  await open(page, `/workflows/${slug}/edit`);
+  await expect(page.getByRole("complementary", { name: "Active run" })).toBeVisible();
+  await expect(page.locator(".picture-step")).toHaveCount(2);
+  const picture = page.locator(".picture");
+  expect((await picture.boundingBox())!.width).toBeGreaterThan(400);
+  const middle = async () => {
+    const [frame, step] = [(await picture.boundingBox())!, (await page.locator(".picture-step rect").first().boundingBox())!];
+    return Math.round(step.x + step.width / 2 - frame.x - frame.width / 2);
+  };
+  await expect.poll(middle).toBe(0);
+  await page.setViewportSize({ width: 1_000, height: 720 });
+  await expect.poll(middle).toBe(0);
+  await page.getByRole("button", { name: "Smaller" }).click();
+  const left = async () => {
+    const [frame, step] = [(await picture.boundingBox())!, (await page.locator(".picture-step rect").first().boundingBox())!];
+    return Math.round(step.x - frame.x);
+  };
+  const before = await left();
+  await page.setViewportSize({ width: 1_100, height: 720 });
+  await expect.poll(async () => (await picture.boundingBox())!.width).toBeGreaterThan(450);
+  expect(await left()).toBe(before);
+});
+
 test("the builder works by keyboard alone", async ({ page }) => {
   await open(page, "/workflows/new");
   await page.getByLabel("Name", { exact: true }).focus();

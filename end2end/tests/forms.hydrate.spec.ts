@@ -400,3 +400,56 @@ for (const width of [360, 1_280]) {
     await expectNoSidewaysScroll(page);
   });
 }
+
+test("what belongs together stays together while a form is filled", async ({ page, request }) => {
+  const ask = { id: "ask", name: "Ask", kind: "human_gate", message: "Well?", show: ["=1 == 1 &&\n  2 == 2", "$fetch.status"] };
+  const more = ["one", "two", "three"].map((id) => ({ ...noop, id, name: `Step ${id}` }));
+  const draft = await edit(page, request, {
+    inputs: { type: "object", properties: { host: { type: "string", description: "One\nTwo" } } },
+    steps: [fetch, ask, ...more],
+    edges: [["fetch", "ask"], ["ask", "one"], ["one", "two"], ["two", "three"]].map(([from, to]) => ({ from, to })),
+  });
+  // Line breaks, a schema that comes to be of another kind while it is typed, and a name that is there.
+  const help = page.getByLabel("Help (optional)");
+  await expect(help).toHaveValue("One\nTwo");
+  await help.press("Control+End");
+  await help.pressSequentially(" and three");
+  await page.getByLabel("Kind").selectOption("Something else (JSON Schema)");
+  const schema = page.getByLabel("JSON Schema", { exact: true });
+  await schema.fill('{ "type": "string", "description": "One\\nTwo" }');
+  await expect(page.getByLabel("Kind")).toHaveValue("text");
+  await expect(schema).toBeFocused();
+  await schema.press("End");
+  await schema.blur();
+  await expect(schema).toHaveCount(0);
+  await page.getByLabel("Name of a new input").fill("host");
+  await page.getByLabel("Name of a new input").press("Enter");
+  await expect(page.locator(".inputs-editor")).toContainText("There is one of that name already.");
+  // Number and companions, and a choice by keys alone.
+  await select(page, "Fetch");
+  await page.getByText("When it fails", { exact: true }).click();
+  const tries = page.getByLabel("Tries in all", { exact: true });
+  await tries.fill("4");
+  await page.getByLabel("First pause", { exact: true }).fill("2");
+  await tries.fill("");
+  await tries.fill("5");
+  await expect(page.getByLabel("First pause", { exact: true })).toHaveValue("2");
+  const instead = page.getByLabel("Instead, go on with");
+  for (const value of ["one", "two", "three"]) {
+    await instead.press("ArrowDown");
+    await expect(instead).toHaveValue(value);
+  }
+  await instead.press("ArrowUp");
+  await expect(instead).toHaveValue("two");
+  await expect(panel(page).getByRole("heading", { level: 2 })).toContainText("Fetch");
+  await select(page, "Ask");
+  const shown = page.getByLabel("What is shown", { exact: true });
+  await shown.press("Control+End");
+  await shown.pressSequentially("\nfetch.body");
+  const { inputs, steps, edges } = (await kept(page, request, draft)) as { inputs: Json; steps: Json[]; edges: Json[] };
+  expect(inputs).toMatchObject({ properties: { host: { type: "string", description: "One\nTwo" } } });
+  expect(steps[0]).toMatchObject({ retry: { max_attempts: 5, base_ms: 2_000 } });
+  expect(steps[1].show).toEqual(["=1 == 1 &&\n  2 == 2", "$fetch.status", "$fetch.body"]);
+  expect(edges).toContainEqual({ from: "fetch", to: "two", on: "failed" });
+  expect(edges).toHaveLength(5);
+});

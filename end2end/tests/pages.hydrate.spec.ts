@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { expect, expectAccessible, expectNoSidewaysScroll, hydrated, open, test, until } from "../support/fixtures";
+import { Keyboard } from "../support/hand";
 import { runStatus, startHealthCheck, untilWaiting } from "../support/health-check";
 import { Signalbox } from "../support/signalbox";
 import { deadAddress } from "../support/world";
@@ -79,35 +80,23 @@ test("refusals and missing things are good in both themes and on a phone", async
 });
 
 test("the whole journey works by keyboard alone", async ({ page }) => {
-  const tabTo = async (role: string, name: string) => {
-    const target = page.getByRole(role as "link", { name, exact: true });
-    for (let presses = 0; presses < 60; presses += 1) {
-      if (await target.evaluate((element) => element === document.activeElement)) return;
-      await page.keyboard.press("Tab");
-    }
-    throw new Error(`Tab does not lead to “${name}”.`);
-  };
+  const hand = new Keyboard(page);
+  const exactly = (role: "link" | "button" | "textbox", name: string) => page.getByRole(role, { name, exact: true });
   await open(page, "/");
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("main")).toBeFocused();
-  await tabTo("link", "Workflows");
-  await page.keyboard.press("Enter");
+  await hand.press(exactly("link", "Workflows"));
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Workflows");
-  await tabTo("link", "Run System health check");
-  await page.keyboard.press("Enter");
-  await tabTo("button", "Start");
-  await page.keyboard.press("Enter");
+  await hand.press(exactly("link", "Run System health check"));
+  await hand.press(exactly("button", "Start"));
   await untilWaiting(page);
   await hydrated(page);
-  await tabTo("textbox", "Comment (optional)");
-  await page.keyboard.type("By keyboard.");
-  await tabTo("button", "Approve");
-  await page.keyboard.press("Enter");
+  await hand.fill(exactly("textbox", "Comment (optional)"), "By keyboard.");
+  await hand.press(exactly("button", "Approve"));
   await expect(runStatus(page)).toContainText("Completed");
-  await tabTo("link", "health-report.md");
-  await page.keyboard.press("Enter");
+  await hand.press(exactly("link", "health-report.md"));
   await expect(page.locator(".report")).toContainText("By keyboard.");
 });
 

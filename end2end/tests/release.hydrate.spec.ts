@@ -198,6 +198,8 @@ class Author {
 
 for (const way of ["with a pointer", "with the keyboard alone"] as const) {
   test(`the release check is built, rehearsed, published, changed and finished ${way}`, async ({ page }) => {
+    // Hundreds of steps of the Tab key, each of which the browser answers in its own time.
+    if (way === "with the keyboard alone") test.slow();
     const world = await Endpoint.start();
     const hand = way === "with a pointer" ? new Pointer() : new Keyboard(page);
     const { project, repeatEachIndex } = test.info();

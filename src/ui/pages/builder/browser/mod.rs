@@ -2,12 +2,14 @@
 
 mod bench;
 mod keeping;
+mod size;
 
 use leptos::prelude::*;
 
 use super::editor::Editor;
 use crate::workbench::{Answer, Ask};
 use bench::Bench;
+pub(super) use size::on_resize;
 
 /// Begins to check and to keep. Ends with the component that asked.
 pub(super) fn begin(editor: Editor, slug: Option<String>) {

@@ -16,6 +16,7 @@ use leptos::ev::{DragEvent, PointerEvent, WheelEvent};
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use super::browser;
 use super::carrying::{NEW_STEP, holds, new_step, taken};
 use super::editor::{Editor, Selected};
 use crate::engine::edit::{self, Place};
@@ -51,8 +52,10 @@ struct Looking {
     sight: RwSignal<Sight>,
     doing: RwSignal<Doing>,
     frame: NodeRef<leptos::html::Div>,
-    /// How large the frame is; changes with the window.
+    /// How large the frame is; changes with the window and with what stands beside it.
     extent: RwSignal<Extent>,
+    /// As it was last fitted into the frame.
+    fitted: StoredValue<Option<Sight>>,
 }
 
 impl Looking {
@@ -73,19 +76,17 @@ impl Looking {
             width: f64::from(drawn.width),
             height: f64::from(drawn.height),
         });
-        self.sight.set(Sight::fitting(picture, self.measure()));
+        let sight = Sight::fitting(picture, self.measure());
+        self.fitted.set_value(Some(sight));
+        self.sight.set(sight);
     }
 
-    /// As soon as the frame is laid out: what is not on the page yet has no size to fit into.
-    fn fit_soon(self) {
-        if self.extent.is_disposed() {
-            return;
-        }
-        let Extent { width, height } = self.measure();
-        if width > 0.0 && height > 0.0 {
+    /// A picture that nobody has moved since it was fitted is fitted again.
+    fn resized(self) {
+        if self.fitted.get_value() == Some(self.sight.get_untracked()) {
             self.fit();
         } else {
-            request_animation_frame(move || self.fit_soon());
+            self.measure();
         }
     }
 
@@ -235,20 +236,18 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
         doing: RwSignal::new(Doing::Nothing),
         frame: NodeRef::new(),
         extent: RwSignal::new(Extent::default()),
+        fitted: StoredValue::new(None),
     };
     // Once, when there is something to see.
-    let fitted = StoredValue::new(false);
     Effect::new(move || {
-        if drawn.with(|drawn| !drawn.steps.is_empty()) && !fitted.get_value() {
-            fitted.set_value(true);
-            looking.fit_soon();
+        if drawn.with(|drawn| !drawn.steps.is_empty()) && looking.fitted.get_value().is_none() {
+            looking.fit();
         }
     });
     Effect::new(move || {
-        let resized = window_event_listener(leptos::ev::resize, move |_| {
-            looking.measure();
-        });
-        on_cleanup(move || resized.remove());
+        if let Some(frame) = looking.frame.get() {
+            browser::on_resize(&frame, move || looking.resized());
+        }
     });
     let summary = move || {
         drawn.with(|drawn| {
