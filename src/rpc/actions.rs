@@ -3,10 +3,11 @@
 
 use leptos::prelude::*;
 
+use super::codec::Told;
 use super::error::PageError;
 
 /// `decision`: `approve` or `reject`. `plan_hash`: of what was shown.
-#[server(prefix = "/rpc", endpoint = "decide_gate")]
+#[server(prefix = "/rpc", endpoint = "decide_gate", output = Told)]
 pub async fn decide_gate(
     run_id: String,
     gate_id: String,
@@ -25,7 +26,7 @@ pub async fn decide_gate(
     Ok(())
 }
 
-#[server(prefix = "/rpc", endpoint = "cancel_run")]
+#[server(prefix = "/rpc", endpoint = "cancel_run", output = Told)]
 pub async fn cancel_run(run_id: String, comment: String) -> Result<(), PageError> {
     super::service()?
         .cancel(&run_id.as_str().into(), super::LOCAL_ACTOR, comment)
@@ -34,7 +35,7 @@ pub async fn cancel_run(run_id: String, comment: String) -> Result<(), PageError
 }
 
 /// `resolution`: `happened`, `did_not` or `retry`.
-#[server(prefix = "/rpc", endpoint = "resolve_outcome")]
+#[server(prefix = "/rpc", endpoint = "resolve_outcome", output = Told)]
 pub async fn resolve_outcome(
     run_id: String,
     step_id: String,
@@ -50,7 +51,7 @@ pub async fn resolve_outcome(
 }
 
 /// `act`: `pause`, `resume` or `retry`. `again` starts a new run and leads to its page.
-#[server(prefix = "/rpc", endpoint = "act_on_run")]
+#[server(prefix = "/rpc", endpoint = "act_on_run", output = Told)]
 pub async fn act_on_run(run_id: String, act: String, comment: String) -> Result<(), PageError> {
     let (service, actor) = (super::service()?, super::LOCAL_ACTOR);
     let run_id = run_id.as_str().into();
@@ -67,7 +68,7 @@ pub async fn act_on_run(run_id: String, act: String, comment: String) -> Result<
 }
 
 /// `act`: `skip`, or `fork`, which starts a new run at the step and leads to its page.
-#[server(prefix = "/rpc", endpoint = "act_on_step")]
+#[server(prefix = "/rpc", endpoint = "act_on_step", output = Told)]
 pub async fn act_on_step(
     run_id: String,
     step_id: String,

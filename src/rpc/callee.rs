@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::codec::Told;
 use super::error::PageError;
 
 /// A workflow as its callers see it.
@@ -16,7 +17,7 @@ pub struct CalleeView {
 }
 
 /// `version`: the current one when absent.
-#[server(prefix = "/rpc", endpoint = "callee")]
+#[server(prefix = "/rpc", endpoint = "callee", output = Told)]
 pub async fn callee(slug: String, version: Option<u32>) -> Result<CalleeView, PageError> {
     let service = super::service()?;
     let (row, current) = service.workflow(&slug).await?;

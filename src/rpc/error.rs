@@ -1,6 +1,6 @@
 //! The one error that server functions answer with: a code, a sentence and the HTTP status that belongs to it.
 
-use leptos::server_fn::codec::JsonEncoding;
+use super::codec::Text;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ impl PageError {
 }
 
 impl FromServerFnError for PageError {
-    type Encoder = JsonEncoding;
+    type Encoder = Text;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

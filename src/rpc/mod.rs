@@ -7,6 +7,7 @@ mod acts;
 #[cfg(feature = "ssr")]
 mod assemble;
 pub mod callee;
+pub mod codec;
 pub mod drafts;
 pub mod error;
 #[cfg(feature = "ssr")]

@@ -2,49 +2,50 @@
 
 use leptos::prelude::*;
 
+use super::codec::Told;
 use super::error::PageError;
 use super::views::{ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView};
 
-#[server(prefix = "/rpc", endpoint = "home")]
+#[server(prefix = "/rpc", endpoint = "home", output = Told)]
 pub async fn home() -> Result<HomeView, PageError> {
     super::respond(super::assemble::home(&super::service()?).await)
 }
 
 /// `status`: empty for all, else a run state.
-#[server(prefix = "/rpc", endpoint = "runs")]
+#[server(prefix = "/rpc", endpoint = "runs", output = Told)]
 pub async fn runs(status: String, cursor: Option<String>) -> Result<RunsView, PageError> {
     super::respond(super::assemble::runs(&super::service()?, &status, cursor).await)
 }
 
-#[server(prefix = "/rpc", endpoint = "run")]
+#[server(prefix = "/rpc", endpoint = "run", output = Told)]
 pub async fn run(run_id: String) -> Result<RunView, PageError> {
     super::respond(super::assemble::run(&super::service()?, &run_id.as_str().into()).await)
 }
 
 /// The files that a run has left so far.
-#[server(prefix = "/rpc", endpoint = "run_files")]
+#[server(prefix = "/rpc", endpoint = "run_files", output = Told)]
 pub async fn run_files(run_id: String) -> Result<Vec<ArtifactCard>, PageError> {
     super::respond(super::assemble::run_files(&super::service()?, &run_id.as_str().into()).await)
 }
 
 /// The run that the task-list panel shows: one that waits for a person, else the newest that runs.
-#[server(prefix = "/rpc", endpoint = "active_run")]
+#[server(prefix = "/rpc", endpoint = "active_run", output = Told)]
 pub async fn active_run() -> Result<Option<RunView>, PageError> {
     super::respond(super::assemble::active_run(&super::service()?).await)
 }
 
 /// How many questions wait for a person, over all runs.
-#[server(prefix = "/rpc", endpoint = "waiting_count")]
+#[server(prefix = "/rpc", endpoint = "waiting_count", output = Told)]
 pub async fn waiting_count() -> Result<u32, PageError> {
     super::respond(super::assemble::waiting_count(&super::service()?).await)
 }
 
-#[server(prefix = "/rpc", endpoint = "approvals")]
+#[server(prefix = "/rpc", endpoint = "approvals", output = Told)]
 pub async fn approvals() -> Result<ApprovalsView, PageError> {
     super::respond(super::assemble::approvals(&super::service()?).await)
 }
 
-#[server(prefix = "/rpc", endpoint = "artifact")]
+#[server(prefix = "/rpc", endpoint = "artifact", output = Told)]
 pub async fn artifact(run_id: String, artifact_id: String) -> Result<ArtifactView, PageError> {
     let (run_id, artifact_id) = (run_id.as_str().into(), artifact_id.as_str().into());
     super::respond(super::assemble::artifact(&super::service()?, &run_id, &artifact_id).await)

@@ -1,4 +1,5 @@
-//! What a page asks the worker, and what it is answered.
+//! What a page asks the worker, and what it is answered. Read by nobody else, so the variants are told apart in the way
+//! that needs the least code to read: a client is a third of its readers.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// From here on these are the tools there are.
     Tools { catalogue: Catalogue },
@@ -22,11 +23,7 @@ pub enum Ask {
         workflow: Box<Workflow>,
     },
     /// One move in a rehearsal. `goes_on`: afterwards nothing is waited for but answers that nobody has chosen.
-    Rehearse {
-        #[serde(rename = "made")]
-        made: Move,
-        goes_on: bool,
-    },
+    Rehearse { made: Move, goes_on: bool },
     /// Whether the test cases of this draft hold.
     Cases {
         revision: u32,
@@ -48,7 +45,7 @@ pub enum Ask {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The worker knows what it was told.
     Ready,

@@ -29,14 +29,18 @@ const ASK_BYTES_MAX: usize = 2 * DEFINITION_BYTES_MAX;
 
 /// One about past runs has their logs in it as well, which the server has counted.
 const IMPACT_BYTES_MAX: usize = 8 * DEFINITION_BYTES_MAX;
-/// How such a question begins: the tag is written first.
-const IMPACT: &str = r#"{"ask":"impact""#;
+/// How such a question begins.
+const IMPACT: &str = r#"{"impact":"#;
 
 /// What a question that is too long still has to say.
 #[derive(Deserialize)]
 struct Heading {
-    ask: String,
-    revision: Option<u32>,
+    check: Option<Revision>,
+}
+
+#[derive(Deserialize)]
+struct Revision {
+    revision: u32,
 }
 
 /// What the worker knows between two questions.
@@ -125,14 +129,15 @@ impl Bench {
 fn refused_unread(ask: &str) -> Answer {
     match serde_json::from_str::<Heading>(ask) {
         Ok(Heading {
-            ask,
-            revision: Some(revision),
-        }) if ask == "check" => Answer::Checked(Box::new(Checked {
+            check: Some(Revision { revision }),
+        }) => Answer::Checked(Box::new(Checked {
             revision,
             findings: vec![too_long()],
             picture: Picture::default(),
         })),
-        Ok(_) => not_understood(format!("a question has at most {ASK_BYTES_MAX} bytes")),
+        Ok(Heading { check: None }) => {
+            not_understood(format!("a question has at most {ASK_BYTES_MAX} bytes"))
+        }
         Err(error) => not_understood(error.to_string()),
     }
 }
@@ -154,19 +159,17 @@ mod tests {
     fn a_draft_is_checked_against_the_tools_there_are() {
         let mut bench = Bench::default();
         let workflow = json!({ "name": "One", "steps": [{ "id": "a", "kind": "tool_call", "tool": "t.read", "with": {} }] });
-        let check = json!({ "ask": "check", "revision": 7, "workflow": workflow });
+        let check = json!({ "check": { "revision": 7, "workflow": workflow } });
         let answer = ask(&mut bench, check.clone());
-        assert_eq!(
-            (&answer["answer"], &answer["revision"]),
-            (&json!("checked"), &json!(7))
-        );
-        assert_eq!(answer["findings"][0]["code"], "unknown_tool");
-        assert_eq!(answer["picture"]["steps"][0]["step"], "a");
+        let checked = &answer["checked"];
+        assert_eq!(checked["revision"], 7);
+        assert_eq!(checked["findings"][0]["code"], "unknown_tool");
+        assert_eq!(checked["picture"]["steps"][0]["step"], "a");
         let spec =
             crate::engine::tool::ToolSpec::plain("t.read", crate::engine::tool::EffectClass::Read);
-        let tools = json!({ "ask": "tools", "catalogue": Catalogue::new([spec]) });
-        assert_eq!(ask(&mut bench, tools)["answer"], "ready");
-        assert_eq!(ask(&mut bench, check)["findings"], json!([]));
+        let tools = json!({ "tools": { "catalogue": Catalogue::new([spec]) } });
+        assert_eq!(ask(&mut bench, tools), "ready");
+        assert_eq!(ask(&mut bench, check)["checked"]["findings"], json!([]));
     }
 
     #[test]
@@ -178,22 +181,23 @@ mod tests {
             json!({ "name": "Many", "steps": many }),
             json!({ "name": "Long", "description": long, "steps": [step(0)] }),
         ] {
-            let check = json!({ "ask": "check", "revision": 3, "workflow": workflow });
+            let check = json!({ "check": { "revision": 3, "workflow": workflow } });
             let answer = ask(&mut Bench::default(), check);
-            assert_eq!(answer["revision"], 3);
-            assert_eq!(answer["findings"][0]["code"], "too_large");
-            assert_eq!(answer["picture"]["steps"], json!([]));
+            let checked = &answer["checked"];
+            assert_eq!(checked["revision"], 3);
+            assert_eq!(checked["findings"][0]["code"], "too_large");
+            assert_eq!(checked["picture"]["steps"], json!([]));
         }
-        let odd = json!({ "ask": "tools", "catalogue": long });
-        assert_eq!(ask(&mut Bench::default(), odd)["answer"], "not_understood");
+        let odd = json!({ "tools": { "catalogue": long } });
+        assert!(ask(&mut Bench::default(), odd)["not_understood"].is_object());
     }
 
     #[test]
     fn what_is_no_question_is_answered_too() {
         let mut bench = Bench::default();
-        for odd in ["", "{", "[]", "{\"ask\":\"fly\"}"] {
+        for odd in ["", "{", "[]", "{\"fly\":{}}"] {
             let answer: Value = serde_json::from_str(&bench.answer_json(odd)).expect("JSON");
-            assert_eq!(answer["answer"], "not_understood", "{odd}");
+            assert!(answer["not_understood"].is_object(), "{odd}");
         }
     }
 }

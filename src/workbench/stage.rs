@@ -16,7 +16,7 @@ use crate::engine::workflow::Workflow;
 const EARLIER_MAX: usize = 30;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "move", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Move {
     Begin {
         workflow: Box<Workflow>,

@@ -10,6 +10,6 @@ self.onmessage = async ({ data }) => {
     self.postMessage(answer(data));
   } catch (error) {
     console.error(error);
-    self.postMessage('{"answer":"failed"}');
+    self.postMessage('"failed"');
   }
 };

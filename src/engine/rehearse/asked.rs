@@ -27,7 +27,7 @@ pub struct Ask {
 
 /// What is going to be said to a question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "intent", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Intent {
     /// Nobody has decided yet.
     Open,
@@ -44,7 +44,7 @@ pub enum Intent {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "asked", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Asked {
     Call(Call),
     /// A run of another workflow.

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 use serde::{Deserialize, Serialize};
 
+use super::codec::Told;
 use super::error::PageError;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::ids::DraftId;
@@ -37,7 +38,7 @@ pub struct BuilderView {
 
 /// What became of a publication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "became", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Publication {
     Published {
         slug: String,
@@ -54,7 +55,7 @@ pub enum Publication {
 }
 
 /// `slug` of a workflow, or `draft`, or neither for a new one.
-#[server(prefix = "/rpc", endpoint = "builder")]
+#[server(prefix = "/rpc", endpoint = "builder", output = Told)]
 pub async fn builder(
     slug: Option<String>,
     draft: Option<String>,
@@ -65,7 +66,7 @@ pub async fn builder(
 /// Keeps what has been written. The first time (`kept` is absent) it begins the draft, of the workflow with this slug or of
 /// a new one. 409 when somebody else, or another tab, has written meanwhile, or has published another version than the
 /// one that the page began with (`based_on`).
-#[server(prefix = "/rpc", endpoint = "keep_draft", input = Json)]
+#[server(prefix = "/rpc", endpoint = "keep_draft", input = Json, output = Told)]
 pub async fn keep_draft(
     slug: Option<String>,
     based_on: Option<u32>,
@@ -76,7 +77,7 @@ pub async fn keep_draft(
 }
 
 /// `over`: the version that it may replace although the draft was begun with an earlier one.
-#[server(prefix = "/rpc", endpoint = "publish_draft", input = Json)]
+#[server(prefix = "/rpc", endpoint = "publish_draft", input = Json, output = Told)]
 pub async fn publish_draft(
     kept: Kept,
     note: String,
@@ -86,7 +87,7 @@ pub async fn publish_draft(
 }
 
 /// Throws the draft away.
-#[server(prefix = "/rpc", endpoint = "discard_draft", input = Json)]
+#[server(prefix = "/rpc", endpoint = "discard_draft", input = Json, output = Told)]
 pub async fn discard_draft(id: DraftId) -> Result<(), PageError> {
     super::service()?.delete_draft(&id).await?;
     Ok(())

@@ -6,6 +6,7 @@ mod server;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::codec::Told;
 use super::error::PageError;
 use crate::engine::ids::{RunId, TriggerId};
 use crate::engine::time::Timestamp;
@@ -35,13 +36,13 @@ pub struct TriggerCard {
     pub error: Option<String>,
 }
 
-#[server(prefix = "/rpc", endpoint = "triggers")]
+#[server(prefix = "/rpc", endpoint = "triggers", output = Told)]
 pub async fn triggers(slug: String) -> Result<TriggersView, PageError> {
     super::respond(server::triggers(&super::service()?, slug).await)
 }
 
 /// `missed`: `skip`, `latest` or `all`. `overlap`: `allow`, `skip` or `queue`. `input`: JSON.
-#[server(prefix = "/rpc", endpoint = "add_schedule")]
+#[server(prefix = "/rpc", endpoint = "add_schedule", output = Told)]
 pub async fn add_schedule(
     slug: String,
     name: String,
@@ -64,7 +65,7 @@ pub async fn add_schedule(
 }
 
 /// `act`: `switch_on`, `switch_off`, `delete`, or `fire`, which starts a run now and leads to its page.
-#[server(prefix = "/rpc", endpoint = "act_on_trigger")]
+#[server(prefix = "/rpc", endpoint = "act_on_trigger", output = Told)]
 pub async fn act_on_trigger(trigger_id: String, act: String) -> Result<(), PageError> {
     let act = super::read_word(&act, "act", "switch_on, switch_off, delete or fire")?;
     server::act(&super::service()?, trigger_id.as_str().into(), act).await

@@ -6,6 +6,7 @@ mod server;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::codec::Told;
 use super::error::PageError;
 use crate::engine::compare::Comparison;
 use crate::engine::rehearse::Taken;
@@ -63,7 +64,7 @@ pub struct OpenRuns {
 }
 
 /// `old` and `new` are numbers of versions; when absent, the current one and the one before it.
-#[server(prefix = "/rpc", endpoint = "versions")]
+#[server(prefix = "/rpc", endpoint = "versions", output = Told)]
 pub async fn versions(
     slug: String,
     old: Option<u32>,
@@ -72,13 +73,13 @@ pub async fn versions(
     super::respond(server::versions(&super::service()?, &slug, old, new).await)
 }
 
-#[server(prefix = "/rpc", endpoint = "past_runs")]
+#[server(prefix = "/rpc", endpoint = "past_runs", output = Told)]
 pub async fn past_runs(slug: String) -> Result<PastRunsView, PageError> {
     server::past_runs(&super::service()?, &slug).await
 }
 
 /// Makes a new version with the document of an old one.
-#[server(prefix = "/rpc", endpoint = "restore_version")]
+#[server(prefix = "/rpc", endpoint = "restore_version", output = Told)]
 pub async fn restore_version(slug: String, number: u32) -> Result<(), PageError> {
     server::restore(&super::service()?, &slug, number).await
 }

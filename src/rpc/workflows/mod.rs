@@ -8,6 +8,7 @@ mod server;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::codec::Told;
 use super::error::PageError;
 use crate::engine::ids::WorkflowId;
 use crate::engine::input::Field;
@@ -164,12 +165,12 @@ pub struct Named {
     pub name: String,
 }
 
-#[server(prefix = "/rpc", endpoint = "workflows")]
+#[server(prefix = "/rpc", endpoint = "workflows", output = Told)]
 pub async fn workflows(wanted: Wanted) -> Result<WorkflowsView, PageError> {
     super::respond(server::workflows(&super::service()?, wanted).await)
 }
 
-#[server(prefix = "/rpc", endpoint = "workflow")]
+#[server(prefix = "/rpc", endpoint = "workflow", output = Told)]
 pub async fn workflow(slug: String) -> Result<WorkflowView, PageError> {
     super::respond(server::workflow(&super::service()?, &slug).await)
 }
@@ -177,7 +178,7 @@ pub async fn workflow(slug: String) -> Result<WorkflowView, PageError> {
 /// `act`: `use` or `duplicate`, which begin a draft and lead to the builder; `save_as_template`, which leads to the
 /// template; `withdraw_template`, `delete` or `restore`. `back`: the address of the list that it was asked from, which
 /// then says what was deleted or brought back; empty on other pages.
-#[server(prefix = "/rpc", endpoint = "act_on_workflow")]
+#[server(prefix = "/rpc", endpoint = "act_on_workflow", output = Told)]
 pub async fn act_on_workflow(slug: String, act: String, back: String) -> Result<(), PageError> {
     let choices = "use, duplicate, save_as_template, withdraw_template, delete or restore";
     let act = super::read_word(&act, "act", choices)?;
@@ -185,7 +186,7 @@ pub async fn act_on_workflow(slug: String, act: String, back: String) -> Result<
 }
 
 /// Begins a draft with a workflow that is given as text, YAML or JSON, and leads to the builder.
-#[server(prefix = "/rpc", endpoint = "import_draft")]
+#[server(prefix = "/rpc", endpoint = "import_draft", output = Told)]
 pub async fn import_draft(document: String) -> Result<(), PageError> {
     acts::import(&super::service()?, &document).await
 }

@@ -32,14 +32,14 @@ fn every_definition_is_answered_as_the_corpus_says() {
     assert!(written.len() >= 200, "{} definitions", written.len());
     for definition in &written {
         let answer = parsed(&bench.answer_json(&ask(&definition.document)));
-        let found = if answer["answer"] == "checked" {
-            Expected::Codes(codes(&answer["findings"]))
+        let checked = answer.get("checked");
+        let found = if let Some(checked) = checked {
+            Expected::Codes(codes(&checked["findings"]))
         } else {
             Expected::Unreadable
         };
         if found != definition.expected {
-            let (codes, message) = (codes(&answer["findings"]), &answer["message"]);
-            differ.push(format!("{}: {codes:?} {message}", definition.name));
+            differ.push(format!("{}: {answer}", definition.name));
         }
     }
     assert!(differ.is_empty(), "\n{}", differ.join("\n"));
@@ -141,8 +141,8 @@ async fn the_server_refuses_what_the_engine_refuses() {
         ];
         for (media_type, text) in sent.into_iter().flatten() {
             let (status, verdict) = validate(&server, media_type, text).await;
-            let same = if answer["answer"] == "checked" {
-                status == 200 && verdict["errors"] == answer["findings"]
+            let same = if let Some(checked) = answer.get("checked") {
+                status == 200 && verdict["errors"] == checked["findings"]
             } else {
                 status == 400 && verdict["code"] == "unreadable_workflow"
             };
@@ -274,7 +274,7 @@ fn bench() -> Bench {
 
 /// Not by way of `Ask`: the document may be no workflow.
 fn ask(document: &Value) -> String {
-    json!({ "ask": "check", "revision": 1, "workflow": document }).to_string()
+    json!({ "check": { "revision": 1, "workflow": document } }).to_string()
 }
 
 fn parsed(text: &str) -> Value {
