@@ -1,6 +1,7 @@
 // Turns the compiled client, the styles and the public files into the folder that the server embeds:
 // bundles the styles, puts a hash of the content into each name that a page asks for, and keeps a
-// Brotli and a gzip copy beside every file that shrinks.
+// Brotli and a gzip copy beside every file that shrinks. Of what is large only these stay: the server
+// unpacks it for the few that take neither.
 //
 // Usage: node scripts/site.mjs CLIENT_FOLDER SITE_FOLDER
 // CLIENT_FOLDER holds what wasm-bindgen wrote. SITE_FOLDER is made anew; site.json, the manifest,
@@ -15,6 +16,7 @@ import { bundle } from "lightningcss";
 const HASH_DIGITS = 16; // The server takes a name with this many hexadecimal digits as immutable.
 const BROTLI_QUALITY = 11;
 const GZIP_LEVEL = 9;
+const LARGE_BYTES = 1_000_000;
 const COMPRESSIBLE = new Set([".css", ".js", ".json", ".svg", ".txt", ".wasm", ".webmanifest"]);
 // Browsers in which the client's WASM and the styles' nesting work; older ones get no translation.
 const BROWSERS = { chrome: 120 << 16, firefox: 120 << 16, safari: (17 << 16) | (4 << 8) };
@@ -80,6 +82,7 @@ function compress(file) {
   const gzip = gzipSync(content, { level: GZIP_LEVEL });
   if (brotli.length < content.length) writeFileSync(`${file}.br`, brotli);
   if (gzip.length < content.length) writeFileSync(`${file}.gz`, gzip);
+  if (content.length > LARGE_BYTES && gzip.length < content.length) rmSync(file);
   return { file, plain: content.length, brotli: brotli.length };
 }
 

@@ -10,12 +10,14 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
 use rust_embed::EmbeddedFile;
 #[cfg(any(test, debug_assertions))]
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::io::Read;
 
 /// The files of the client, as the executable carries them.
 #[derive(Clone, Copy)]
@@ -77,14 +79,19 @@ impl Site {
     /// The file at this URL path, if there is one.
     pub fn respond(self, url_path: &str, request: &HeaderMap) -> Option<Response> {
         let path = url_path.trim_start_matches('/');
-        let plain = self.file(path)?;
+        if is_hidden(path) {
+            return None;
+        }
         let accepted = request
             .get(ACCEPT_ENCODING)
             .and_then(|value| value.to_str().ok());
         let chosen = preferred(accepted.unwrap_or_default())
             .into_iter()
             .find_map(|encoding| Some((Some(encoding), (self.find)(&encoding.variant_of(path))?)));
-        let (encoding, file) = chosen.unwrap_or((None, plain));
+        let (encoding, file) = match chosen {
+            Some(chosen) => chosen,
+            None => (None, self.plain(path)?),
+        };
 
         let etag = entity_tag(&file, encoding);
         let caching = if is_hashed(path) {
@@ -116,16 +123,28 @@ impl Site {
         Some((headers, body(file)).into_response())
     }
 
-    fn file(self, path: &str) -> Option<EmbeddedFile> {
-        let hidden = path.split('/').any(|segment| segment.starts_with('.'));
-        let variant = Encoding::ALL
-            .iter()
-            .any(|encoding| path.ends_with(encoding.suffix()));
-        if path.is_empty() || path == MANIFEST || hidden || variant {
-            return None;
+    /// As it is. What is large lies here compressed only: hardly anybody asks for it otherwise.
+    fn plain(self, path: &str) -> Option<EmbeddedFile> {
+        if let Some(file) = (self.find)(path).or_else(|| style_source(path)) {
+            return Some(file);
         }
-        (self.find)(path).or_else(|| style_source(path))
+        let mut file = (self.find)(&Encoding::Gzip.variant_of(path))?;
+        let mut data = Vec::new();
+        GzDecoder::new(file.data.as_ref())
+            .read_to_end(&mut data)
+            .ok()?;
+        file.data = Cow::Owned(data);
+        Some(file)
     }
+}
+
+/// What lies among the files of the client, but is none of them.
+fn is_hidden(path: &str) -> bool {
+    let variant = Encoding::ALL
+        .iter()
+        .any(|encoding| path.ends_with(encoding.suffix()));
+    let dotted = path.split('/').any(|segment| segment.starts_with('.'));
+    path.is_empty() || path == MANIFEST || dotted || variant
 }
 
 /// cargo-leptos does not follow `@import`, so during `make watch` the browser asks for each partial.
@@ -205,6 +224,9 @@ fn body(file: EmbeddedFile) -> Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
 
     #[test]
     fn only_hashed_names_are_kept_for_ever() {
@@ -235,6 +257,36 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn what_lies_here_compressed_is_sent_as_it_was_to_whoever_takes_no_other() {
+        let site = Site::new(|path| {
+            let mut file = SomeFiles::get("main.css")?;
+            let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+            packed.write_all(b"as it was").ok()?;
+            file.data = Cow::Owned(packed.finish().ok()?);
+            (path == "pkg/large.wasm.gz").then_some(file)
+        });
+        let asked = |accepted: &'static str| {
+            HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accepted))])
+        };
+        let mut tags = Vec::new();
+        for (accepted, encoding, starts) in [
+            ("identity", None, b"as it".as_slice()),
+            ("br, gzip", Some("gzip"), b"\x1f\x8b".as_slice()),
+        ] {
+            let response = site.respond("/pkg/large.wasm", &asked(accepted));
+            let response = response.expect("a file");
+            let headers = response.headers();
+            let found = headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+            assert_eq!(found, encoding.map(str::as_bytes));
+            tags.push(headers.get(ETAG).cloned());
+            let body = axum::body::to_bytes(response.into_body(), 1_000).await;
+            assert!(body.expect("a body").starts_with(starts), "{accepted}");
+        }
+        assert_ne!(tags[0], tags[1]);
+        assert!(site.respond("/pkg/other.wasm", &asked("br")).is_none());
     }
 
     /// A worker obeys the policy that its script came with, and after "not modified" the one that came with that.
