@@ -29,7 +29,7 @@ pub fn App() -> impl IntoView {
     // Pages are complete when they arrive: they have to be readable before, and without, the client.
     view! {
         <Title formatter=|title: String| {
-            if title.is_empty() { "Signalbox".to_owned() } else { format!("{title} · Signalbox") }
+            if title.is_empty() { "Signalbox".to_owned() } else { in_head(format!("{title} · Signalbox")) }
         } />
         <Router>
             <Layout>
@@ -48,4 +48,16 @@ pub fn App() -> impl IntoView {
             </Layout>
         </Router>
     }
+}
+
+/// The library writes a title into the document as it is: a name with `</title>` in it would go on as markup.
+#[cfg(feature = "ssr")]
+fn in_head(title: String) -> String {
+    html_escape::encode_text(&title).into_owned()
+}
+
+/// A browser takes a title as text.
+#[cfg(not(feature = "ssr"))]
+fn in_head(title: String) -> String {
+    title
 }

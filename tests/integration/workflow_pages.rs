@@ -206,3 +206,67 @@ async fn a_draft_begins_as_a_template_a_copy_or_a_text() {
     let plain = server.get("/workflows/alpha-template").await;
     assert_eq!(plain["is_template"], false);
 }
+
+/// Ends whatever it may stand in, and would begin something.
+const MARKUP: &str = "</textarea></title></script></style>\"'><x-mark>";
+
+#[tokio::test]
+async fn nothing_that_somebody_wrote_becomes_markup() {
+    let server = Server::start().await;
+    let text = |more: Value| {
+        let mut field = json!({ "type": "string", "title": MARKUP, "description": MARKUP });
+        let fields = field.as_object_mut().expect("an object");
+        fields.extend(more.as_object().expect("an object").clone());
+        field
+    };
+    let gate = |id: &str| json!({ "id": id, "kind": "human_gate", "name": MARKUP, "description": MARKUP, "message": MARKUP, "show": ["$input.long"] });
+    let document = json!({ "name": MARKUP, "description": MARKUP, "tags": ["<x-mark>"],
+        "inputs": { "type": "object", "properties": {
+            "short": text(json!({ "default": MARKUP })),
+            "long": text(json!({ "format": "textarea", "default": MARKUP })),
+            "list": { "type": "array", "items": { "type": "string" }, "default": [MARKUP] },
+            "any": { "type": "object", "default": { "a": MARKUP } },
+            "one": text(json!({ "enum": [MARKUP, "b"], "default": MARKUP })),
+        } },
+        "steps": [gate("ask"), gate("again")],
+        "edges": [{ "from": "ask", "to": "again", "label": MARKUP }] });
+    let (_, created) = server.post("/workflows", document).await;
+    let slug = created["slug"].as_str().expect("a slug").to_owned();
+    let run = server.start_run(&slug, json!({})).await;
+    let browser = Browser::at(&server);
+    let (_, draft) = server.post("/drafts", json!({ "workflow": slug })).await;
+    let pages = [
+        "/".to_owned(),
+        "/workflows".to_owned(),
+        "/workflows?q=%3Cx-mark%3E&tag=%3Cx-mark%3E".to_owned(),
+        format!("/workflows/{slug}"),
+        format!("/workflows/{slug}/edit"),
+        format!("/workflows/{slug}/versions"),
+        format!(
+            "/workflows/new?draft={}",
+            draft["id"].as_str().unwrap_or_default()
+        ),
+        "/workflows/%3Cx-mark%3E".to_owned(),
+        "/runs".to_owned(),
+        format!("/runs/{run}"),
+        "/approvals".to_owned(),
+        "/nowhere/%3Cx-mark%3E".to_owned(),
+    ];
+    for path in pages {
+        let (_, page) = browser.page(&path).await;
+        let said = page.find("<x-mark").map(|at| {
+            page[at.saturating_sub(120)..]
+                .chars()
+                .take(160)
+                .collect::<String>()
+        });
+        assert_eq!(said, None, "{path}");
+    }
+    // What stands in a field is what was meant, to the letter.
+    let (_, page) = browser.page(&format!("/workflows/{slug}")).await;
+    let written = MARKUP.replace('<', "&lt;").replace('>', "&gt;");
+    assert!(
+        page.contains(&format!("\n{written}</textarea>")),
+        "the line break belongs to the tag"
+    );
+}

@@ -48,7 +48,7 @@ where
     S: ServerFn<Error = PageError> + Clone + Send + Sync + 'static,
     S::Output: Clone + Send + Sync + 'static,
 {
-    /// `subject` names what a request is about: a gate or a step.
+    /// `subject` names what a request is about: a gate, a step, a workflow.
     pub fn new(subject: fn(&S) -> &str) -> Self {
         let action = ServerAction::<S>::new();
         let (asked, resting) = (RwSignal::new(None), RwSignal::new(false));
@@ -113,7 +113,8 @@ where
         (!is_shown).then(|| self.refusal()).flatten()
     }
 
-    fn refusal(self) -> Option<PageError> {
+    /// Why the last answer was refused, whatever it was about.
+    pub fn refusal(self) -> Option<PageError> {
         self.answer().and_then(Result::err)
     }
 

@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::param;
 use crate::rpc::versions::{RestoreVersion, VersionCard, VersionPair, VersionsView, versions};
-use crate::ui::components::{Changes, Failure, Moment, SideBySide};
+use crate::ui::components::{Answers, Changes, Failure, Moment, Refusal, SideBySide};
 
 #[component]
 pub fn VersionsPage() -> impl IntoView {
@@ -19,14 +19,14 @@ pub fn VersionsPage() -> impl IntoView {
                 .and_then(|number| number.parse::<u32>().ok())
         })
     };
-    let restore = ServerAction::<RestoreVersion>::new();
+    let restore = Answers::<RestoreVersion>::new(|asked| &asked.slug);
     let view = Resource::new(
         move || {
             (
                 slug.get(),
                 number("old"),
                 number("new"),
-                restore.version().get(),
+                restore.action.version().get(),
             )
         },
         |(slug, old, new, _)| versions(slug, old, new),
@@ -43,7 +43,7 @@ pub fn VersionsPage() -> impl IntoView {
     }
 }
 
-fn show(view: VersionsView, restore: ServerAction<RestoreVersion>) -> AnyView {
+fn show(view: VersionsView, restore: Answers<RestoreVersion>) -> AnyView {
     let VersionsView {
         slug,
         name,
@@ -59,10 +59,7 @@ fn show(view: VersionsView, restore: ServerAction<RestoreVersion>) -> AnyView {
         .map(|version| row(&slug, version, can_change, restore))
         .collect();
     let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
-    let refused = move || {
-        let error = restore.value().get().and_then(Result::err)?;
-        Some(view! { <p class="notice notice-failed" role="alert">{error.message}</p> })
-    };
+    let refused = Signal::derive(move || restore.refusal());
     let compared = match pair {
         None if versions.len() > 1 => {
             view! { <p class="muted">"Nothing comes before this version."</p> }.into_any()
@@ -77,7 +74,7 @@ fn show(view: VersionsView, restore: ServerAction<RestoreVersion>) -> AnyView {
         <Title text=format!("Versions of {name}") />
         <p class="crumb"><a href=format!("/workflows/{slug}")>{name}</a></p>
         <h1>"Versions"</h1>
-        {refused}
+        <Refusal error=refused />
         <ol class="versions">{rows}</ol>
         <section aria-labelledby="compare-title">
             <h2 id="compare-title">"Side by side"</h2>
@@ -92,7 +89,7 @@ fn row(
     slug: &str,
     version: &VersionCard,
     can_change: bool,
-    restore: ServerAction<RestoreVersion>,
+    restore: Answers<RestoreVersion>,
 ) -> AnyView {
     let VersionCard {
         number,
@@ -119,10 +116,10 @@ fn row(
     let back = (can_change && !is_current).then(|| {
         let slug = slug.to_owned();
         view! {
-            <ActionForm action=restore attr:class="version-restore">
+            <ActionForm action=restore.action attr:class="version-restore">
                 <input type="hidden" name="slug" value=slug />
                 <input type="hidden" name="number" value=number.to_string() />
-                <button class="button button-small" aria-label=format!("Restore version {number}")>"Restore"</button>
+                <button class="button button-small" disabled=move || restore.busy() aria-label=format!("Restore version {number}")>"Restore"</button>
             </ActionForm>
         }
     });

@@ -23,37 +23,46 @@ use triggers::TriggersSection;
 pub fn WorkflowPage() -> impl IntoView {
     let slug = param("slug");
     let act = Answers::<ActOnWorkflow>::new(|asked| &asked.slug);
-    let view = Resource::new(
-        move || (slug.get(), act.action.version().get()),
-        |(slug, _)| workflow(slug),
-    );
-    // Another workflow may take this one's place on the page. What was refused of this one is not said of that one.
-    let first = slug.get_untracked();
-    let refused = {
-        let first = first.clone();
-        Signal::derive(move || {
-            let slug = slug.get();
-            let beforehand = || (slug == first).then(|| act.refusal_beforehand()).flatten();
-            act.refusal_of(&slug).or_else(beforehand)
-        })
-    };
-    // What the server refused travels with the page, so that hydration finds the same form.
+    // What the server refused travels with the page, so that hydration finds the same form. It is said once, of the
+    // workflow that the page came with.
     let refused_start =
         SharedValue::new(|| use_context::<RefusedStart>().unwrap_or_default()).into_inner();
+    let came_with = StoredValue::new(Some(refused_start));
+    // Another workflow in this one's place is another page: what was typed, asked and refused here is not about that one.
+    view! {
+        <For each=move || [slug.get()] key=String::clone let(slug)>
+            {of_slug(slug, act, came_with.try_update_value(Option::take).flatten())}
+        </For>
+    }
+}
+
+/// `came_with`: what was refused before the page was loaded, if this is the workflow it was loaded for.
+fn of_slug(slug: String, act: Answers<ActOnWorkflow>, came_with: Option<RefusedStart>) -> AnyView {
+    let asked = slug.clone();
+    let view = Resource::new(
+        move || act.action.version().get(),
+        move |_| workflow(asked.clone()),
+    );
+    let is_first = came_with.is_some();
+    let refused = Signal::derive({
+        let slug = slug.clone();
+        move || {
+            let beforehand = || is_first.then(|| act.refusal_beforehand()).flatten();
+            act.refusal_of(&slug).or_else(beforehand)
+        }
+    });
+    let refused_start = came_with.unwrap_or_default();
     view! {
         <Refusal error=refused />
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || {
-                let is_first = slug.with_untracked(|slug| *slug == first);
-                let refused = match is_first {
-                    true => refused_start.clone(),
-                    false => RefusedStart::default(),
-                };
-                Suspend::new(async move { show(view.await, refused, act) })
+                let refused_start = refused_start.clone();
+                Suspend::new(async move { show(view.await, refused_start, act) })
             }}
         </Transition>
         <TriggersSection slug />
     }
+    .into_any()
 }
 
 fn show(

@@ -85,10 +85,16 @@ pub(in crate::ui::pages) fn FormField(
     let invalid = wrong.then_some("true");
     let required = field.required;
     let control = match field.kind {
-        FieldKind::Text { format: TextFormat::Multiline } | FieldKind::Lines { .. } | FieldKind::Json => view! {
-            <textarea id=id.clone() name=name rows="4" required=required aria-describedby=described aria-invalid=invalid>{text.clone()}</textarea>
+        FieldKind::Text { format: TextFormat::Multiline } | FieldKind::Lines { .. } | FieldKind::Json => {
+            // The library writes what stands in a text area as it is, and a text with `</textarea>` in it would go on as
+            // markup. The first line break belongs to the tag. What was typed before the page came to life stays.
+            let written = format!("\n{}", html_escape::encode_text(&text));
+            view! {
+                <textarea id=id.clone() name=name rows="4" required=required aria-describedby=described aria-invalid=invalid
+                    inner_html=written prop:defaultValue=text></textarea>
+            }
+            .into_any()
         }
-        .into_any(),
         FieldKind::Text { format } => {
             let kind = match format {
                 TextFormat::Plain | TextFormat::Multiline => "text",

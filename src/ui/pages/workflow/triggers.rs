@@ -6,15 +6,15 @@ use leptos::prelude::*;
 use crate::engine::event::EndState;
 use crate::engine::trigger::{Missed, Overlap, Schedule, Source};
 use crate::rpc::triggers::{ActOnTrigger, AddSchedule, TriggerCard, TriggersView, triggers};
-use crate::ui::components::{Moment, Refusal};
+use crate::ui::components::{Answers, Moment, Refusal};
 
 #[component]
-pub fn TriggersSection(#[prop(into)] slug: Signal<String>) -> impl IntoView {
-    let add = ServerAction::<AddSchedule>::new();
-    let act = ServerAction::<ActOnTrigger>::new();
+pub fn TriggersSection(slug: String) -> impl IntoView {
+    let add = Answers::<AddSchedule>::new(|asked| &asked.slug);
+    let act = Answers::<ActOnTrigger>::new(|asked| &asked.trigger_id);
     let view = Resource::new(
-        move || (slug.get(), add.version().get(), act.version().get()),
-        |(slug, _, _)| triggers(slug),
+        move || (add.action.version().get(), act.action.version().get()),
+        move |_| triggers(slug.clone()),
     );
     view! {
         <Transition>
@@ -28,10 +28,10 @@ pub fn TriggersSection(#[prop(into)] slug: Signal<String>) -> impl IntoView {
 
 fn show(
     view: TriggersView,
-    add: ServerAction<AddSchedule>,
-    act: ServerAction<ActOnTrigger>,
+    add: Answers<AddSchedule>,
+    act: Answers<ActOnTrigger>,
 ) -> impl IntoView {
-    let refused = Signal::derive(move || act.value().get().and_then(Result::err));
+    let refused = Signal::derive(move || act.refusal());
     let empty = view.items.is_empty();
     let items: Vec<_> = view
         .items
@@ -53,7 +53,7 @@ fn show(
 }
 
 #[component]
-fn TriggerRow(card: TriggerCard, act: ServerAction<ActOnTrigger>) -> impl IntoView {
+fn TriggerRow(card: TriggerCard, act: Answers<ActOnTrigger>) -> impl IntoView {
     let (word, label) = if card.enabled {
         ("switch_off", "Switch off")
     } else {
@@ -72,11 +72,11 @@ fn TriggerRow(card: TriggerCard, act: ServerAction<ActOnTrigger>) -> impl IntoVi
                 {card.fired_at.map(|at| view! { " " <Moment at /> "." })}
             </p>
             {card.error.map(|error| view! { <p class="notice notice-failed">"The last time nothing was started: " {error}</p> })}
-            <ActionForm action=act attr:class="trigger-acts">
+            <ActionForm action=act.action attr:class="trigger-acts">
                 <input type="hidden" name="trigger_id" value=card.id.to_string() />
-                <button class="button button-small" name="act" value=word>{label}</button>
-                {tried.then(|| view! { <button class="button button-small" name="act" value="fire">"Start one now"</button> })}
-                <button class="button button-small" name="act" value="delete" aria-label=format!("Delete {}", card.name)>"Delete"</button>
+                <button class="button button-small" name="act" value=word disabled=move || act.busy()>{label}</button>
+                {tried.then(|| view! { <button class="button button-small" name="act" value="fire" disabled=move || act.busy()>"Start one now"</button> })}
+                <button class="button button-small" name="act" value="delete" disabled=move || act.busy() aria-label=format!("Delete {}", card.name)>"Delete"</button>
             </ActionForm>
         </article>
     }
@@ -128,14 +128,14 @@ fn policies(schedule: &Schedule) -> String {
 }
 
 #[component]
-fn AddScheduleForm(slug: String, add: ServerAction<AddSchedule>) -> impl IntoView {
-    let refusal = Signal::derive(move || add.value().get().and_then(Result::err));
+fn AddScheduleForm(slug: String, add: Answers<AddSchedule>) -> impl IntoView {
+    let refusal = Signal::derive(move || add.refusal());
     // What was refused is said where it was typed.
     let open = Memo::new(move |_| refusal.with(Option::is_some));
     view! {
         <details class="trigger-add" open=move || open.get()>
             <summary class="button button-small">"Add a schedule…"</summary>
-            <ActionForm action=add attr:class="form">
+            <ActionForm action=add.action attr:class="form">
                 <input type="hidden" name="slug" value=slug />
                 <Refusal error=refusal />
                 <div class="field">
@@ -172,7 +172,7 @@ fn AddScheduleForm(slug: String, add: ServerAction<AddSchedule>) -> impl IntoVie
                     <label for="trigger-input">"Input, as JSON"</label>
                     <textarea id="trigger-input" name="input" rows="4">"{}"</textarea>
                 </div>
-                <button class="button button-primary">"Add the schedule"</button>
+                <button class="button button-primary" disabled=move || add.busy()>"Add the schedule"</button>
             </ActionForm>
         </details>
     }

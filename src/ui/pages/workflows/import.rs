@@ -8,7 +8,7 @@ use crate::ui::components::{Answers, Refusal};
 #[component]
 pub(super) fn ImportForm() -> impl IntoView {
     let import = Answers::<ImportDraft>::new(|asked| &asked.document);
-    let refusal = Signal::derive(move || import.action.value().get().and_then(Result::err));
+    let refusal = Signal::derive(move || import.refusal());
     // What was refused is said where it was typed.
     let open = Memo::new(move |_| refusal.with(Option::is_some));
     view! {
