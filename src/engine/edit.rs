@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 use super::ids::StepId;
-use super::rename::rename_all;
+use super::rename::{can_be_called, rename_all};
 use super::workflow::{Body, Edge, JoinRule, Step, StepKind, Workflow};
 
 /// Where a new step goes.
@@ -111,6 +111,21 @@ pub fn level_mut<'a>(
 /// An id that no step has: the word itself, or with the first free number behind it.
 pub fn free_id(workflow: &Workflow, word: &str) -> StepId {
     free_among(&ids(workflow), word)
+}
+
+/// The id that this step would have by its name; none when it has that already, or when the name gives none: of letters
+/// that an id cannot have nothing that can be read would be left.
+pub fn id_by_name(workflow: &Workflow, id: &StepId) -> Option<StepId> {
+    let name = find(workflow, id)?.name.as_deref()?;
+    if !name.chars().any(char::is_alphabetic)
+        || name.chars().any(|c| c.is_alphabetic() && !c.is_ascii())
+    {
+        return None;
+    }
+    let mut taken = ids(workflow);
+    taken.remove(id.as_str());
+    let named = free_among(&taken, name);
+    (named != *id && can_be_called(workflow, &named).is_ok()).then_some(named)
 }
 
 /// Those of all steps.

@@ -91,6 +91,26 @@ impl StepPath {
         StepPath(format!("{}.{index}.{id}", self.0))
     }
 
+    /// The same path, with the ids on it called as `called` says: it is given the ids from the outermost step on, and
+    /// which of them is meant.
+    pub fn renamed(&self, called: impl Fn(&[&str], usize) -> Option<String>) -> StepPath {
+        let is_index = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let words: Vec<&str> = self.0.split('.').collect();
+        // What stands behind an id and is no index belongs to it: `send.approval`.
+        let places: Vec<usize> = (0..words.len())
+            .filter(|&at| at == 0 || is_index(&words[at - 1]))
+            .filter(|&at| !is_index(&words[at]))
+            .collect();
+        let ids: Vec<&str> = places.iter().map(|&at| words[at]).collect();
+        let mut written: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        for (which, &at) in places.iter().enumerate() {
+            if let Some(id) = called(&ids, which) {
+                written[at] = id;
+            }
+        }
+        StepPath(written.join("."))
+    }
+
     /// The id of the step it leads to.
     pub fn last(&self) -> &str {
         let mut from = 0;

@@ -1,5 +1,5 @@
-//! Another id for a step, and everything that names it follows: edges, references, expressions, wherever the id means
-//! this step and nothing else.
+//! Another id for a step, and everything that names it follows: edges, references, expressions and test cases, wherever
+//! the id means this step and nothing else.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -21,8 +21,32 @@ pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow 
     let Some(at) = places.find(from.as_str()) else {
         return workflow.clone();
     };
-    apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
-        .expect("texts are replaced by texts in places that are there")
+    let mut renamed = apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
+        .expect("texts are replaced by texts in places that are there");
+    if !is_shared_in_its_body(&places, at) {
+        rename_in_cases(&mut renamed, &places, at, to);
+    }
+    renamed
+}
+
+/// A test case names a step by its path, or, wherever it is, by its id alone if no other has it.
+fn rename_in_cases(workflow: &mut Workflow, places: &Places<'_>, at: usize, to: &StepId) {
+    let id = |at: usize| places.steps()[at].step.id.as_str();
+    let around = places
+        .levels(places.steps()[at].owner)
+        .into_iter()
+        .flatten();
+    let mut path: Vec<&str> = std::iter::once(at).chain(around).map(id).collect();
+    path.reverse();
+    let is_only = places.all(id(at)).len() == 1;
+    for case in &mut workflow.cases {
+        case.rename(|written| {
+            written.renamed(|ids, which| {
+                let is_meant = ids[..=which] == path[..] || (is_only && ids[which] == id(at));
+                is_meant.then(|| to.to_string())
+            })
+        });
+    }
 }
 
 /// Why a step cannot be called so.
@@ -309,6 +333,68 @@ mod tests {
             ]
         });
         check(named(&document, "a"), "a", "zz", named(&document, "zz"));
+    }
+
+    #[test]
+    fn test_cases_follow_by_path_and_by_id() {
+        let step = |id: &str| json!({ "id": id, "kind": "tool_call", "tool": "t" });
+        let map = |id: &str, inside: &str| json!({ "id": id, "kind": "map", "over": "$input.l", "body": { "steps": [step(inside)] } });
+        let cases = |outer: &str, inner: &str, other: &str| {
+            let (path, approval) = (format!("{outer}.0.{inner}"), format!("{inner}.approval"));
+            let twin = format!("second.2.{other}");
+            json!([{ "name": "Case",
+                "given": {
+                    "steps": { inner: [{ "returns": 1 }], &path: [{ "returns": 2 }], &approval: [{ "decision": "approve", "by": "a" }] },
+                    "acts": [{ "do": "skip", "step": path, "by": "a", "after_ms": 3 }, { "do": "crash" }],
+                },
+                "expect": { "steps": { &twin: "completed", outer: "completed" }, "calls": { &path: 1, other: 2 } },
+            }])
+        };
+        let document = |outer: &str, inner: &str, other: &str| {
+            json!({ "name": "W", "steps": [map(outer, inner), map("second", other), step("third")], "edges": [],
+                "cases": cases(outer, inner, other) })
+        };
+        let check = |before: Value, from: &str, to: &str, after: Value| {
+            let read = |document: Value| -> Workflow {
+                serde_json::from_value(document).expect("well-formed")
+            };
+            let renamed = rename_step(&read(before), &StepId::new(from), &StepId::new(to));
+            assert_eq!(renamed.cases, read(after).cases, "{from} to {to}");
+        };
+        check(
+            document("first", "in", "more"),
+            "in",
+            "inner",
+            document("first", "inner", "more"),
+        );
+        check(
+            document("first", "in", "more"),
+            "first",
+            "outer",
+            document("outer", "in", "more"),
+        );
+        check(
+            document("first", "in", "more"),
+            "third",
+            "other",
+            document("first", "in", "more"),
+        );
+        // The same id in two bodies: an id alone may mean either.
+        let mut after = document("first", "in", "in");
+        let given = &mut after["cases"][0]["given"];
+        given["steps"]["first.0.inner"] = given["steps"]
+            .as_object_mut()
+            .expect("answers")
+            .remove("first.0.in")
+            .expect("there");
+        given["acts"][0]["step"] = json!("first.0.inner");
+        let calls = &mut after["cases"][0]["expect"]["calls"];
+        calls["first.0.inner"] = calls
+            .as_object_mut()
+            .expect("counts")
+            .remove("first.0.in")
+            .expect("there");
+        check(document("first", "in", "in"), "in", "inner", after);
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Display for Change {
             What::WorkflowChanged(field) if field.field == "cases" => f.write_str(&cases(field)),
             What::WorkflowChanged(field) => write!(f, "The workflow{}.", has_now(field)),
             What::StepAdded { kind } => {
-                write!(f, "{step}, a {}, was added{inside}.", kind.as_str())
+                write!(f, "{step}, {}, was added{inside}.", called(*kind))
             }
             What::StepRemoved { .. } => write!(f, "{step} was removed{inside}."),
             What::StepRenamed => {
@@ -52,6 +52,22 @@ impl Display for Change {
             }
             What::EdgesReordered => write!(f, "The edges{inside} are written in another order."),
         }
+    }
+}
+
+fn called(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::ToolCall => "a tool call",
+        StepKind::HumanGate => "a question to a person",
+        StepKind::Condition => "a condition",
+        StepKind::Parallel => "a fork",
+        StepKind::Join => "a join",
+        StepKind::Transform => "a transform",
+        StepKind::Map => "a map",
+        StepKind::Loop => "a loop",
+        StepKind::Wait => "a pause",
+        StepKind::Subworkflow => "a subworkflow",
+        StepKind::External => "a task for somebody outside",
     }
 }
 

@@ -73,6 +73,25 @@ pub struct Expect {
     pub calls: BTreeMap<StepPath, u32>,
 }
 
+impl Case {
+    /// Calls the steps that it is about as `renamed` says.
+    pub(in crate::engine) fn rename(&mut self, renamed: impl Fn(&StepPath) -> StepPath) {
+        fn keys<T>(map: &mut BTreeMap<StepPath, T>, renamed: impl Fn(&StepPath) -> StepPath) {
+            let entries = std::mem::take(map).into_iter();
+            map.extend(entries.map(|(path, value)| (renamed(&path), value)));
+        }
+        let Case { given, expect, .. } = self;
+        keys(&mut given.steps, &renamed);
+        keys(&mut expect.steps, &renamed);
+        keys(&mut expect.calls, &renamed);
+        for act in &mut given.acts {
+            if let Deed::Skip(step) = &mut act.deed {
+                *step = renamed(step);
+            }
+        }
+    }
+}
+
 /// Something that is done to the run, so long after its start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "WrittenAct")]

@@ -2,12 +2,14 @@
 //! Nothing here draws.
 
 use leptos::prelude::*;
+use std::collections::BTreeSet;
 
 use super::rehearsal::Stage;
 use super::study::Study;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::edit;
 use crate::engine::ids::StepId;
+use crate::engine::rename::rename_step;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::{Edge, Step, Workflow};
 use crate::rpc::drafts::{BuilderView, Kept};
@@ -15,6 +17,8 @@ use crate::workbench::{Ask, Checked};
 
 /// Drafts that *undo* can come back to.
 const PAST_MAX: usize = 200;
+/// Steps in all of them together: each draft is kept whole, a thousand steps are about a megabyte.
+const PAST_STEPS_MAX: usize = 50_000;
 
 /// What the form beside the picture is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,6 +89,8 @@ pub struct Editor {
     future: RwSignal<Vec<Workflow>>,
     /// What is being typed: another letter in the same field is not another step back.
     typing: StoredValue<Option<String>>,
+    /// Steps that were added here and whose ids nobody has chosen: they follow the names.
+    unchosen: StoredValue<BTreeSet<StepId>>,
 }
 
 impl Editor {
@@ -109,6 +115,7 @@ impl Editor {
             past: RwSignal::new(Vec::new()),
             future: RwSignal::new(Vec::new()),
             typing: StoredValue::new(None),
+            unchosen: StoredValue::new(BTreeSet::new()),
         }
     }
 
@@ -145,10 +152,11 @@ impl Editor {
             field.is_some() && self.typing.with_value(|typing| typing.as_deref() == field);
         if !goes_on {
             self.past.update(|past| {
-                if past.len() == PAST_MAX {
+                past.push(before);
+                let steps = past.iter().map(|draft| draft.steps.len()).sum::<usize>();
+                if past.len() > PAST_MAX || (past.len() > 1 && steps > PAST_STEPS_MAX) {
                     past.remove(0);
                 }
-                past.push(before);
             });
         }
         self.typing.set_value(field.map(str::to_owned));
@@ -238,7 +246,68 @@ impl Editor {
 
     pub fn select(self, selected: Selected) {
         self.typing.set_value(None);
-        self.selected.set(selected);
+        let left = self.selected.get_untracked();
+        let renamed = match &left {
+            Selected::Step(id) if left != selected => Some(id.clone()).zip(self.call_by_name(id)),
+            Selected::Step(_) | Selected::Workflow | Selected::Edge(_) => None,
+        };
+        self.selected.set(match (renamed, selected) {
+            (Some((from, to)), Selected::Edge(at)) if at.inside.as_ref() == Some(&from) => {
+                let inside = Some(to);
+                Selected::Edge(EdgeAt { inside, ..at })
+            }
+            (_, selected) => selected,
+        });
+    }
+
+    /// Selects a step that has just been added.
+    pub fn added(self, id: &StepId) {
+        self.unchosen.update_value(|unchosen| {
+            unchosen.insert(id.clone());
+        });
+        self.select(Selected::Step(id.clone()));
+        self.said.set(format!("{id} added."));
+    }
+
+    /// Gives a step the id that somebody has chosen, and goes along.
+    pub fn choose_id(self, from: &StepId, to: StepId) {
+        self.unchosen.update_value(|unchosen| {
+            unchosen.remove(from);
+        });
+        self.change(None, |draft| *draft = rename_step(draft, from, &to));
+        self.said.set(format!("{from} is called {to} now."));
+        self.selected.set(Selected::Step(to));
+    }
+
+    /// What is still called as it was when it was added is called by its name. Not while its form is open, which would be
+    /// made anew under the hands of whoever fills it.
+    pub fn settle(self) {
+        if let Selected::Step(id) = self.selected.get_untracked()
+            && let Some(to) = self.call_by_name(&id)
+        {
+            self.selected.set(Selected::Step(to));
+        }
+    }
+
+    /// Not a step of its own for *undo*: the id that is gone was never anybody's wish.
+    fn call_by_name(self, id: &StepId) -> Option<StepId> {
+        let is_unchosen = self.unchosen.with_value(|unchosen| unchosen.contains(id));
+        let to = is_unchosen
+            .then(|| {
+                self.document
+                    .with_untracked(|draft| edit::id_by_name(draft, id))
+            })
+            .flatten()?;
+        let draft = self
+            .document
+            .with_untracked(|draft| rename_step(draft, id, &to));
+        self.unchosen.update_value(|unchosen| {
+            unchosen.insert(to.clone());
+        });
+        self.document.set(draft);
+        self.revision.update(|revision| *revision += 1);
+        self.said.set(format!("{id} is called {to} now."));
+        Some(to)
     }
 }
 
@@ -265,6 +334,8 @@ fn is_about(finding: &Diagnostic, selected: &Selected) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::edit::Place;
+    use crate::engine::workflow::StepKind;
 
     fn editor() -> Editor {
         Editor::new(BuilderView {
@@ -283,6 +354,76 @@ mod tests {
 
     fn name_of(editor: Editor) -> String {
         editor.document.with_untracked(|draft| draft.name.clone())
+    }
+
+    fn ids(editor: Editor) -> Vec<String> {
+        editor.document.with_untracked(|draft| {
+            let steps = draft.steps.iter();
+            steps.map(|step| step.id.to_string()).collect()
+        })
+    }
+
+    fn add(editor: Editor, name: &str) -> StepId {
+        let step = edit::new_step(StepKind::HumanGate, None);
+        let id = editor.change(None, |draft| {
+            edit::add_step(draft, step, &Place::Loose(None))
+        });
+        editor.added(&id);
+        editor.change_step(&id, "name", |step| step.name = Some(name.to_owned()));
+        id
+    }
+
+    #[test]
+    fn of_large_drafts_fewer_are_kept() {
+        let owner = Owner::new();
+        owner.set();
+        for (steps, kept) in [(1, PAST_MAX), (1_000, PAST_STEPS_MAX / 1_000)] {
+            let editor = editor();
+            let step = edit::new_step(StepKind::HumanGate, None);
+            editor
+                .document
+                .update(|draft| draft.steps = vec![step; steps]);
+            for name in 0..PAST_MAX + 3 {
+                editor.apart(|| name_it(editor, &name.to_string()));
+            }
+            assert_eq!(editor.past.with_untracked(Vec::len), kept, "{steps} steps");
+        }
+    }
+
+    #[test]
+    fn an_id_that_nobody_has_chosen_follows_the_name_when_the_form_is_left() {
+        let owner = Owner::new();
+        owner.set();
+        let editor = editor();
+        let first = add(editor, "Release?");
+        assert_eq!(ids(editor), ["ask"], "not under the hands of whoever types");
+        let second = add(editor, "Größe");
+        editor.change_step(&second, "message", |step| {
+            step.message = Some("$release.by".to_owned())
+        });
+        editor.select(Selected::Workflow);
+        assert_eq!(ids(editor), ["release", "ask_2"], "half a name is none");
+        editor.select(Selected::Step("release".into()));
+        editor.change_step(&"release".into(), "name", |step| {
+            step.name = Some("Go on".to_owned())
+        });
+        editor.settle();
+        assert_eq!(ids(editor), ["go_on", "ask_2"]);
+        assert_eq!(
+            editor.selected.get_untracked(),
+            Selected::Step("go_on".into())
+        );
+        // What a person has chosen stays, and what was there before the page was opened as well.
+        editor.choose_id(&"go_on".into(), "mine".into());
+        editor.change_step(&"mine".into(), "name", |step| {
+            step.name = Some("Other".to_owned())
+        });
+        editor.select(Selected::Workflow);
+        assert_eq!(ids(editor), ["mine", "ask_2"]);
+        for _ in 0..8 {
+            editor.undo();
+        }
+        assert_eq!(ids(editor), Vec::<String>::new(), "{first}");
     }
 
     #[test]

@@ -86,6 +86,5 @@ fn chips(tools: Vec<String>) -> AnyView {
 
 fn put(editor: Editor, step: Step, place: &Place) {
     let id = editor.change(None, |draft| edit::add_step(draft, step, place));
-    editor.select(Selected::Step(id.clone()));
-    editor.said.set(format!("{id} added."));
+    editor.added(&id);
 }

@@ -85,7 +85,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
             <Views editor has_versions={slug.is_some()} />
             <button type="button" class="button button-small" disabled=move || !editor.can_undo() || editor.publishing.get() on:click=move |_| editor.undo()>"Undo"</button>
             <button type="button" class="button button-small" disabled=move || !editor.can_redo() || editor.publishing.get() on:click=move |_| editor.redo()>"Redo"</button>
-            <details class="publish-more">
+            <details class="publish-more" on:toggle=move |_| editor.settle()>
                 <summary class="button button-small button-primary">"Publish…"</summary>
                 <div class="publish-form">
                     <div class="field">
@@ -114,6 +114,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
 fn Views(editor: Editor, has_versions: bool) -> impl IntoView {
     let (playing, studying) = (editor.stage.open, editor.study.open);
     let show = move |play: bool, study: bool| {
+        editor.settle();
         playing.set(play);
         studying.set(study);
     };

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::calls::{external_form, subworkflow_form, tool_form};
-use super::editor::{Editor, Selected};
+use super::editor::Editor;
 use super::fields::{Frame, Held, choice_field};
 use super::form::{StepForm, part};
 use super::gates::gate_form;
@@ -14,7 +14,7 @@ use super::rounds::{loop_form, map_form, wait_form};
 use super::rows::{Rows, rows};
 use super::ways::ways_before;
 use crate::engine::ids::StepId;
-use crate::engine::rename::{can_be_called, rename_step};
+use crate::engine::rename::can_be_called;
 use crate::engine::workflow::{JoinRule, Step, StepKind};
 
 /// The form of the step with this id.
@@ -105,11 +105,7 @@ fn id_field(form: &StepForm) -> AnyView {
             .with_untracked(|draft| can_be_called(draft, &to));
         match can {
             Err(why) => problem.set(Some(format!("{why} It is still called {id}."))),
-            Ok(()) => {
-                editor.change(None, |draft| *draft = rename_step(draft, &id, &to));
-                editor.said.set(format!("{id} is called {to} now."));
-                editor.select(Selected::Step(to));
-            }
+            Ok(()) => editor.choose_id(&id, to),
         }
     };
     let control = view! {
