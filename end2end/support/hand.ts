@@ -35,7 +35,11 @@ export class Pointer implements Hand {
 }
 
 export class Keyboard implements Hand {
-  constructor(private readonly page: Page) {}
+  constructor(
+    private readonly page: Page,
+    /** Takes no way back, as somebody who does not know of it. */
+    private readonly onlyOnwards = false,
+  ) {}
 
   async press(what: Locator): Promise<void> {
     await this.reach(what);
@@ -74,7 +78,7 @@ export class Keyboard implements Hand {
       const way = await wanted?.evaluate(wayTo);
       if (way === "here") return;
       if (way === "gone") wanted = await what.elementHandle();
-      else await this.page.keyboard.press(way === "onwards" ? "Tab" : "Shift+Tab");
+      else await this.page.keyboard.press(way === "onwards" || this.onlyOnwards ? "Tab" : "Shift+Tab");
     }
     throw new Error(`${what} cannot be reached with the Tab key.`);
   }

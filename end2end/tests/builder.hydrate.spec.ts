@@ -88,22 +88,26 @@ test("the picture has room beside a run that is under way, and follows it when n
   await expect(page.locator(".picture-step")).toHaveCount(2);
   const picture = page.locator(".picture");
   expect((await picture.boundingBox())!.width).toBeGreaterThan(400);
-  const middle = async () => {
+  const place = async () => {
     const [frame, step] = [(await picture.boundingBox())!, (await page.locator(".picture-step rect").first().boundingBox())!];
-    return Math.round(step.x + step.width / 2 - frame.x - frame.width / 2);
+    return { width: frame.width, left: step.x - frame.x, right: frame.x + frame.width - step.x - step.width };
   };
-  await expect.poll(middle).toBe(0);
+  const offMiddle = async () => {
+    const { left, right } = await place();
+    return Math.abs(left - right);
+  };
+  await expect.poll(offMiddle).toBeLessThan(3);
+  const first = await place();
   await page.setViewportSize({ width: 1_000, height: 720 });
-  await expect.poll(middle).toBe(0);
+  await expect.poll(async () => Math.abs((await place()).width - first.width)).toBeGreaterThan(30);
+  await expect.poll(offMiddle).toBeLessThan(3);
   await page.getByRole("button", { name: "Smaller" }).click();
-  const left = async () => {
-    const [frame, step] = [(await picture.boundingBox())!, (await page.locator(".picture-step rect").first().boundingBox())!];
-    return Math.round(step.x - frame.x);
-  };
-  const before = await left();
-  await page.setViewportSize({ width: 1_100, height: 720 });
-  await expect.poll(async () => (await picture.boundingBox())!.width).toBeGreaterThan(450);
-  expect(await left()).toBe(before);
+  const moved = await place();
+  await page.setViewportSize({ width: 1_150, height: 720 });
+  await expect.poll(async () => (await place()).width).toBeGreaterThan(moved.width + 100);
+  // Two frames later all who are told of a new size have been.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  expect(Math.abs((await place()).left - moved.left)).toBeLessThan(1);
 });
 
 test("the builder works by keyboard alone", async ({ page }) => {

@@ -80,7 +80,7 @@ test("refusals and missing things are good in both themes and on a phone", async
 });
 
 test("the whole journey works by keyboard alone", async ({ page }) => {
-  const hand = new Keyboard(page);
+  const hand = new Keyboard(page, true);
   const exactly = (role: "link" | "button" | "textbox", name: string) => page.getByRole(role, { name, exact: true });
   await open(page, "/");
   await page.keyboard.press("Tab");

@@ -37,7 +37,7 @@ class Author {
     await this.lookBack(workflow);
   }
 
-  /** Adds a step by the words of the list, gives it its name, and leaves its form open. */
+  /** Adds a step by the words of the list, gives it its name, by which others read it, and leaves its form open. */
   private async add(what: string, how: string, name: string): Promise<void> {
     const { page, hand } = this;
     await hand.choose(page.getByLabel("Add a step"), what);
@@ -50,7 +50,7 @@ class Author {
     const { page, hand } = this;
     await hand.press(line(page, from));
     await hand.choose(page.getByLabel("Leads on to"), to);
-    await hand.press(button(page, "Connect").first());
+    await hand.press(button(page, "Connect to that step"));
     await expect(button(page, `Way from ${from} to ${to}`)).toBeVisible();
   }
 
@@ -79,24 +79,24 @@ class Author {
   /** The mistakes that people make on the way, each mended by what is offered. */
   private async mend(): Promise<void> {
     const { page, hand } = this;
-    await hand.fill(field(page, "Condition"), "http_requst.status == 200");
-    await expect(page.locator(".field-invalid")).toContainText("http_requst");
-    await hand.press(findings(page).getByRole("button", { name: /http_request/ }).last());
-    await expect(field(page, "Condition")).toHaveValue("http_request.status == 200");
+    await hand.fill(field(page, "Condition"), "test.status == 200");
+    await expect(page.locator(".field-invalid")).toContainText("test");
+    await hand.press(findings(page).getByRole("button", { name: /tests/ }).last());
+    await expect(field(page, "Condition")).toHaveValue("tests.status == 200");
 
     await this.add("A question to a person", "Add after", "Release?");
     await hand.fill(field(page, "Question"), "Shall this be released?");
-    await hand.fill(field(page, "What is shown"), "http_request_2.statu");
+    await hand.fill(field(page, "What is shown"), "lint.statu");
     await expect(page.locator(".field-invalid")).toContainText("statu");
     await hand.press(findings(page).getByRole("button", { name: /status/ }).last());
-    await expect(field(page, "What is shown")).toHaveValue("http_request_2.status");
+    await expect(field(page, "What is shown")).toHaveValue("lint.status");
 
     await hand.press(line(page, "Green?"));
     await this.add("http.request", "Add beside what follows", "Tell");
     await hand.fill(field(page, "Address"), `${this.world}/tell`);
     await this.leadOn("Release?", "Tell");
     await hand.press(button(page, "Way from Green? to Release?"));
-    await hand.fill(field(page, "And only when (optional)"), "check.result");
+    await hand.fill(field(page, "And only when (optional)"), "green.result");
     await hand.press(button(page, "Way from Green? to Tell"));
     await hand.check(page.locator(".builder-panel").getByLabel("Otherwise"));
     // One that nobody sees at first: both ways lead straight to one step, which would wait for ever.
@@ -160,7 +160,7 @@ class Author {
     await open(page, workflow);
     await hand.press(page.getByRole("link", { name: "Edit" }).first());
     await hand.press(line(page, "Green?"));
-    await hand.fill(field(page, "Condition"), "http_request.status == 204");
+    await hand.fill(field(page, "Condition"), "tests.status == 204");
     await expect(findings(page)).toContainText("Nothing to mend");
     await hand.press(button(page, "Compare"));
     await expect(page.locator(".changes")).toContainText("204");

@@ -1,5 +1,5 @@
 //! What a page asks the worker, and what it is answered. Read by nobody else, so the variants are told apart in the way
-//! that needs the least code to read: a client is a third of its readers.
+//! that needs the least code to read.
 
 use serde::{Deserialize, Serialize};
 

@@ -120,6 +120,40 @@ fn features_are_told_apart_only_where_modules_are_listed() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
+/// Read as bytes, an answer would bring a second reader of its view into the client.
+#[test]
+fn every_server_function_answers_in_text() {
+    let mut broken = Vec::new();
+    let mut found = 0;
+    for file in sources("src") {
+        let text = read(&file);
+        let heads = server_functions(&text);
+        found += heads.len();
+        let others = heads
+            .into_iter()
+            .filter(|head| !head.contains("output = Told"));
+        broken.extend(others.map(|head| {
+            format!(
+                "{}: {head}: say `output = Told` (`src/rpc/codec.rs`)",
+                file.display()
+            )
+        }));
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+    assert!(found > 20, "{found} server functions");
+    assert_eq!(
+        server_functions("x\n#[server(prefix = \"/rpc\")]\n"),
+        ["#[server(prefix = \"/rpc\")]"]
+    );
+}
+
+fn server_functions(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("#[server"))
+        .collect()
+}
+
 #[test]
 fn both_databases_have_the_same_migrations() {
     let names = |folder: &str| -> BTreeSet<String> {

@@ -196,7 +196,7 @@ pub fn text_field(of: FieldOf, lines: u32, value: Held<String>) -> AnyView {
     let (id, hint, invalid) = (frame.id.clone(), frame.hint.clone(), frame.invalid());
     // A control of one line would drop the breaks. Once there are several it stays so: nothing is exchanged under the hand.
     let is_long = Memo::new(move |was: Option<&bool>| {
-        lines > 1 || was == Some(&true) || shown.with(|text| text.contains('\n'))
+        lines > 1 || was == Some(&true) || shown.with(|text| text.contains(['\n', '\r']))
     });
     let control = move || {
         let (id, hint, invalid) = (id.clone(), hint.clone(), invalid.clone());

@@ -19,9 +19,11 @@ pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
         (false, 1) => "One thing to mend".to_owned(),
         (false, count) => format!("{count} things to mend"),
     };
+    // Most answers of the worker say the same as the one before.
+    let findings = Memo::new(move |_| editor.checked.with(|checked| checked.findings.clone()));
     let rows = move || {
-        let findings = editor.checked.with(|checked| checked.findings.clone());
         findings
+            .get()
             .into_iter()
             .map(|finding| row(editor, finding))
             .collect::<Vec<_>>()

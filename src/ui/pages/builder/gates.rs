@@ -80,7 +80,7 @@ pub(super) fn approval_form(form: &StepForm) -> AnyView {
             ),
             approvers: part!(approval.approvers),
             timeout_ms: part!(approval.timeout_ms),
-            shown_hint: "Beside what the step will do. One a line, such as judge.breaches.",
+            shown_hint: "Beside what the step will do. One a line, such as judge.breaches; an expression begins with =. What does not fit into a line stands in quotes.",
         };
         asked
             .get()
@@ -119,7 +119,7 @@ fn as_lines(show: Vec<String>) -> String {
 
 fn as_line(entry: &str) -> String {
     let line = entry.strip_prefix('$').unwrap_or(entry);
-    let comes_back = !line.contains('\n') && from_line(line).as_deref() == Some(entry);
+    let comes_back = !line.contains(['\n', '\r']) && from_line(line).as_deref() == Some(entry);
     match comes_back {
         true => line.to_owned(),
         false => Value::String(entry.to_owned()).to_string(),
@@ -174,6 +174,7 @@ mod tests {
             "$\"a\"",
             "$=a",
             "a\rb",
+            "=a\rb",
         ];
         let show = show.map(str::to_owned);
         let lines = as_lines(show.to_vec());

@@ -116,13 +116,17 @@ pub(super) fn default_of(schema: &Value) -> String {
         Value::String(text) => Some(text.clone()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
-    let comes_back =
-        |text: &String| read_default(schema.get("type"), text).as_ref() == Some(default);
+    // An empty list is none to look at, and its brackets would be the first line of what is written behind them.
+    let is_empty = default.as_array().is_some_and(Vec::is_empty);
+    let comes_back = |text: &String| {
+        is_empty || read_default(schema.get("type"), text).as_ref() == Some(default)
+    };
     text.filter(comes_back)
         .unwrap_or_else(|| default.to_string())
 }
 
-/// The kind whose keys are those of the schema; another one where it says more than a kind has controls for.
+/// The kind whose keys are those of the schema; another one where it has another shape than any of them. What only narrows
+/// a kind, such as `pattern` or `minItems`, stays as it is and is not shown.
 pub(super) fn kind_of(schema: &Value) -> String {
     let of = |key: &str| schema.get(key).cloned().unwrap_or_default();
     if schema.get("enum").is_some_and(|choices| {
@@ -218,10 +222,13 @@ pub(super) fn read_schema(text: &str) -> Result<Value, String> {
     ))
 }
 
-/// The keys of a schema; `true`, which allows everything, is one without any.
+/// The keys of a schema; `true`, which allows everything, is one without any, and `false` one that nothing fits.
 pub(super) fn opened(schema: &mut Value) -> Option<&mut Map<String, Value>> {
     if !schema.is_object() {
-        *schema = json!({});
+        *schema = match schema {
+            Value::Bool(false) => json!({ "not": {} }),
+            _ => json!({}),
+        };
     }
     schema.as_object_mut()
 }
@@ -322,6 +329,9 @@ mod tests {
         let mut schema = json!(true);
         put_kind(opened(&mut schema).expect("keys"), "text".to_owned());
         assert_eq!(schema, json!({ "type": "string" }));
+        let mut nothing = json!(false);
+        put(opened(&mut nothing).expect("keys"), "title", "Nothing");
+        assert_eq!(nothing, json!({ "not": {}, "title": "Nothing" }));
     }
 
     #[test]
@@ -338,7 +348,7 @@ mod tests {
             ("array", json!(["a\nb"]), "[\"a\\nb\"]"),
             ("array", json!([" a"]), "[\" a\"]"),
             ("array", json!([""]), "[\"\"]"),
-            ("array", json!([]), "[]"),
+            ("array", json!(["[]"]), "[\"[]\"]"),
             ("array", json!([1]), "[1]"),
         ] {
             let schema = json!({ "type": of, "default": default });

@@ -10,6 +10,7 @@ use super::input_schema::{
     KINDS, OTHER, bound_of, choices_of, default_of, is_required, kind_of, move_field, names_of,
     opened, part, put, put_bound, put_default, put_kind, read_schema, set_required, text_of,
 };
+use super::suggesting::is_composing;
 
 #[component]
 pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
@@ -39,7 +40,7 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
         new.set(String::new());
     };
     let key = move |event: leptos::ev::KeyboardEvent| {
-        if event.key() == "Enter" {
+        if event.key() == "Enter" && !is_composing(&event) {
             event.prevent_default();
             add();
         }
@@ -60,10 +61,11 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
             {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. Each field becomes a part of the start form, and $input.name in the steps."</p> })}
             <div class="set-add">
                 <label class="visually-hidden" for="input-new">"Name of a new input"</label>
-                <input id="input-new" aria-describedby="input-new-hint" placeholder="name of a new field" autocomplete="off" prop:value=move || new.get() on:input:target=move |event| new.set(event.target().value()) on:keydown=key />
+                <input id="input-new" aria-describedby="input-new-hint" placeholder="name of a new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
+                    on:input:target=move |event| { problem.set(None); new.set(event.target().value()); } />
                 <button type="button" class="button button-small" on:click=move |_| add()>"Add a field"</button>
             </div>
-            <p class="hint" id="input-new-hint">{move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}</p>
+            <p class="hint" id="input-new-hint" role="alert">{move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}</p>
         </fieldset>
     }
 }
@@ -272,13 +274,15 @@ fn schema_field(input: &Input, typing: RwSignal<bool>) -> AnyView {
         }
         typed.set(text);
     };
+    // What cannot be read yet stays in the field, however long its writer looks elsewhere.
+    let is_unfinished = move || typed.with_untracked(|typed| read_schema(typed).is_err());
     // A row that is removed while it is written has no state left.
     let mark = move |on: bool| {
         let _ = typing.try_set(on);
     };
     let control = view! {
         <textarea id=id class="code" rows="5" spellcheck="false" aria-describedby=hint aria-invalid=invalid prop:value=move || typed.get()
-            on:focus=move |_| mark(true) on:blur=move |_| mark(false) on:input:target=move |event| change(event.target().value())></textarea>
+            on:focus=move |_| mark(true) on:blur=move |_| mark(is_unfinished()) on:input:target=move |event| change(event.target().value())></textarea>
     };
     frame.around(control.into_any())
 }

@@ -46,6 +46,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::param;
 use crate::engine::edit;
+use crate::engine::ids::StepId;
 use crate::rpc::drafts::{BuilderView, builder};
 use crate::ui::components::Failure;
 use edges::EdgePanel;
@@ -184,7 +185,7 @@ fn Desk(editor: Editor) -> impl IntoView {
 
 /// What can be done with a step besides filling its form.
 #[component]
-fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
+fn StepActs(editor: Editor, id: StepId) -> impl IntoView {
     let others = {
         let id = id.clone();
         Memo::new(move |_| {
@@ -196,29 +197,16 @@ fn StepActs(editor: Editor, id: crate::engine::ids::StepId) -> impl IntoView {
             })
         })
     };
-    let chosen = RwSignal::new(String::new());
     let (from, copied, gone) = (id.clone(), id.clone(), id);
-    let connect = move |_| {
-        let to = chosen.get_untracked();
-        if !to.is_empty() {
-            picture::connect(editor, &from, &to.as_str().into());
-            chosen.set(String::new());
-        }
-    };
+    let connect = move |to: StepId| picture::connect(editor, &from, &to);
     let copy = move |_| {
         if let Some(new) = editor.change(None, |draft| edit::duplicate_step(draft, &copied)) {
-            editor.said.set(format!("{new} added."));
-            editor.select(Selected::Step(new));
+            editor.added(&new);
         }
     };
     view! {
         <div class="step-acts">
-            <label for="connect-to">"Leads on to"</label>
-            <select id="connect-to" prop:value=move || chosen.get() on:change:target=move |event| chosen.set(event.target().value())>
-                <option value="">"Choose a step"</option>
-                {growing::options(others)}
-            </select>
-            <button type="button" class="button button-small" on:click=connect>"Connect"</button>
+            {ways::connecting("connect-to", "Leads on to", "Connect to that step", others, connect)}
             <button type="button" class="button button-small" on:click=copy>"Duplicate"</button>
             <button type="button" class="button button-small" on:click=move |_| outline::remove(editor, &gone)>"Remove"</button>
         </div>

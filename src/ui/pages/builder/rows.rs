@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 use super::fields::{FieldOf, Held, text_field};
+use super::suggesting::is_composing;
 use super::values::{Literal, value_field};
 use super::written::{plain_shown, plain_written};
 use crate::engine::input::FieldKind;
@@ -65,7 +66,7 @@ pub(super) fn rows(rows: Rows) -> AnyView {
     };
     let add = StoredValue::new(add);
     let key = move |event: leptos::ev::KeyboardEvent| {
-        if event.key() == "Enter" {
+        if event.key() == "Enter" && !is_composing(&event) {
             event.prevent_default();
             add.with_value(|add| add());
         }
@@ -76,10 +77,11 @@ pub(super) fn rows(rows: Rows) -> AnyView {
         view! {
             <div class="set-add">
                 <label class="visually-hidden" for=new_id.clone()>"Name of a new field"</label>
-                <input id=id aria-describedby=hint placeholder="name of a new field" autocomplete="off" prop:value=move || new.get() on:input:target=move |event| new.set(event.target().value()) on:keydown=key />
+                <input id=id aria-describedby=hint placeholder="name of a new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
+                    on:input:target=move |event| { problem.set(None); new.set(event.target().value()); } />
                 <button type="button" class="button button-small" on:click=move |_| add.with_value(|add| add())>"Add a field"</button>
             </div>
-            <p class="hint" id=hint_id.clone()>{move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}</p>
+            <p class="hint" id=hint_id.clone() role="alert">{move || problem.get().map(|problem| view! { <span class="field-error">{problem}</span> })}</p>
         }
     });
     view! {

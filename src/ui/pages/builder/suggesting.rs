@@ -117,8 +117,7 @@ impl List {
     }
 
     fn key(self, event: &KeyboardEvent) {
-        // While a character is put together from several keys they belong to whoever does that.
-        if event.is_composing() {
+        if is_composing(event) {
             return;
         }
         let is_open = self.found.with_untracked(|found| !found.offers.is_empty());
@@ -290,7 +289,9 @@ pub(super) fn suggesting_control(frame: &Frame, label: &str, suggesting: Suggest
             let options: Vec<AnyView> = options
                 .map(|(at, offer)| option(list, id.clone(), at, offer, wanted))
                 .collect();
-            view! { <ul class="offers" id=list_id.clone() role="listbox" aria-label=label.clone()>{options}</ul> }
+            // The text keeps the focus, and the list stays open until the click, also while it is scrolled.
+            let keep_focus = |event: leptos::ev::MouseEvent| event.prevent_default();
+            view! { <ul class="offers" id=list_id.clone() role="listbox" aria-label=label.clone() on:mousedown=keep_focus>{options}</ul> }
         })
     };
     view! { <div class="suggesting">{control}{options}</div> }.into_any()
@@ -303,8 +304,6 @@ fn option(list: List, field: String, at: usize, offer: Offer, wanted: &'static s
         let typing = document().get_element_by_id(&field);
         list.take(at, typing.map(Element::into));
     };
-    // The text keeps the focus, and the list stays open until the click.
-    let keep_focus = |event: leptos::ev::MouseEvent| event.prevent_default();
     let is_active = move || list.active.get() == Some(at);
     let note = match (misfit, kind) {
         (true, kind) => format!("{kind}, not {}", words::kind(wanted)),
@@ -312,13 +311,20 @@ fn option(list: List, field: String, at: usize, offer: Offer, wanted: &'static s
     };
     view! {
         <li id=list.option_id(at) role="option" class="offer" class:offer-misfit=misfit aria-selected=move || if is_active() { "true" } else { "false" }
-            on:mousedown=keep_focus on:click=take>
+            on:click=take>
             <code>{offer.text}</code>
             <span class="offer-kind">{note}</span>
             <span class="offer-says">{offer.says}</span>
         </li>
     }
     .into_any()
+}
+
+/// While a character is put together from several keys they belong to whoever does that. Safari says so by the key code
+/// alone, of the Enter that ends it.
+pub(super) fn is_composing(event: &KeyboardEvent) -> bool {
+    const BY_THE_INPUT_METHOD: u32 = 229;
+    event.is_composing() || event.key_code() == BY_THE_INPUT_METHOD
 }
 
 #[cfg(test)]

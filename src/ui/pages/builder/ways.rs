@@ -49,27 +49,54 @@ pub(super) fn ways_before(form: &StepForm, kind: StepKind) -> AnyView {
             draft.with(|draft| named(edit::possible_beginnings(draft, &id)))
         })
     };
-    let chosen = RwSignal::new(String::new());
-    let add = move |_| {
-        let from = chosen.get_untracked();
-        if !from.is_empty() {
-            connect(editor, &from.as_str().into(), &id);
-            chosen.set(String::new());
-        }
-    };
+    let add = move |from: StepId| connect(editor, &from, &id);
     view! {
         <div class="ways-before">
             <p class="hint">{sentence}</p>
             <div class="outline-ways">{ways}</div>
-            <div class="ways-add">
-                <label for="comes-after">"Comes also after"</label>
-                <select id="comes-after" prop:value=move || chosen.get() on:change:target=move |event| chosen.set(event.target().value())>
-                    <option value="">"Choose a step"</option>
-                    {options(others)}
-                </select>
-                <button type="button" class="button button-small" aria-label="Connect from that step" on:click=add>"Connect"</button>
-            </div>
+            <div class="ways-add">{connecting("comes-after", "Comes also after", "Connect from that step", others, add)}</div>
         </div>
+    }
+    .into_any()
+}
+
+/// A list of steps, and a button that connects with the one that is chosen. `says`: what the button does, for those who
+/// do not see the list beside it.
+pub(super) fn connecting(
+    id: &'static str,
+    label: &'static str,
+    says: &'static str,
+    others: Memo<Vec<(String, String)>>,
+    connect: impl Fn(StepId) + 'static,
+) -> AnyView {
+    let wanted = RwSignal::new(String::new());
+    // What cannot be chosen any more is not chosen.
+    let chosen = Memo::new(move |_| {
+        let wanted = wanted.get();
+        let is_there = others.with(|others| others.iter().any(|(id, _)| *id == wanted));
+        if is_there { wanted } else { String::new() }
+    });
+    let in_vain = RwSignal::new(false);
+    let add = move |_| {
+        let other = chosen.get_untracked();
+        in_vain.set(other.is_empty());
+        if !other.is_empty() {
+            wanted.set(String::new());
+            connect(other.as_str().into());
+        }
+    };
+    let choose = move |other: String| {
+        in_vain.set(false);
+        wanted.set(other);
+    };
+    view! {
+        <label for=id>{label}</label>
+        <select id=id prop:value=move || chosen.get() on:change:target=move |event| choose(event.target().value())>
+            <option value="">"Choose a step"</option>
+            {options(others)}
+        </select>
+        <button type="button" class="button button-small" aria-label=says on:click=add>"Connect"</button>
+        <span class="field-error" role="alert">{move || in_vain.get().then_some("Choose a step first.")}</span>
     }
     .into_any()
 }

@@ -26,6 +26,9 @@ use hit::{Hit, insert_on};
 use minimap::minimap;
 use sight::{Extent, Sight};
 
+/// A scrollbar is no wider, in px.
+const SCROLLBAR: f64 = 20.0;
+
 /// What the pointer is doing.
 #[derive(Clone, Debug, PartialEq)]
 enum Doing {
@@ -81,12 +84,13 @@ impl Looking {
         self.sight.set(sight);
     }
 
-    /// A picture that nobody has moved since it was fitted is fitted again.
+    /// A picture that nobody has moved since it was fitted is fitted again, unless a scrollbar has merely come or gone.
     fn resized(self) {
-        if self.fitted.get_value() == Some(self.sight.get_untracked()) {
+        let before = self.extent.get_untracked();
+        let Extent { width, height } = self.measure();
+        let is_other = (width - before.width).abs() > SCROLLBAR || height != before.height;
+        if is_other && self.fitted.get_value() == Some(self.sight.get_untracked()) {
             self.fit();
-        } else {
-            self.measure();
         }
     }
 
@@ -213,8 +217,7 @@ impl Looking {
         });
         self.rest();
         if let Some(id) = id {
-            self.editor.said.set(format!("{id} added."));
-            self.editor.select(Selected::Step(id));
+            self.editor.added(&id);
         }
     }
 }
