@@ -98,7 +98,7 @@ test("the picture has room beside a run that is under way, and follows it when n
   };
   await expect.poll(offMiddle).toBeLessThan(3);
   const first = await place();
-  await page.setViewportSize({ width: 1_000, height: 720 });
+  await page.setViewportSize({ width: 900, height: 720 });
   await expect.poll(async () => Math.abs((await place()).width - first.width)).toBeGreaterThan(30);
   await expect.poll(offMiddle).toBeLessThan(3);
   await page.getByRole("button", { name: "Smaller" }).click();

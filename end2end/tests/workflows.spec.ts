@@ -137,3 +137,18 @@ test("the page of a workflow says how it came to be", async ({ page, request }) 
   await expect(page).toHaveURL(/\/workflows\?tag=told$/);
   await expect(card(page, name)).toBeVisible();
 });
+
+test("what a field begins with is there to the letter, whatever it looks like", async ({ page, request }) => {
+  const text = "\n</textarea><b>bold</b> &amp; &lt;\n\nend";
+  const properties = { text: { type: "string", format: "textarea", title: "Text", default: text } };
+  const name = `</title>Letters ${test.info().project.name} ${test.info().repeatEachIndex}`;
+  const data = { name, inputs: { type: "object", properties }, steps: [{ id: "a", kind: "human_gate", show: ["$input.text"] }] };
+  const { slug } = await (await request.post("/api/v1/workflows", { data })).json();
+  await open(page, `/workflows/${slug}`);
+  await expect(page).toHaveTitle(`${name} · Signalbox`);
+  await expect(page.getByLabel("Text")).toHaveValue(text);
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await expect(page).toHaveURL(/\/runs\//);
+  const run = await (await request.get(`/api/v1${new URL(page.url()).pathname}`)).json();
+  expect(run.input.text).toBe(text.trim());
+});

@@ -30,9 +30,13 @@ pub async fn start(
         Err(ServiceError::NotFound(_)) => return Err(FormError::NotFound),
         Err(error) => return Err(failed(BTreeMap::new(), &error)),
     };
+    // A form ends its lines as mails do, whatever was typed.
     let typed: BTreeMap<String, String> = form
         .into_iter()
-        .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_owned(), text)))
+        .filter_map(|(name, text)| {
+            let name = name.strip_prefix(PREFIX)?.to_owned();
+            Some((name, text.replace("\r\n", "\n")))
+        })
         .collect();
     let fields = input::fields(service.inputs(&definition).as_ref());
     let input = match input::parse(&fields, &typed) {

@@ -94,7 +94,7 @@ fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl I
                     <p tabindex="-1" node_ref=line>"“" <a href=page>{name.clone()}</a> "” has been deleted. Its runs go on."</p>
                     <input type="hidden" name="slug" value=slug />
                     <input type="hidden" name="back" value=move || address::here(&wanted.read()) />
-                    <button class="button button-small" name="act" value="restore" disabled=move || act.busy() aria-label=format!("Undo: bring {name} back")>"Undo"</button>
+                    <button class="button button-small" name="act" value="restore" disabled=move || act.action.pending().get() aria-label=format!("Undo: bring {name} back")>"Undo"</button>
                 </ActionForm>
             }
             .into_any()
