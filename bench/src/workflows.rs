@@ -56,6 +56,19 @@ pub fn fan(mode: Mode, width: usize) -> Value {
     )
 }
 
+/// One, then as many side by side, and nothing behind them: two edges for each would make the text too long.
+pub fn burst(mode: Mode, width: usize) -> Value {
+    let ids = ids(width);
+    let mut steps = vec![mode.step("begin")];
+    steps.extend(ids.iter().map(|id| mode.step(id)));
+    let out = ids.iter().map(|id| json!({ "from": "begin", "to": id }));
+    document(
+        format!("{} burst of {width}", mode.name()),
+        steps,
+        out.collect(),
+    )
+}
+
 /// One after the other, each a request to the service.
 pub fn requests(steps: usize, host: &str) -> Value {
     let ids = ids(steps);

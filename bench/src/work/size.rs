@@ -57,13 +57,13 @@ pub async fn w6_start(binary: PathBuf) -> Vec<Row> {
 }
 
 pub async fn w8_large_run(binary: PathBuf) -> Vec<Row> {
-    const WIDTH: usize = 9_998;
+    const WIDTH: usize = 9_999;
     let server = Server::start(&binary).await;
     let mut client = server.client().await;
     let before = server.memory().0;
     let mut rows = Vec::new();
     for mode in Mode::BOTH {
-        let workflow = create_large(&mut client, &workflows::fan(mode, WIDTH)).await;
+        let workflow = create_large(&mut client, &workflows::burst(mode, WIDTH)).await;
         let (mut answered, mut ended) = (Samples::default(), Samples::default());
         let mut run_id = String::new();
         for _ in 0..5 {
