@@ -47,17 +47,6 @@ impl Client {
         json(&self.send(Method::POST, path, body).await)
     }
 
-    /// A workflow as YAML.
-    pub async fn post_yaml(&mut self, path: &str, workflow: String) -> Value {
-        let body = Bytes::from(workflow);
-        let (status, body) = self
-            .answer(Method::POST, path, "application/yaml", body)
-            .await;
-        let text = String::from_utf8_lossy(&body);
-        assert!(status.is_success(), "{path}: {status} {text}");
-        json(&body)
-    }
-
     /// What the server thinks of a workflow, whether it takes it or not.
     pub async fn validate(&mut self, media_type: &str, workflow: Bytes) -> StatusCode {
         let path = "/api/v1/workflows/validate";

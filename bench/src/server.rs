@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::http::Client;
-use crate::workflows;
 
 pub struct Server {
     process: Child,
@@ -95,13 +94,6 @@ fn launch(binary: &Path, folder: &TempDir) -> Child {
 /// Answers the slug.
 pub async fn create(client: &mut Client, workflow: &Value) -> String {
     let created = client.post("/api/v1/workflows", workflow).await;
-    created["slug"].as_str().expect("a slug").to_owned()
-}
-
-/// The same for one that is too large a text as JSON.
-pub async fn create_large(client: &mut Client, workflow: &Value) -> String {
-    let text = workflows::as_yaml(workflow);
-    let created = client.post_yaml("/api/v1/workflows", text).await;
     created["slug"].as_str().expect("a slug").to_owned()
 }
 

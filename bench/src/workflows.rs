@@ -114,24 +114,6 @@ fn ids(count: usize) -> Vec<String> {
     (1..=count).map(|at| format!("s{at}")).collect()
 }
 
-/// As YAML of one line, which wants no quotes. For documents of plain words and numbers.
-pub fn as_yaml(document: &Value) -> String {
-    match document {
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(key, value)| format!("{key}: {}", as_yaml(value)));
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => {
-            let items = items.iter().map(as_yaml);
-            format!("[{}]", items.collect::<Vec<_>>().join(","))
-        }
-        Value::String(word) => word.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => document.to_string(),
-    }
-}
-
 fn chained(ids: &[String]) -> Vec<Value> {
     ids.windows(2)
         .map(|pair| json!({ "from": pair[0], "to": pair[1] }))

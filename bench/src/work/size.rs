@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::row;
 use crate::figures::{Row, Samples, count, megabytes, time};
 use crate::http::Client;
-use crate::server::{Server, create, create_large, database, run_to_the_end};
+use crate::server::{Server, create, database, run_to_the_end};
 use crate::workflows::{self, Mode};
 
 pub async fn w6_start(binary: PathBuf) -> Vec<Row> {
@@ -63,7 +63,7 @@ pub async fn w8_large_run(binary: PathBuf) -> Vec<Row> {
     let before = server.memory().0;
     let mut rows = Vec::new();
     for mode in Mode::BOTH {
-        let workflow = create_large(&mut client, &workflows::burst(mode, WIDTH)).await;
+        let workflow = create(&mut client, &workflows::burst(mode, WIDTH)).await;
         let (mut answered, mut ended) = (Samples::default(), Samples::default());
         let mut run_id = String::new();
         for _ in 0..5 {
