@@ -12,7 +12,7 @@ use super::names;
 use super::patch::{PatchOperation, apply_patch};
 use super::places::Places;
 use super::reads::{self, Language, Seen};
-use super::workflow::{StepKind, Workflow};
+use super::workflow::{Step, StepKind, Workflow};
 
 /// The workflow with the step `from` called `to`. Where several steps have that id, the first is renamed, and what may
 /// mean another one stays. Whether `to` is a good id is for `compile` to say.
@@ -21,16 +21,17 @@ pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow 
     let Some(at) = places.find(from.as_str()) else {
         return workflow.clone();
     };
-    let mut renamed = apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
-        .expect("texts are replaced by texts in places that are there");
-    if !is_shared_in_its_body(&places, at) {
-        rename_in_cases(&mut renamed, &places, at, to);
-    }
-    renamed
+    apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
+        .expect("texts are replaced by texts in places that are there")
 }
 
-/// A test case names a step by its path, or, wherever it is, by its id alone if no other has it.
-fn rename_in_cases(workflow: &mut Workflow, places: &Places<'_>, at: usize, to: &StepId) {
+/// The test cases, if they name the step: by its path, or, wherever it is, by its id alone if no other has it.
+fn rename_in_cases(
+    workflow: &Workflow,
+    places: &Places<'_>,
+    at: usize,
+    to: &str,
+) -> Option<PatchOperation> {
     let id = |at: usize| places.steps()[at].step.id.as_str();
     let around = places
         .levels(places.steps()[at].owner)
@@ -39,14 +40,17 @@ fn rename_in_cases(workflow: &mut Workflow, places: &Places<'_>, at: usize, to: 
     let mut path: Vec<&str> = std::iter::once(at).chain(around).map(id).collect();
     path.reverse();
     let is_only = places.all(id(at)).len() == 1;
-    for case in &mut workflow.cases {
+    let mut cases = workflow.cases.clone();
+    for case in &mut cases {
         case.rename(|written| {
             written.renamed(|ids, which| {
                 let is_meant = ids[..=which] == path[..] || (is_only && ids[which] == id(at));
-                is_meant.then(|| to.to_string())
+                is_meant.then(|| to.to_owned())
             })
         });
     }
+    let cases = (cases != workflow.cases).then(|| serde_json::to_value(cases).ok());
+    Some(PatchOperation::replace("/cases", cases.flatten()?))
 }
 
 /// Why a step cannot be called so.
@@ -58,6 +62,8 @@ pub enum CannotBeCalled {
     Reserved(StepId),
     #[error("There is a step `{0}` already.")]
     Taken(StepId),
+    #[error("The items of a map are called `{0}`.")]
+    NameOfItems(StepId),
 }
 
 /// Whether a step of this workflow that is called otherwise can have that id.
@@ -68,9 +74,17 @@ pub fn can_be_called(workflow: &Workflow, id: &StepId) -> Result<(), CannotBeCal
     if is_reserved(id.as_str()) {
         return Err(CannotBeCalled::Reserved(id.clone()));
     }
-    match find(workflow, id) {
-        Some(_) => Err(CannotBeCalled::Taken(id.clone())),
-        None => Ok(()),
+    if find(workflow, id).is_some() {
+        return Err(CannotBeCalled::Taken(id.clone()));
+    }
+    let of_items = |step: &Step| step.item_name.as_deref() == Some(id.as_str());
+    match Places::new(workflow)
+        .steps()
+        .iter()
+        .any(|placed| of_items(placed.step))
+    {
+        true => Err(CannotBeCalled::NameOfItems(id.clone())),
+        false => Ok(()),
     }
 }
 
@@ -156,6 +170,7 @@ pub(in crate::engine) fn operations(
     operations.extend(rename_reads(workflow, places, from, to, |seen| {
         !is_own_name(places, seen, from) && denoted(places, seen, from) == Some(at)
     }));
+    operations.extend(rename_in_cases(workflow, places, at, to));
     operations
 }
 
@@ -290,6 +305,12 @@ mod tests {
         }
         assert_eq!(can("input"), Err(CannotBeCalled::Reserved("input".into())));
         assert_eq!(can("check"), Err(CannotBeCalled::Taken("check".into())));
+        let workflow: Workflow = serde_json::from_value(json!({ "name": "W", "steps": [
+            { "id": "each", "kind": "map", "over": "$input.l", "as": "host", "body": { "steps": [] } },
+        ] }))
+        .expect("well-formed");
+        let of_items = Err(CannotBeCalled::NameOfItems("host".into()));
+        assert_eq!(can_be_called(&workflow, &"host".into()), of_items);
     }
 
     fn check(document: Value, from: &str, to: &str, expected: Value) {

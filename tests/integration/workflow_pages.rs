@@ -244,7 +244,7 @@ async fn nothing_that_somebody_wrote_becomes_markup() {
         format!("/workflows/{slug}/versions"),
         format!(
             "/workflows/new?draft={}",
-            draft["id"].as_str().unwrap_or_default()
+            draft["id"].as_str().expect("a draft")
         ),
         "/workflows/%3Cx-mark%3E".to_owned(),
         "/runs".to_owned(),
@@ -253,7 +253,14 @@ async fn nothing_that_somebody_wrote_becomes_markup() {
         "/nowhere/%3Cx-mark%3E".to_owned(),
     ];
     for path in pages {
-        let (_, page) = browser.page(&path).await;
+        let (status, page) = browser.page(&path).await;
+        let is_missing = path.starts_with("/nowhere") || path.ends_with("/%3Cx-mark%3E");
+        let expected = if is_missing {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::OK
+        };
+        assert_eq!(status, expected, "{path}");
         let said = page.find("<x-mark").map(|at| {
             page[at.saturating_sub(120)..]
                 .chars()

@@ -120,7 +120,7 @@ fn steps_that_come_go_move_and_change_their_name_are_told_apart() {
         .insert(1, json!({ "id": "n", "kind": "parallel" }));
     assert_eq!(
         sentences(&document(), &added),
-        ["Step *N*, a fork, was added."]
+        ["Step *N*, several at once, was added."]
     );
     assert_eq!(sentences(&added, &document()), ["Step *N* was removed."]);
 }

@@ -78,7 +78,12 @@ impl Case {
     pub(in crate::engine) fn rename(&mut self, renamed: impl Fn(&StepPath) -> StepPath) {
         fn keys<T>(map: &mut BTreeMap<StepPath, T>, renamed: impl Fn(&StepPath) -> StepPath) {
             let entries = std::mem::take(map).into_iter();
-            map.extend(entries.map(|(path, value)| (renamed(&path), value)));
+            let mut entries: Vec<_> = entries
+                .map(|(path, value)| (renamed(&path), path, value))
+                .collect();
+            // What a step that is gone has left under this name gives way.
+            entries.sort_by_key(|(to, from, _)| to != from);
+            map.extend(entries.into_iter().map(|(to, _, value)| (to, value)));
         }
         let Case { given, expect, .. } = self;
         keys(&mut given.steps, &renamed);

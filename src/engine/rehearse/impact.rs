@@ -109,14 +109,7 @@ impl Changed {
 
     /// The path of the same step in the draft.
     fn path(&self, old: &StepPath) -> StepPath {
-        let parts = old
-            .as_str()
-            .split('.')
-            .map(|part| match self.renamed.get(part) {
-                Some(new) => new.as_str(),
-                None => part,
-            });
-        StepPath::new(parts.collect::<Vec<_>>().join("."))
+        old.renamed(|ids, which| self.renamed.get(ids[which]).cloned())
     }
 
     /// The step itself, without what stands for its approval or undoes it.

@@ -118,6 +118,13 @@ where
         self.answer().and_then(Result::err)
     }
 
+    /// The last answer was a refusal, and none has come since: what shows it stays open while it is sent again.
+    pub fn refused(self) -> Memo<bool> {
+        Memo::new(move |was| {
+            self.refusal().is_some() || (was == Some(&true) && self.action.pending().get())
+        })
+    }
+
     /// The answer to the last request; none while one is on its way.
     fn answer(self) -> Option<Result<S::Output, PageError>> {
         let arrived = !self.action.pending().get();

@@ -2,7 +2,7 @@
 //! Nothing here draws.
 
 use leptos::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::rehearsal::Stage;
 use super::study::Study;
@@ -91,6 +91,8 @@ pub struct Editor {
     typing: StoredValue<Option<String>>,
     /// Steps that were added here and whose ids nobody has chosen: they follow the names.
     unchosen: StoredValue<BTreeSet<StepId>>,
+    /// What steps were called, and are called since: an answer of the worker or a click may still mean the old id.
+    called: StoredValue<BTreeMap<StepId, StepId>>,
 }
 
 impl Editor {
@@ -116,6 +118,7 @@ impl Editor {
             future: RwSignal::new(Vec::new()),
             typing: StoredValue::new(None),
             unchosen: StoredValue::new(BTreeSet::new()),
+            called: StoredValue::new(BTreeMap::new()),
         }
     }
 
@@ -153,9 +156,9 @@ impl Editor {
         if !goes_on {
             self.past.update(|past| {
                 past.push(before);
-                let steps = past.iter().map(|draft| draft.steps.len()).sum::<usize>();
-                if past.len() > PAST_MAX || (past.len() > 1 && steps > PAST_STEPS_MAX) {
-                    past.remove(0);
+                let mut steps: usize = past.iter().map(steps_in).sum();
+                while past.len() > PAST_MAX || (past.len() > 1 && steps > PAST_STEPS_MAX) {
+                    steps -= steps_in(&past.remove(0));
                 }
             });
         }
@@ -213,17 +216,61 @@ impl Editor {
     }
 
     fn put(self, draft: Workflow) {
-        // What is selected may be gone.
-        let gone = self.selected.with_untracked(|selected| match selected {
-            Selected::Workflow => false,
-            Selected::Step(id) => edit::find(&draft, id).is_none(),
-            Selected::Edge(at) => edge_of(&draft, at).is_none(),
-        });
+        // What is selected may be gone, or called otherwise there.
+        let selected = self.selected.get_untracked();
+        let there = self.in_draft(&draft, selected.clone());
         self.document.set(draft);
-        if gone {
-            self.selected.set(Selected::Workflow);
+        if there != selected {
+            self.selected.set(there);
         }
         self.revision.update(|revision| *revision += 1);
+    }
+
+    /// The same there, whatever it was called before or is called since; the workflow itself when there is no such thing.
+    fn in_draft(self, draft: &Workflow, selected: Selected) -> Selected {
+        match selected {
+            Selected::Workflow => Selected::Workflow,
+            Selected::Step(id) => match self.id_in(draft, &id) {
+                Some(id) => Selected::Step(id),
+                None => Selected::Workflow,
+            },
+            Selected::Edge(EdgeAt { inside, position }) => {
+                let inside = inside.map(|id| self.id_in(draft, &id).unwrap_or(id));
+                let at = EdgeAt { inside, position };
+                match edge_of(draft, &at) {
+                    Some(_) => Selected::Edge(at),
+                    None => Selected::Workflow,
+                }
+            }
+        }
+    }
+
+    fn id_in(self, draft: &Workflow, id: &StepId) -> Option<StepId> {
+        let is_there = |id: &StepId| edit::find(draft, id).is_some();
+        self.called.with_value(|called| {
+            let mut since = id;
+            // A step may have been called as before again.
+            for _ in 0..=called.len() {
+                if is_there(since) {
+                    return Some(since.clone());
+                }
+                match called.get(since) {
+                    Some(next) => since = next,
+                    None => break,
+                }
+            }
+            let before = called.iter().filter(|(_, to)| *to == id);
+            before
+                .map(|(from, _)| from)
+                .find(|from| is_there(from))
+                .cloned()
+        })
+    }
+
+    /// The id that a step has now.
+    pub fn now(self, id: &StepId) -> StepId {
+        let now = self.document.with_untracked(|draft| self.id_in(draft, id));
+        now.unwrap_or_else(|| id.clone())
     }
 
     /// What is wrong with this step, or with this edge.
@@ -246,18 +293,14 @@ impl Editor {
 
     pub fn select(self, selected: Selected) {
         self.typing.set_value(None);
-        let left = self.selected.get_untracked();
-        let renamed = match &left {
-            Selected::Step(id) if left != selected => Some(id.clone()).zip(self.call_by_name(id)),
-            Selected::Step(_) | Selected::Workflow | Selected::Edge(_) => None,
-        };
-        self.selected.set(match (renamed, selected) {
-            (Some((from, to)), Selected::Edge(at)) if at.inside.as_ref() == Some(&from) => {
-                let inside = Some(to);
-                Selected::Edge(EdgeAt { inside, ..at })
-            }
-            (_, selected) => selected,
-        });
+        let selected = self
+            .document
+            .with_untracked(|draft| self.in_draft(draft, selected));
+        // Whoever goes on to a way has the focus in a line that would be drawn anew.
+        if !matches!(selected, Selected::Edge(_)) {
+            self.call_by_names(Some(&selected));
+        }
+        self.selected.set(selected);
     }
 
     /// Selects a step that has just been added.
@@ -273,42 +316,68 @@ impl Editor {
     pub fn choose_id(self, from: &StepId, to: StepId) {
         self.unchosen.update_value(|unchosen| {
             unchosen.remove(from);
+            unchosen.remove(&to);
         });
         self.change(None, |draft| *draft = rename_step(draft, from, &to));
-        self.said.set(format!("{from} is called {to} now."));
+        self.note(from, &to);
         self.selected.set(Selected::Step(to));
     }
 
-    /// What is still called as it was when it was added is called by its name. Not while its form is open, which would be
-    /// made anew under the hands of whoever fills it.
+    /// Calls all new steps by their names, also the one whose form is open.
     pub fn settle(self) {
-        if let Selected::Step(id) = self.selected.get_untracked()
-            && let Some(to) = self.call_by_name(&id)
-        {
-            self.selected.set(Selected::Step(to));
+        self.call_by_names(None);
+        let selected = self.selected.get_untracked();
+        let there = self
+            .document
+            .with_untracked(|draft| self.in_draft(draft, selected.clone()));
+        if there != selected {
+            self.selected.set(there);
         }
     }
 
-    /// Not a step of its own for *undo*: the id that is gone was never anybody's wish.
-    fn call_by_name(self, id: &StepId) -> Option<StepId> {
-        let is_unchosen = self.unchosen.with_value(|unchosen| unchosen.contains(id));
-        let to = is_unchosen
-            .then(|| {
-                self.document
-                    .with_untracked(|draft| edit::id_by_name(draft, id))
-            })
-            .flatten()?;
-        let draft = self
-            .document
-            .with_untracked(|draft| rename_step(draft, id, &to));
-        self.unchosen.update_value(|unchosen| {
-            unchosen.insert(to.clone());
-        });
-        self.document.set(draft);
-        self.revision.update(|revision| *revision += 1);
-        self.said.set(format!("{id} is called {to} now."));
-        Some(to)
+    /// What is still called as it was when it was added is called by its name. Not while its form is `open`, which would be
+    /// made anew under the hands of whoever fills it. Not a step of its own for *undo*: the id that is gone was never
+    /// anybody's wish.
+    fn call_by_names(self, open: Option<&Selected>) {
+        for id in self.unchosen.get_value() {
+            if open == Some(&Selected::Step(id.clone())) {
+                continue;
+            }
+            let Some(to) = self
+                .document
+                .with_untracked(|draft| edit::id_by_name(draft, &id))
+            else {
+                continue;
+            };
+            let draft = self
+                .document
+                .with_untracked(|draft| rename_step(draft, &id, &to));
+            self.unchosen.update_value(|unchosen| {
+                unchosen.insert(to.clone());
+            });
+            self.document.set(draft);
+            self.revision.update(|revision| *revision += 1);
+            self.note(&id, &to);
+        }
     }
+
+    fn note(self, from: &StepId, to: &StepId) {
+        self.called.update_value(|called| {
+            called.insert(from.clone(), to.clone());
+        });
+        self.said.set(format!("{from} is called {to} now."));
+    }
+}
+
+/// Those in bodies included.
+fn steps_in(draft: &Workflow) -> usize {
+    let mut count = 0;
+    let mut open: Vec<&Step> = draft.steps.iter().collect();
+    while let Some(step) = open.pop() {
+        count += 1;
+        open.extend(step.body.iter().flat_map(|body| &body.steps));
+    }
+    count
 }
 
 pub fn edge_of<'a>(draft: &'a Workflow, at: &EdgeAt) -> Option<&'a Edge> {
@@ -413,8 +482,18 @@ mod tests {
             editor.selected.get_untracked(),
             Selected::Step("go_on".into())
         );
-        // What a person has chosen stays, and what was there before the page was opened as well.
-        editor.choose_id(&"go_on".into(), "mine".into());
+        // What means the old id is led on.
+        assert_eq!(editor.now(&"ask".into()).as_str(), "go_on");
+        editor.select(Selected::Step("release".into()));
+        assert_eq!(
+            editor.selected.get_untracked(),
+            Selected::Step("go_on".into())
+        );
+        // What a person has chosen stays, also when it is what the step was called at first.
+        editor.choose_id(&"go_on".into(), "ask".into());
+        editor.select(Selected::Workflow);
+        assert_eq!(ids(editor), ["ask", "ask_2"]);
+        editor.choose_id(&"ask".into(), "mine".into());
         editor.change_step(&"mine".into(), "name", |step| {
             step.name = Some("Other".to_owned())
         });

@@ -154,6 +154,14 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
         true => OTHER.to_owned(),
         false => word.get(),
     });
+    // Another kind leaves behind what was typed, readable or not.
+    let chosen = Held::new(
+        move || word.get(),
+        move |word| {
+            typing.set(false);
+            kind.set(word);
+        },
+    );
     let by_kind = {
         let input = input.clone();
         move || by_kind(&input, &control.get(), typing)
@@ -198,7 +206,7 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
         <div class="input-row">
             <div class="input-name"><code>{name.clone()}</code>{acts}</div>
             {text_field(input.field("title", "Label", ""), 1, text("title"))}
-            {choice_field(input.field("type", "Kind", ""), options, kind)}
+            {choice_field(input.field("type", "Kind", ""), options, chosen)}
             {by_kind}
             {check_field(input.field("required", "Must be given", ""), required)}
             {text_field(input.field("description", "Help (optional)", "Shown beneath the field of the start form."), 1, text("description"))}
@@ -258,8 +266,14 @@ fn schema_field(input: &Input, typing: RwSignal<bool>) -> AnyView {
     let schema = input.schema;
     let as_text = |schema: &Value| serde_json::to_string_pretty(schema).unwrap_or_default();
     let typed = RwSignal::new(schema.with_untracked(as_text));
+    // What cannot be read yet stays in the field, however long its writer looks elsewhere.
+    let is_unfinished = move || typed.with_untracked(|typed| read_schema(typed).is_err());
     Effect::new(move || {
         let now = schema.get();
+        // Half-written, it waits for its writer.
+        if typing.get_untracked() && is_unfinished() {
+            return;
+        }
         if typed.with_untracked(|typed| read_schema(typed).as_ref() != Ok(&now)) {
             typed.set(as_text(&now));
         }
@@ -274,8 +288,6 @@ fn schema_field(input: &Input, typing: RwSignal<bool>) -> AnyView {
         }
         typed.set(text);
     };
-    // What cannot be read yet stays in the field, however long its writer looks elsewhere.
-    let is_unfinished = move || typed.with_untracked(|typed| read_schema(typed).is_err());
     // A row that is removed while it is written has no state left.
     let mark = move |on: bool| {
         let _ = typing.try_set(on);

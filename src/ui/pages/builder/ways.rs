@@ -1,5 +1,6 @@
 //! The ways of one step, in its form: what leads to it, in words, and where it goes on after it failed or was rejected.
 
+use leptos::html;
 use leptos::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,29 +70,23 @@ pub(super) fn connecting(
     others: Memo<Vec<(String, String)>>,
     connect: impl Fn(StepId) + 'static,
 ) -> AnyView {
-    let wanted = RwSignal::new(String::new());
-    // What cannot be chosen any more is not chosen.
-    let chosen = Memo::new(move |_| {
-        let wanted = wanted.get();
-        let is_there = others.with(|others| others.iter().any(|(id, _)| *id == wanted));
-        if is_there { wanted } else { String::new() }
-    });
+    let list = NodeRef::<html::Select>::new();
     let in_vain = RwSignal::new(false);
+    // Asked when it is wanted: the browser chooses anew by itself when what was chosen goes.
     let add = move |_| {
-        let other = chosen.get_untracked();
+        let Some(list) = list.get_untracked() else {
+            return;
+        };
+        let other = list.value();
         in_vain.set(other.is_empty());
         if !other.is_empty() {
-            wanted.set(String::new());
+            list.set_value("");
             connect(other.as_str().into());
         }
     };
-    let choose = move |other: String| {
-        in_vain.set(false);
-        wanted.set(other);
-    };
     view! {
         <label for=id>{label}</label>
-        <select id=id prop:value=move || chosen.get() on:change:target=move |event| choose(event.target().value())>
+        <select id=id node_ref=list on:change=move |_| in_vain.set(false)>
             <option value="">"Choose a step"</option>
             {options(others)}
         </select>

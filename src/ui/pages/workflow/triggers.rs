@@ -131,7 +131,7 @@ fn policies(schedule: &Schedule) -> String {
 fn AddScheduleForm(slug: String, add: Answers<AddSchedule>) -> impl IntoView {
     let refusal = Signal::derive(move || add.refusal());
     // What was refused is said where it was typed.
-    let open = Memo::new(move |_| refusal.with(Option::is_some));
+    let open = add.refused();
     view! {
         <details class="trigger-add" open=move || open.get()>
             <summary class="button button-small">"Add a schedule…"</summary>

@@ -10,7 +10,7 @@ pub(super) fn ImportForm() -> impl IntoView {
     let import = Answers::<ImportDraft>::new(|asked| &asked.document);
     let refusal = Signal::derive(move || import.refusal());
     // What was refused is said where it was typed.
-    let open = Memo::new(move |_| refusal.with(Option::is_some));
+    let open = import.refused();
     view! {
         <details class="import" open=move || open.get()>
             <summary class="button">"Import…"</summary>

@@ -57,8 +57,8 @@ struct Looking {
     frame: NodeRef<leptos::html::Div>,
     /// How large the frame is; changes with the window and with what stands beside it.
     extent: RwSignal<Extent>,
-    /// As it was last fitted into the frame.
-    fitted: StoredValue<Option<Sight>>,
+    /// As it was last fitted into the frame, and how large that was.
+    fitted: StoredValue<Option<(Sight, Extent)>>,
 }
 
 impl Looking {
@@ -79,17 +79,20 @@ impl Looking {
             width: f64::from(drawn.width),
             height: f64::from(drawn.height),
         });
-        let sight = Sight::fitting(picture, self.measure());
-        self.fitted.set_value(Some(sight));
+        let extent = self.measure();
+        let sight = Sight::fitting(picture, extent);
+        self.fitted.set_value(Some((sight, extent)));
         self.sight.set(sight);
     }
 
     /// A picture that nobody has moved since it was fitted is fitted again, unless a scrollbar has merely come or gone.
     fn resized(self) {
-        let before = self.extent.get_untracked();
         let Extent { width, height } = self.measure();
-        let is_other = (width - before.width).abs() > SCROLLBAR || height != before.height;
-        if is_other && self.fitted.get_value() == Some(self.sight.get_untracked()) {
+        let Some((sight, then)) = self.fitted.get_value() else {
+            return;
+        };
+        let is_other = (width - then.width).abs() > SCROLLBAR || height != then.height;
+        if is_other && sight == self.sight.get_untracked() {
             self.fit();
         }
     }
@@ -333,6 +336,7 @@ fn underway(looking: Looking) -> Option<AnyView> {
 
 /// Draws the way, or says why it cannot be drawn.
 pub(super) fn connect(editor: Editor, from: &StepId, to: &StepId) {
+    let (from, to) = (&editor.now(from), &editor.now(to));
     let done = editor.change(None, |draft| edit::connect(draft, from, to));
     editor.said.set(match done {
         Ok(()) => format!("{from} leads to {to} now."),
