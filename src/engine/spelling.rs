@@ -20,53 +20,88 @@ pub(in crate::engine) fn closest<'c>(
         _ => 3,
     } + 1;
     let mut found = None;
+    let (mut meant, mut rows) = (Vec::new(), Rows::default());
     for candidate in candidates {
         if candidate == word || candidate.len() > WORD_CHARS_MAX * 4 {
             continue;
         }
-        let meant: Vec<char> = candidate.chars().collect();
-        if meant.len().abs_diff(written.len()) >= nearest + usize::from(found.is_some()) {
+        meant.clear();
+        meant.extend(candidate.chars());
+        // One that is as far as the nearest so far makes it undecided; a farther one is nothing.
+        let at_most = if found.is_some() {
+            nearest
+        } else {
+            nearest - 1
+        };
+        let Some(distance) = rows.distance(&written, &meant, at_most) else {
             continue;
-        }
-        let distance = distance(&written, &meant);
+        };
         if distance < nearest {
             nearest = distance;
             found = Some(candidate);
-        } else if distance == nearest && found.is_some_and(|other| other != candidate) {
+        } else if found.is_some_and(|other| other != candidate) {
             found = None;
         }
     }
     found
 }
 
-/// Letters to add, drop, change or swap with their neighbour (optimal string alignment). Another case is no
-/// difference, and a dash none from an underscore.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let same = |a: char, b: char| {
-        let plain = |c: char| {
-            if c == '-' {
-                '_'
-            } else {
-                c.to_ascii_lowercase()
-            }
-        };
-        plain(a) == plain(b)
-    };
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (row, &left) in a.iter().enumerate() {
-        let mut next = vec![row + 1];
-        for (column, &right) in b.iter().enumerate() {
-            let changed = last[column] + usize::from(!same(left, right));
-            let mut least = changed.min(last[column + 1] + 1).min(next[column] + 1);
-            if row > 0 && column > 0 && same(left, b[column - 1]) && same(a[row - 1], right) {
-                least = least.min(before[column - 1] + 1);
-            }
-            next.push(least);
+/// Rows of the table that a distance is read from: the one that is filled, and the two before it.
+#[derive(Default)]
+struct Rows {
+    next: Vec<usize>,
+    last: Vec<usize>,
+    before: Vec<usize>,
+}
+
+impl Rows {
+    /// Letters to add, drop, change or swap with their neighbour (optimal string alignment); none when there are more than
+    /// `at_most`. Another case is no difference, and a dash none from an underscore.
+    fn distance(&mut self, a: &[char], b: &[char], at_most: usize) -> Option<usize> {
+        if a.len().abs_diff(b.len()) > at_most {
+            return None;
         }
-        before = std::mem::replace(&mut last, next);
+        let same = |a: char, b: char| {
+            let plain = |c: char| {
+                if c == '-' {
+                    '_'
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            };
+            plain(a) == plain(b)
+        };
+        self.last.clear();
+        self.last.extend(0..=b.len());
+        let mut least_before = 0;
+        for (row, &left) in a.iter().enumerate() {
+            self.next.clear();
+            self.next.push(row + 1);
+            let mut least_here = row + 1;
+            for (column, &right) in b.iter().enumerate() {
+                let changed = self.last[column] + usize::from(!same(left, right));
+                let mut least = changed
+                    .min(self.last[column + 1] + 1)
+                    .min(self.next[column] + 1);
+                if row > 0 && column > 0 && same(left, b[column - 1]) && same(a[row - 1], right) {
+                    least = least.min(self.before[column - 1] + 1);
+                }
+                self.next.push(least);
+                least_here = least_here.min(least);
+            }
+            // Every way on leads through one of these two rows.
+            if least_here.min(least_before) > at_most {
+                return None;
+            }
+            least_before = least_here;
+            std::mem::swap(&mut self.before, &mut self.last);
+            std::mem::swap(&mut self.last, &mut self.next);
+        }
+        self.last
+            .last()
+            .copied()
+            .filter(|&distance| distance <= at_most)
     }
-    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
