@@ -39,16 +39,18 @@ impl<'a> Places<'a> {
                 open.extend(inside.map(|(slot, step)| placed(step, owner, slot)));
             }
         }
-        let mut first = BTreeMap::new();
+        // Of equal keys the last one stays.
+        let ids = steps.iter().enumerate().rev();
+        let first: BTreeMap<&str, usize> = ids
+            .map(|(at, placed)| (placed.step.id.as_str(), at))
+            .collect();
         let mut shared: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (at, placed) in steps.iter().enumerate() {
-            let id = placed.step.id.as_str();
-            match first.get(id) {
-                None => {
-                    first.insert(id, at);
-                }
-                Some(&earlier) => shared.entry(id).or_insert_with(|| vec![earlier]).push(at),
+        if first.len() < steps.len() {
+            for (at, placed) in steps.iter().enumerate() {
+                let id = placed.step.id.as_str();
+                shared.entry(id).or_default().push(at);
             }
+            shared.retain(|_, all| all.len() > 1);
         }
         Self {
             workflow,
@@ -65,6 +67,11 @@ impl<'a> Places<'a> {
     /// The first step of that id.
     pub fn find(&self, id: &str) -> Option<usize> {
         self.first.get(id).copied()
+    }
+
+    /// Is there a step before this one that has its id?
+    pub fn is_repeated(&self, at: usize) -> bool {
+        !self.shared.is_empty() && self.find(self.steps[at].step.id.as_str()) != Some(at)
     }
 
     /// All steps of that id.

@@ -44,11 +44,14 @@ impl EdgeEnd {
     }
 }
 
-/// Per step of a body: where ways into it lead, and where ways out of it begin.
-#[derive(Default)]
-struct Ends<'a> {
-    entry: BTreeMap<&'a StepId, usize>,
-    exit: BTreeMap<&'a StepId, usize>,
+/// The ends of ways, by the ids of a body's steps.
+type Ends<'a> = BTreeMap<&'a StepId, End>;
+
+/// Where ways into a step lead, and where ways out of it begin.
+#[derive(Clone, Copy)]
+struct End {
+    entry: usize,
+    exit: usize,
 }
 
 impl<'a> Compiling<'a> {
@@ -131,9 +134,14 @@ impl<'a> Compiling<'a> {
         source: &EdgeSource,
         ends: &Ends<'a>,
     ) -> Option<(usize, usize)> {
+        if let (Some(from), Some(to)) = (ends.get(&edge.from), ends.get(&edge.to)) {
+            // The answer "rejected" leaves from the gate, also when the gate came from `approval:`.
+            let rejected = edge.on == Some(EdgeTrigger::Rejected);
+            return Some((if rejected { from.entry } else { from.exit }, to.entry));
+        }
         for (which, end) in [(EdgeEnd::From, &edge.from), (EdgeEnd::To, &edge.to)] {
-            if !ends.exit.contains_key(end) && !self.only_counts() {
-                let known: Vec<&str> = ends.exit.keys().map(|id| id.as_str()).take(12).collect();
+            if !ends.contains_key(end) && !self.only_counts() {
+                let known: Vec<&str> = ends.keys().map(|id| id.as_str()).take(12).collect();
                 let elsewhere = self.places.find(end.as_str()).is_some();
                 let message = if elsewhere {
                     format!("An edge names `{end}`, which is not among the steps that it connects.")
@@ -145,34 +153,27 @@ impl<'a> Compiling<'a> {
                     .at(source.pointer())
                     .field(which.field())
                     .fix(format!("Name one of {}.", known.join(", ")))
-                    .repair(self.known_end(source, which, edge, ends.exit.keys()));
+                    .repair(self.known_end(source, which, edge, ends.keys()));
                 problem.step = source.inside.clone();
                 self.report(problem);
             }
         }
-        // The answer "rejected" leaves from the gate, also when the gate came from `approval:`.
-        let leaving = if edge.on == Some(EdgeTrigger::Rejected) {
-            &ends.entry
-        } else {
-            &ends.exit
-        };
-        Some((*leaving.get(&edge.from)?, *ends.entry.get(&edge.to)?))
+        None
     }
 }
 
 impl<'a> Layout<'a> {
     fn add_steps(&mut self, level: &Level<'a>) -> Ends<'a> {
-        let mut ends = Ends::default();
+        let mut ends = Vec::with_capacity(level.steps.len());
         let mut gates = Vec::new();
         for step in level.steps {
+            let entry = self.steps.len();
             if step.approval.is_some() {
-                gates.push(self.steps.len());
-                ends.entry.insert(&step.id, self.steps.len());
+                gates.push(entry);
                 self.add(step, Role::Approval, level.owner);
             }
-            let at = self.steps.len();
-            ends.entry.entry(&step.id).or_insert(at);
-            ends.exit.insert(&step.id, at);
+            let exit = self.steps.len();
+            ends.push((&step.id, End { entry, exit }));
             self.add(step, Role::Itself, level.owner);
             if step.compensate.is_some() {
                 self.add(step, Role::Undo, level.owner);
@@ -189,7 +190,7 @@ impl<'a> Layout<'a> {
             });
             self.edge_sources.push(None);
         }
-        ends
+        ends.into_iter().collect()
     }
 
     fn add(&mut self, step: &'a Step, role: Role, parent: Option<usize>) {

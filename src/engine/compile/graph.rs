@@ -33,11 +33,9 @@ impl Compiling<'_> {
             if graph.edge_sources[at].is_none() {
                 continue;
             }
-            let (from, to) = (
-                &graph.sources[edge.from].step.id,
-                &graph.sources[edge.to].step.id,
-            );
-            if let Some(&first) = seen.get(&(from, to, edge.on)) {
+            let (from, to) = (graph.written_id(edge.from), graph.written_id(edge.to));
+            let ends = (graph.written(edge.from), graph.written(edge.to), edge.on);
+            if let Some(&first) = seen.get(&ends) {
                 if !self.only_counts() {
                     let message = format!("There are two edges from `{from}` to `{to}`.");
                     let problem = Diagnostic::new("duplicate_edge", message)
@@ -46,7 +44,7 @@ impl Compiling<'_> {
                     self.report(graph.at_edge(problem, at));
                 }
             } else {
-                seen.insert((from, to, edge.on), at);
+                seen.insert(ends, at);
             }
             if edge.default && edge.when.is_some() {
                 let message =

@@ -141,6 +141,15 @@ impl Graph<'_> {
         problem
     }
 
+    /// The step as it was written, also where this is a gate or an undoing made here.
+    fn written(&self, step: usize) -> usize {
+        match self.sources[step].role {
+            Role::Itself => step,
+            Role::Approval => step + 1,
+            Role::Undo => step - 1,
+        }
+    }
+
     /// The id under which the author knows the step, also where it is a gate or an undoing made here.
     fn written_id(&self, step: usize) -> &StepId {
         &self.sources[step].step.id
@@ -327,7 +336,7 @@ impl<'a> Compiling<'a> {
         for at in 0..self.places.steps().len() {
             let step = self.places.steps()[at].step;
             let id = step.id.as_str();
-            let is_taken = self.places.find(id) != Some(at);
+            let is_taken = self.places.is_repeated(at);
             self.has_no_graph |= is_taken;
             let is_fine = is_wellformed(id) && !is_reserved(id) && !is_taken;
             if is_fine || self.only_counts() {

@@ -226,6 +226,9 @@ impl Needs {
     fn common<'n>(mut all: impl Iterator<Item = &'n Needs>) -> Option<Needs> {
         let mut common = all.next()?.clone();
         for needs in all {
+            if common.one.is_clear() && common.other.is_clear() {
+                break;
+            }
             common.one.intersect_with(&needs.one);
             common.other.intersect_with(&needs.other);
         }
