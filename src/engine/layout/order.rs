@@ -26,7 +26,7 @@ pub(super) fn ordered(layers: &Layers) -> Vec<Vec<usize>> {
     let mut best = order.rows.clone();
     let mut least = order.cost();
     let parts = layers.row.len() + layers.segments.len();
-    let sweeps = (PICTURE_SWEEP_PARTS / parts.max(1)).clamp(2, PICTURE_SWEEPS_MAX);
+    let sweeps = (PICTURE_SWEEP_PARTS / parts.max(1)).clamp(1, PICTURE_SWEEPS_MAX);
     let mut patience = PATIENCE;
     for sweep in 0..sweeps {
         if least == 0 || patience == 0 {
