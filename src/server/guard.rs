@@ -10,9 +10,10 @@ use crate::tools::MARK_HEADER;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use percent_encoding::percent_decode_str;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -133,6 +134,42 @@ pub async fn same_origin_reads(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// The pages read from these what a form of theirs was refused for, when it was sent without scripting.
+const REFUSAL: [&str; 2] = ["__path", "__err"];
+
+/// Takes a refusal out of an address that no page of ours led to: whoever makes a link would have his sentence shown as
+/// the server's. A browser says where a visit comes from, also behind the redirect that answers a form.
+pub async fn own_refusals_only(request: Request, next: Next) -> Response {
+    let from_us =
+        header(request.headers(), &SEC_FETCH_SITE).is_none_or(|site| site == "same-origin");
+    match without_refusal(request.uri()) {
+        Some(address) if !from_us && request.method().is_safe() => {
+            Redirect::to(&address).into_response()
+        }
+        Some(_) | None => next.run(request).await,
+    }
+}
+
+/// The address on this server without a refusal; none when there is none in it.
+fn without_refusal(uri: &Uri) -> Option<String> {
+    let query = uri.query()?;
+    let is_refusal = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        REFUSAL.contains(&&*percent_decode_str(name).decode_utf8_lossy())
+    };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_refusal(pair)).collect();
+    if kept.len() == query.split('&').count() {
+        return None;
+    }
+    // One slash: two would begin the name of another server.
+    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    Some(if kept.is_empty() {
+        path
+    } else {
+        format!("{path}?{}", kept.join("&"))
+    })
+}
+
 fn cross_origin() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
@@ -235,6 +272,22 @@ mod tests {
         assert!(is_stream(&headers(&[("upgrade", "websocket")])));
         assert!(is_stream(&headers(&[("accept", "text/event-stream")])));
         assert!(!is_stream(&headers(&[("accept", "text/html")])));
+    }
+
+    #[test]
+    fn a_refusal_is_taken_out_of_an_address() {
+        for (address, expected) in [
+            ("/runs", None),
+            ("/runs?status=failed&page=2", None),
+            ("/runs?status=__err", None),
+            ("/runs?__path=%2Frpc%2Fact&__err=eyJ9", Some("/runs")),
+            ("/runs?page=2&__err=eyJ9", Some("/runs?page=2")),
+            ("/runs?%5f_err=eyJ9&page=2&__path=a", Some("/runs?page=2")),
+            ("//example.org/?__err=eyJ9", Some("/example.org/")),
+        ] {
+            let uri: Uri = address.parse().expect("an address");
+            assert_eq!(without_refusal(&uri).as_deref(), expected, "{address}");
+        }
     }
 
     fn hosts(listening: &str) -> OwnHosts {

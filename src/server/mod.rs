@@ -158,6 +158,7 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
         ))
         .layer(guard::same_origin_writes())
         .layer(from_fn(guard::same_origin_reads))
+        .layer(from_fn(guard::own_refusals_only))
         .layer(from_fn(rpc_status::correct))
         .layer(from_fn(problem::limit_duration))
         .layer(from_fn(oversize::refuse))

@@ -104,6 +104,29 @@ async fn a_request_without_or_with_two_hosts_is_refused() {
 }
 
 #[tokio::test]
+async fn a_link_shows_no_refusal_of_its_authors() {
+    let link = "/no-such-page?__path=%2Frpc%2Fact_on_run&__err=eyJtZXNzYWdlIjoiUGF5IGhlcmUifQ";
+    for (site, status) in [
+        (Some("cross-site"), StatusCode::SEE_OTHER),
+        (Some("same-site"), StatusCode::SEE_OTHER),
+        (Some("none"), StatusCode::SEE_OTHER),
+        (Some("same-origin"), StatusCode::NOT_FOUND),
+        (None, StatusCode::NOT_FOUND),
+    ] {
+        let mut request = get_request(link);
+        if let Some(site) = site {
+            let site = site.parse().expect("a header");
+            request.headers_mut().insert("sec-fetch-site", site);
+        }
+        let answer = send(request).await;
+        assert_eq!(answer.status, status, "{site:?}");
+        if status == StatusCode::SEE_OTHER {
+            assert_eq!(answer.header("location"), "/no-such-page");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_foreign_page_can_neither_write_nor_stream() {
     let foreign_post = own(Request::post("/echo")).header("sec-fetch-site", "cross-site");
     let old_browser = own(Request::post("/echo")).header("origin", "http://example.org");
