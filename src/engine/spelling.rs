@@ -13,7 +13,7 @@ pub(in crate::engine) fn closest<'c>(
         return None;
     }
     // Two of three letters are a different word.
-    let mut nearest = match written.len() {
+    let mut nearest: usize = match written.len() {
         0 | 1 => 0,
         2..=4 => 1,
         5..=8 => 2,
@@ -31,7 +31,8 @@ pub(in crate::engine) fn closest<'c>(
         let at_most = if found.is_some() {
             nearest
         } else {
-            nearest - 1
+            // Two are written as it is, but for their case: nothing decides between them.
+            nearest.checked_sub(1)?
         };
         let Some(distance) = rows.distance(&written, &meant, at_most) else {
             continue;
@@ -135,6 +136,8 @@ mod tests {
         check("probe1", &["probe2", "probe3"], None);
         check("", &["a"], None);
         check("same", &["same"], None);
+        check("Id", &["ID", "id", "x"], None);
+        check("Check_It", &["check-it", "check_it", "z", "check_i"], None);
         check(&"x".repeat(100_000), &["x"], None);
     }
 }
