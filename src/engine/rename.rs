@@ -1,15 +1,16 @@
 //! Another id for a step, and everything that names it follows: edges, references, expressions and test cases, wherever
 //! the id means this step and nothing else.
 
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::compile::{is_reserved, is_wellformed};
 use super::edit::find;
-use super::ids::StepId;
+use super::ids::{StepId, StepPath};
 use super::names;
-use super::patch::{PatchOperation, apply_patch};
+use super::patch::{PatchOperation, apply_patch, below};
 use super::places::Places;
 use super::reads::{self, Language, Seen};
 use super::workflow::{Step, StepKind, Workflow};
@@ -25,13 +26,13 @@ pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow 
         .expect("texts are replaced by texts in places that are there")
 }
 
-/// The test cases, if they name the step: by its path, or, wherever it is, by its id alone if no other has it.
+/// What the test cases say of the step: by its path, or, wherever it is, by its id alone if no other has it.
 fn rename_in_cases(
     workflow: &Workflow,
     places: &Places<'_>,
     at: usize,
     to: &str,
-) -> Option<PatchOperation> {
+) -> Vec<PatchOperation> {
     let id = |at: usize| places.steps()[at].step.id.as_str();
     let around = places
         .levels(places.steps()[at].owner)
@@ -40,17 +41,61 @@ fn rename_in_cases(
     let mut path: Vec<&str> = std::iter::once(at).chain(around).map(id).collect();
     path.reverse();
     let is_only = places.all(id(at)).len() == 1;
-    let mut cases = workflow.cases.clone();
-    for case in &mut cases {
-        case.rename(|written| {
-            written.renamed(|ids, which| {
-                let is_meant = ids[..=which] == path[..] || (is_only && ids[which] == id(at));
-                is_meant.then(|| to.to_owned())
-            })
+    let renamed = |written: &StepPath| {
+        let renamed = written.renamed(|ids, which| {
+            let is_meant = ids[..=which] == path[..] || (is_only && ids[which] == id(at));
+            is_meant.then(|| to.to_owned())
         });
+        (renamed != *written).then_some(renamed)
+    };
+    let mut operations = Vec::new();
+    for (number, case) in workflow.cases.iter().enumerate() {
+        let (given, expect) = (
+            format!("/cases/{number}/given"),
+            format!("/cases/{number}/expect"),
+        );
+        rename_keys(&mut operations, &given, "steps", &case.given.steps, renamed);
+        rename_keys(
+            &mut operations,
+            &expect,
+            "steps",
+            &case.expect.steps,
+            renamed,
+        );
+        rename_keys(
+            &mut operations,
+            &expect,
+            "calls",
+            &case.expect.calls,
+            renamed,
+        );
+        for (act, skipped) in case.given.acts.iter().enumerate() {
+            if let Some(step) = skipped.deed.step().and_then(renamed) {
+                let at = format!("{given}/acts/{act}/step");
+                operations.push(PatchOperation::replace(at, step.as_str()));
+            }
+        }
     }
-    let cases = (cases != workflow.cases).then(|| serde_json::to_value(cases).ok());
-    Some(PatchOperation::replace("/cases", cases.flatten()?))
+    operations
+}
+
+/// What a step that is gone has left under the new name gives way.
+fn rename_keys<T: Serialize>(
+    operations: &mut Vec<PatchOperation>,
+    holder: &str,
+    field: &str,
+    map: &BTreeMap<StepPath, T>,
+    renamed: impl Fn(&StepPath) -> Option<StepPath>,
+) {
+    for (path, value) in map {
+        if let Some(to) = renamed(path)
+            && let Ok(value) = serde_json::to_value(value)
+        {
+            let key = |path: &StepPath| below(&format!("{holder}/{field}"), path.as_str());
+            operations.push(PatchOperation::remove(key(path)));
+            operations.push(PatchOperation::add(key(&to), value));
+        }
+    }
 }
 
 /// Why a step cannot be called so.

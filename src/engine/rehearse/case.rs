@@ -73,30 +73,6 @@ pub struct Expect {
     pub calls: BTreeMap<StepPath, u32>,
 }
 
-impl Case {
-    /// Calls the steps that it is about as `renamed` says.
-    pub(in crate::engine) fn rename(&mut self, renamed: impl Fn(&StepPath) -> StepPath) {
-        fn keys<T>(map: &mut BTreeMap<StepPath, T>, renamed: impl Fn(&StepPath) -> StepPath) {
-            let entries = std::mem::take(map).into_iter();
-            let mut entries: Vec<_> = entries
-                .map(|(path, value)| (renamed(&path), path, value))
-                .collect();
-            // What a step that is gone has left under this name gives way.
-            entries.sort_by_key(|(to, from, _)| to != from);
-            map.extend(entries.into_iter().map(|(to, _, value)| (to, value)));
-        }
-        let Case { given, expect, .. } = self;
-        keys(&mut given.steps, &renamed);
-        keys(&mut expect.steps, &renamed);
-        keys(&mut expect.calls, &renamed);
-        for act in &mut given.acts {
-            if let Deed::Skip(step) = &mut act.deed {
-                *step = renamed(step);
-            }
-        }
-    }
-}
-
 /// Something that is done to the run, so long after its start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "WrittenAct")]
