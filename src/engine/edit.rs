@@ -128,12 +128,13 @@ pub fn id_by_name(workflow: &Workflow, id: &StepId) -> Option<StepId> {
     (named != *id && can_be_called(workflow, &named).is_ok()).then_some(named)
 }
 
-/// Those of all steps.
+/// What no other step can be called: the ids of all steps, and the names of maps' items.
 fn ids(workflow: &Workflow) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     let mut open: Vec<&Step> = workflow.steps.iter().collect();
     while let Some(step) = open.pop() {
         ids.insert(step.id.as_str().to_owned());
+        ids.extend(step.item_name.clone());
         open.extend(step.body.iter().flat_map(|body| &body.steps));
     }
     ids

@@ -85,14 +85,21 @@ pub struct Editor {
     pub study: Study,
     pub catalogue: StoredValue<Catalogue>,
     pub workflows: StoredValue<Vec<(String, String)>>,
-    past: RwSignal<Vec<Workflow>>,
-    future: RwSignal<Vec<Workflow>>,
+    past: RwSignal<Vec<Moment>>,
+    future: RwSignal<Vec<Moment>>,
     /// What is being typed: another letter in the same field is not another step back.
     typing: StoredValue<Option<String>>,
     /// Steps that were added here and whose ids nobody has chosen: they follow the names.
     unchosen: StoredValue<BTreeSet<StepId>>,
     /// What steps were called, and are called since: an answer of the worker or a click may still mean the old id.
     called: StoredValue<BTreeMap<StepId, StepId>>,
+}
+
+/// A draft as it was.
+#[derive(Clone)]
+struct Moment {
+    draft: Workflow,
+    unchosen: BTreeSet<StepId>,
 }
 
 impl Editor {
@@ -155,10 +162,10 @@ impl Editor {
             field.is_some() && self.typing.with_value(|typing| typing.as_deref() == field);
         if !goes_on {
             self.past.update(|past| {
-                past.push(before);
-                let mut steps: usize = past.iter().map(steps_in).sum();
+                past.push(self.moment(before));
+                let mut steps: usize = past.iter().map(|moment| steps_in(&moment.draft)).sum();
                 while past.len() > PAST_MAX || (past.len() > 1 && steps > PAST_STEPS_MAX) {
-                    steps -= steps_in(&past.remove(0));
+                    steps -= steps_in(&past.remove(0).draft);
                 }
             });
         }
@@ -202,17 +209,23 @@ impl Editor {
         self.go(self.future, self.past, "Done again.");
     }
 
-    fn go(self, from: RwSignal<Vec<Workflow>>, to: RwSignal<Vec<Workflow>>, says: &str) {
+    fn go(self, from: RwSignal<Vec<Moment>>, to: RwSignal<Vec<Moment>>, says: &str) {
         if self.publishing.get_untracked() {
             return;
         }
-        let Some(draft) = from.try_update(Vec::pop).flatten() else {
+        let Some(Moment { draft, unchosen }) = from.try_update(Vec::pop).flatten() else {
             return;
         };
-        to.update(|to| to.push(self.document.get_untracked()));
+        to.update(|to| to.push(self.moment(self.document.get_untracked())));
+        self.unchosen.set_value(unchosen);
         self.typing.set_value(None);
         self.put(draft);
         self.said.set(says.to_owned());
+    }
+
+    fn moment(self, draft: Workflow) -> Moment {
+        let unchosen = self.unchosen.get_value();
+        Moment { draft, unchosen }
     }
 
     fn put(self, draft: Workflow) {
@@ -305,6 +318,9 @@ impl Editor {
 
     /// Selects a step that has just been added.
     pub fn added(self, id: &StepId) {
+        // What was called so before is another step.
+        self.called
+            .update_value(|called| called.retain(|from, to| from != id && to != id));
         self.unchosen.update_value(|unchosen| {
             unchosen.insert(id.clone());
         });
@@ -314,12 +330,13 @@ impl Editor {
 
     /// Gives a step the id that somebody has chosen, and goes along.
     pub fn choose_id(self, from: &StepId, to: StepId) {
+        let from = self.now(from);
+        self.change(None, |draft| *draft = rename_step(draft, &from, &to));
         self.unchosen.update_value(|unchosen| {
-            unchosen.remove(from);
+            unchosen.remove(&from);
             unchosen.remove(&to);
         });
-        self.change(None, |draft| *draft = rename_step(draft, from, &to));
-        self.note(from, &to);
+        self.note(&from, &to);
         self.selected.set(Selected::Step(to));
     }
 
@@ -353,6 +370,7 @@ impl Editor {
                 .document
                 .with_untracked(|draft| rename_step(draft, &id, &to));
             self.unchosen.update_value(|unchosen| {
+                unchosen.remove(&id);
                 unchosen.insert(to.clone());
             });
             self.document.set(draft);
@@ -363,6 +381,8 @@ impl Editor {
 
     fn note(self, from: &StepId, to: &StepId) {
         self.called.update_value(|called| {
+            // What was called so before is another step.
+            called.retain(|before, since| before != to && since != to);
             called.insert(from.clone(), to.clone());
         });
         self.said.set(format!("{from} is called {to} now."));
@@ -499,10 +519,55 @@ mod tests {
         });
         editor.select(Selected::Workflow);
         assert_eq!(ids(editor), ["mine", "ask_2"]);
-        while editor.can_undo() {
+        for expected in [
+            vec!["mine", "ask_2"],
+            vec!["ask", "ask_2"],
+            vec!["go_on", "ask_2"],
+            vec!["release", "ask_2"],
+            vec!["release", "ask_2"],
+            vec!["release", "ask_2"],
+            vec!["ask"],
+            vec!["ask"],
+            vec![],
+        ] {
+            editor.undo();
+            assert_eq!(ids(editor), expected, "{first}");
+        }
+        assert!(!editor.can_undo());
+    }
+
+    #[test]
+    fn an_id_that_is_free_again_means_the_step_that_has_it() {
+        let owner = Owner::new();
+        owner.set();
+        let editor = editor();
+        add(editor, "Release");
+        editor.select(Selected::Workflow);
+        let second = add(editor, "");
+        assert_eq!(ids(editor), ["release", "ask"]);
+        // Taken back, its form closes, and that of the step which was called so before stays closed.
+        editor.undo();
+        editor.undo();
+        assert_eq!(ids(editor), ["release"], "{second}");
+        assert_eq!(editor.selected.get_untracked(), Selected::Workflow);
+        // What was there before nobody calls by its name, also when a new step had its id in between.
+        let old = "release".into();
+        editor.choose_id(&old, "notify".into());
+        editor.change_step(&"notify".into(), "name", |step| {
+            step.name = Some("Tell people".to_owned())
+        });
+        editor.change(None, |draft| edit::remove_step(draft, &"notify".into()));
+        add(editor, "Notify");
+        editor.select(Selected::Workflow);
+        assert_eq!(ids(editor), ["notify"]);
+        // The name, the step, and the removal.
+        for _ in 0..3 {
             editor.undo();
         }
-        assert_eq!(ids(editor), Vec::<String>::new(), "{first}");
+        assert_eq!(ids(editor), ["notify"]);
+        editor.select(Selected::Step("notify".into()));
+        editor.select(Selected::Workflow);
+        assert_eq!(ids(editor), ["notify"]);
     }
 
     #[test]

@@ -208,6 +208,7 @@ impl Looking {
         let id = self.editor.change(None, |draft| match &hit {
             Hit::Ground => Some(edit::add_step(draft, step, &Place::Loose(None))),
             Hit::Step(of) | Hit::Port(of) => {
+                let of = &self.editor.now(of);
                 let holds = edit::find(draft, of).is_some_and(|step| step.body.is_some());
                 let place = if holds {
                     Place::Loose(Some(of.clone()))
