@@ -77,7 +77,10 @@ fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     Effect::new(move || {
         if let Some(line) = line.get() {
-            let _ = line.focus();
+            // What is not on the page yet takes no focus.
+            request_animation_frame(move || {
+                let _ = line.focus();
+            });
         }
     });
     move || {

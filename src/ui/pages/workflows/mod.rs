@@ -69,16 +69,22 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 #[component]
 fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
-    // Once for each act: the list is fetched anew whenever a run begins or ends.
-    Effect::new(move |moved_for: Option<usize>| {
-        let moved_for = moved_for.unwrap_or(0);
-        let version = act.action.version().get_untracked();
-        match line.get() {
-            Some(line) if version > moved_for => {
-                let _ = line.focus();
-                version
+    // Once for each act: the list is fetched anew whenever a run begins or ends. What the page came with was no act here.
+    Effect::new(move |before: Option<Option<Changed>>| {
+        let changed = known(view, |view| view.changed.clone()).flatten();
+        let acted = act.action.version().get() > 0;
+        match (before, line.get()) {
+            (None, _) => changed,
+            (Some(before), Some(_)) if acted && changed != before => {
+                // What is not on the page yet takes no focus.
+                request_animation_frame(move || {
+                    if let Some(line) = line.get_untracked() {
+                        let _ = line.focus();
+                    }
+                });
+                changed
             }
-            Some(_) | None => moved_for,
+            (Some(before), _) => before,
         }
     });
     let told = move || {
