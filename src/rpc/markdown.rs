@@ -1,6 +1,7 @@
 //! Markdown as safe HTML. Reports hold text from the outside world, so markup in it is shown as text, and links lead
 //! only to the web.
 
+use percent_encoding::percent_decode_str;
 use pulldown_cmark::{Alignment, Event, Options, Parser, Tag, TagEnd, html};
 
 pub(super) fn to_html(markdown: &str) -> String {
@@ -44,8 +45,13 @@ pub(super) fn to_html(markdown: &str) -> String {
     page
 }
 
+/// May a report lead there? Not to a page of ours with a refusal in the address, which would be shown as the server's
+/// (`server/guard.rs` sees to links from elsewhere).
 fn is_web(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://")
+    let brings_refusal = percent_decode_str(url)
+        .decode_utf8_lossy()
+        .contains("__err");
+    (url.starts_with("https://") || url.starts_with("http://")) && !brings_refusal
 }
 
 #[cfg(test)]
@@ -67,6 +73,8 @@ mod tests {
         for hostile in [
             "<script>alert(1)</script>",
             "<img src=x onerror=alert(1)>",
+            "[a](http://127.0.0.1:3000/runs?__path=a&__err=b)",
+            "[a](http://127.0.0.1:3000/runs?__path=a&%5F%5ferr=b)",
             "[x](javascript:alert(1))",
             "[x](data:text/html,<script>alert(1)</script>)",
             "![x](http://attacker/beacon)",
@@ -82,6 +90,7 @@ mod tests {
                 "<a href=\"j",
                 "<a href=\"d",
                 "<a href=\"J",
+                "<a href=\"http://127",
             ] {
                 assert!(!html.contains(forbidden), "{hostile} became {html}");
             }
