@@ -69,23 +69,28 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 #[component]
 fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
-    // Once for each act: the list is fetched anew whenever a run begins or ends. What the page came with was no act here.
-    Effect::new(move |before: Option<Option<Changed>>| {
-        let changed = known(view, |view| view.changed.clone()).flatten();
-        let acted = act.action.version().get() > 0;
-        match (before, line.get()) {
-            (None, _) => changed,
-            (Some(before), Some(_)) if acted && changed != before => {
-                // What is not on the page yet takes no focus.
-                request_animation_frame(move || {
-                    if let Some(line) = line.get_untracked() {
-                        let _ = line.focus();
-                    }
-                });
-                changed
-            }
-            (Some(before), _) => before,
+    // Once for each act, when its outcome is here: the list is fetched anew whenever a run begins or ends.
+    Effect::new(move |told: Option<(usize, Option<Changed>)>| {
+        let (moved_for, before) = told.unwrap_or_default();
+        let version = act.action.version().get();
+        let is_shown = line.get().is_some();
+        let Some(changed) = known(view, |view| view.changed.clone()) else {
+            return (moved_for, before);
+        };
+        if version == moved_for {
+            // Not by an act on this page.
+            return (moved_for, changed);
         }
+        if !is_shown || changed.is_none() || changed == before {
+            return (moved_for, before);
+        }
+        // What is not on the page yet takes no focus, and neither does what has gone by then.
+        request_animation_frame(move || {
+            if let Some(line) = line.try_get_untracked().flatten() {
+                let _ = line.focus();
+            }
+        });
+        (version, changed)
     });
     let told = move || {
         let Changed {
