@@ -2,6 +2,7 @@
 
 use super::codec::Text;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -26,6 +27,14 @@ impl PageError {
     pub fn not_found(what: &str) -> Self {
         Self::new(404, "not_found", format!("There is no such {what}."))
     }
+}
+
+/// Is this part of a query, such as `name=value`, one by which an address tells a page what a form of its was refused for?
+/// Forms that are sent without scripting are answered so (`leptos::server_fn`).
+pub fn tells_refusal(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    matches!(&*name, "__path" | "__err")
 }
 
 impl FromServerFnError for PageError {

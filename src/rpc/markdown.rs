@@ -1,8 +1,9 @@
 //! Markdown as safe HTML. Reports hold text from the outside world, so markup in it is shown as text, and links lead
 //! only to the web.
 
-use percent_encoding::percent_decode_str;
 use pulldown_cmark::{Alignment, Event, Options, Parser, Tag, TagEnd, html};
+
+use super::error::tells_refusal;
 
 pub(super) fn to_html(markdown: &str) -> String {
     let parser = Parser::new_ext(
@@ -45,13 +46,12 @@ pub(super) fn to_html(markdown: &str) -> String {
     page
 }
 
-/// May a report lead there? Not to a page of ours with a refusal in the address, which would be shown as the server's
-/// (`server/guard.rs` sees to links from elsewhere).
+/// May a report lead there? Not with a refusal in the address: a page of ours would show it as the server's, and a link
+/// that is followed inside the pages asks no guard.
 fn is_web(url: &str) -> bool {
-    let brings_refusal = percent_decode_str(url)
-        .decode_utf8_lossy()
-        .contains("__err");
-    (url.starts_with("https://") || url.starts_with("http://")) && !brings_refusal
+    let query = url.split('#').next().and_then(|url| url.split_once('?'));
+    let tells = query.is_some_and(|(_, query)| query.split('&').any(tells_refusal));
+    (url.starts_with("https://") || url.starts_with("http://")) && !tells
 }
 
 #[cfg(test)]
@@ -61,11 +61,12 @@ mod tests {
     #[test]
     fn reports_are_formatted() {
         let html = to_html(
-            "# Health\n\n| Disk | Used |\n| --- | ---: |\n| / | 91 % |\n\n[a](https://example.org)",
+            "# Health\n\n| Disk | Used |\n| --- | ---: |\n| / | 91 % |\n\n[a](https://example.org) [b](https://example.org/__err?of=__path#__err)",
         );
         assert!(!html.contains("style="), "{html}");
         assert!(html.contains("<h1>Health</h1>") && html.contains("<td>91 %</td>"));
         assert!(html.contains("href=\"https://example.org\""));
+        assert!(html.contains("href=\"https://example.org/__err?of=__path#__err\""));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::problem::is_api_path;
 use crate::api::problem::Problem;
+use crate::rpc::error::tells_refusal;
 use crate::tools::MARK_HEADER;
 use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
@@ -13,7 +14,6 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use percent_encoding::percent_decode_str;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -134,9 +134,6 @@ pub async fn same_origin_reads(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// The pages read from these what a form of theirs was refused for, when it was sent without scripting.
-const REFUSAL: [&str; 2] = ["__path", "__err"];
-
 /// Takes a refusal out of an address that no page of ours led to: whoever makes a link would have his sentence shown as
 /// the server's. A browser says where a visit comes from, also behind the redirect that answers a form.
 pub async fn own_refusals_only(request: Request, next: Next) -> Response {
@@ -153,11 +150,10 @@ pub async fn own_refusals_only(request: Request, next: Next) -> Response {
 /// The address on this server without a refusal; none when there is none in it.
 fn without_refusal(uri: &Uri) -> Option<String> {
     let query = uri.query()?;
-    let is_refusal = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        REFUSAL.contains(&&*percent_decode_str(name).decode_utf8_lossy())
-    };
-    let kept: Vec<&str> = query.split('&').filter(|pair| !is_refusal(pair)).collect();
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !tells_refusal(pair))
+        .collect();
     if kept.len() == query.split('&').count() {
         return None;
     }
