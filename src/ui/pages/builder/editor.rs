@@ -232,6 +232,9 @@ impl Editor {
         // What is selected may be gone, or called otherwise there.
         let selected = self.selected.get_untracked();
         let there = self.in_draft(&draft, selected.clone());
+        // Who gets such an id next may be somebody's choice.
+        self.unchosen
+            .update_value(|unchosen| unchosen.retain(|id| edit::find(&draft, id).is_some()));
         self.document.set(draft);
         if there != selected {
             self.selected.set(there);

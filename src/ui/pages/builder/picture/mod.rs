@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::browser;
 use super::carrying::{NEW_STEP, holds, new_step, taken};
-use super::editor::{Editor, Selected};
+use super::editor::{EdgeAt, Editor, Selected};
 use crate::engine::edit::{self, Place};
 use crate::engine::ids::StepId;
 use drawn::Drawn;
@@ -217,7 +217,11 @@ impl Looking {
                 };
                 Some(edit::add_step(draft, step, &place))
             }
-            Hit::Way(at) => insert_on(draft, step, at),
+            Hit::Way(at) => {
+                let inside = at.inside.as_ref().map(|id| self.editor.now(id));
+                let position = at.position;
+                insert_on(draft, step, &EdgeAt { inside, position })
+            }
         });
         self.rest();
         if let Some(id) = id {
