@@ -108,7 +108,7 @@ pub fn level_mut<'a>(
     Some((&mut body.steps, &mut body.edges))
 }
 
-/// An id that no step has: the word itself, or with the first free number behind it.
+/// An id that is free: the word itself, or with the first number behind it that no step has, nor a map's items.
 pub fn free_id(workflow: &Workflow, word: &str) -> StepId {
     free_among(&ids(workflow), word)
 }

@@ -463,6 +463,25 @@ mod tests {
         check(document("first", "in", "in"), "in", "inner", after);
     }
 
+    /// What a step that is gone has left under the new name is not mixed into what is said of this one.
+    #[test]
+    fn in_test_cases_what_is_left_of_another_step_gives_way() {
+        let document = |steps: Value| {
+            let cases = json!([{ "name": "Case", "given": { "steps": steps } }]);
+            json!({ "name": "W", "steps": [{ "id": "a/b~", "kind": "tool_call", "tool": "t" }], "cases": cases })
+        };
+        let said = [
+            ("a/b~", json!([{ "returns": 1 }])),
+            ("fine", json!([{ "returns": 2 }])),
+        ];
+        let before = document(said.iter().cloned().collect());
+        let before: Workflow = serde_json::from_value(before).expect("well-formed");
+        let renamed = rename_step(&before, &"a/b~".into(), &"fine".into());
+        let after = document(json!({ "fine": [{ "returns": 1 }] }));
+        let after: Workflow = serde_json::from_value(after).expect("well-formed");
+        assert_eq!(renamed.cases, after.cases);
+    }
+
     #[test]
     fn odd_ids_are_followed_where_they_can_be_read() {
         let document = json!({

@@ -163,6 +163,10 @@ fn ids_are_made_of_words() {
     ] {
         assert_eq!(free_id(&draft, words).as_str(), id, "{words}");
     }
+    let draft = workflow(json!({ "name": "W", "steps": [
+        { "id": "each", "kind": "map", "over": "$input.l", "as": "host", "body": { "steps": [] } },
+    ] }));
+    assert_eq!(free_id(&draft, "Host").as_str(), "host_2");
 }
 
 #[test]
