@@ -23,7 +23,7 @@ pub fn rename_step(workflow: &Workflow, from: &StepId, to: &StepId) -> Workflow 
         return workflow.clone();
     };
     apply_patch(workflow, &operations(workflow, &places, at, to.as_str()))
-        .expect("texts are replaced by texts in places that are there")
+        .expect("texts are replaced, and keys of test cases, where they are")
 }
 
 /// What the test cases say of the step: by its path, or, wherever it is, by its id alone if no other has it.

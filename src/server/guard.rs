@@ -135,7 +135,8 @@ pub async fn same_origin_reads(request: Request, next: Next) -> Response {
 }
 
 /// Takes a refusal out of an address that no page of ours led to: whoever makes a link would have his sentence shown as
-/// the server's. A browser says where a visit comes from, also behind the redirect that answers a form.
+/// the server's. A browser says where a visit comes from, also behind the redirect that answers a form; programs, and
+/// browsers too old for the client, do not, and are left alone.
 pub async fn own_refusals_only(request: Request, next: Next) -> Response {
     let from_us =
         header(request.headers(), &SEC_FETCH_SITE).is_none_or(|site| site == "same-origin");
@@ -157,8 +158,8 @@ fn without_refusal(uri: &Uri) -> Option<String> {
     if kept.len() == query.split('&').count() {
         return None;
     }
-    // One slash: two would begin the name of another server.
-    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    // One slash: two, of either kind, would begin the name of another server.
+    let path = format!("/{}", uri.path().trim_start_matches(['/', '\\']));
     Some(if kept.is_empty() {
         path
     } else {
