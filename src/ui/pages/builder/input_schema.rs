@@ -157,20 +157,16 @@ fn is_line(choice: &Value) -> bool {
     choice.is_some_and(|text| read_lines(text) == [text])
 }
 
+/// Makes it one of `KINDS`. What it says besides stays.
 pub(super) fn put_kind(field: &mut Map<String, Value>, word: String) {
     let kind = KINDS.iter().find(|(kind, _, _)| *kind == word);
     let kind =
         kind.and_then(|(_, _, schema)| serde_json::from_str::<Map<String, Value>>(schema).ok());
+    let Some(kind) = kind else { return };
     for key in KIND_KEYS {
         field.shift_remove(key);
     }
-    match kind {
-        Some(kind) => field.extend(kind),
-        None => {
-            field.insert("type".to_owned(), json!("object"));
-            field.insert("properties".to_owned(), json!({}));
-        }
-    }
+    field.extend(kind);
 }
 
 pub(super) fn put(field: &mut Map<String, Value>, key: &str, text: &str) {

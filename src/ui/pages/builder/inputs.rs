@@ -148,18 +148,23 @@ fn InputRow(editor: Editor, name: String) -> impl IntoView {
     options.push((OTHER.to_owned(), "Something else (JSON Schema)".to_owned()));
     let kind = input.held("type", kind_of, put_kind);
     let word = kind.memo();
+    // Somebody wants to see the schema itself, whatever kind it is: nothing is changed by that.
+    let as_schema = RwSignal::new(false);
     // While the schema itself is typed its field stays, whatever kind it comes to be on the way.
     let typing = RwSignal::new(false);
-    let control = Memo::new(move |_| match typing.get() {
+    let control = Memo::new(move |_| match as_schema.get() || typing.get() {
         true => OTHER.to_owned(),
         false => word.get(),
     });
     // Another kind leaves behind what was typed, readable or not.
     let chosen = Held::new(
-        move || word.get(),
-        move |word| {
+        move || control.get(),
+        move |chosen: String| {
             typing.set(false);
-            kind.set(word);
+            as_schema.set(chosen == OTHER);
+            if chosen != OTHER && word.with_untracked(|word| *word != chosen) {
+                kind.set(chosen);
+            }
         },
     );
     let by_kind = {
