@@ -205,8 +205,8 @@ fn input_schema() -> Value {
             "template_text": {
                 "title": "Template text",
                 "description": "A template of your own, in Markdown: `{{ title }}`, `{{ data.field }}`, \
-                                `{% for %}` and `{% if %}`. Values are computed in a transform step, not here.",
-                "type": "string", "minLength": 1, "maxLength": TEMPLATE_BYTES_MAX,
+                                `{% for %}` and `{% if %}`. Values are computed in a step before, not here.",
+                "type": "string", "format": "textarea", "minLength": 1, "maxLength": TEMPLATE_BYTES_MAX,
             },
             "data": {
                 "title": "Data",

@@ -108,9 +108,10 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     }
     let known = fields(schema);
     let names: Vec<String> = known.iter().map(|field| field.name.clone()).collect();
+    let one_of = schema.map(alternatives).unwrap_or_default();
     let (first, spare): (Vec<Field>, Vec<Field>) = known.into_iter().partition(|field| {
         let value = given.as_ref().and_then(|given| given.get(&field.name));
-        field.required || value.is_some()
+        field.required || value.is_some() || one_of.contains(&field.name.as_str())
     });
     let made = |fields: Vec<Field>| -> Vec<AnyView> {
         let fields = fields.into_iter();
@@ -138,6 +139,28 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     view! { {first}{spare}{others} }.into_any()
 }
 
+/// Of these properties the schema wants one or another.
+fn alternatives(schema: &Value) -> Vec<&str> {
+    let choices = ["oneOf", "anyOf"].map(|key| schema.get(key).and_then(Value::as_array));
+    let required = choices.into_iter().flatten().flatten();
+    let required = required.filter_map(|choice| choice.get("required")?.as_array());
+    required.flatten().filter_map(Value::as_str).collect()
+}
+
+/// What holds where nothing is given, if it can be said in a word or two.
+fn default_in_words(default: &Value) -> Option<String> {
+    match default {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Bool(on) => Some(if *on { "yes" } else { "no" }.to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(items) if !items.is_empty() => {
+            let words: Option<Vec<String>> = items.iter().map(default_in_words).collect();
+            words.map(|words| words.join(", "))
+        }
+        Value::String(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 fn input_field(form: &StepForm, input: &Input, field: Field) -> AnyView {
     let label = if field.required {
         field.title.clone()
@@ -145,7 +168,11 @@ fn input_field(form: &StepForm, input: &Input, field: Field) -> AnyView {
         format!("{} (optional)", field.title)
     };
     let name = format!("{}.{}", input.name, field.name);
-    let of = form.field(&name, &label, &field.description);
+    let hint = match field.default.as_ref().and_then(default_in_words) {
+        Some(default) => format!("{} Without it: {default}.", field.description),
+        None => field.description,
+    };
+    let of = form.field(&name, &label, hint.trim_start());
     let value = entry(form, input, &field.name);
     value_field(of, Literal::Kind(field.kind), input.reader.clone(), value)
 }
@@ -309,4 +336,33 @@ pub(super) fn external_form(form: &StepForm) -> AnyView {
         {form.timeout("timeout_ms", "Deadline", "When nobody has reported by then, the step fails. A month when empty.", true, part!(timeout_ms))}
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_default_is_said_where_it_is_short() {
+        for (default, words) in [
+            (json!("GET"), Some("GET")),
+            (json!(["200-299", 404]), Some("200-299, 404")),
+            (json!(false), Some("no")),
+            (json!({}), None),
+            (json!(null), None),
+            (json!(""), None),
+            (json!([]), None),
+            (json!([{ "a": 1 }]), None),
+        ] {
+            assert_eq!(default_in_words(&default).as_deref(), words, "{default}");
+        }
+    }
+
+    #[test]
+    fn what_the_schema_wants_one_of_is_told() {
+        let schema = json!({ "oneOf": [{ "required": ["a"] }, { "required": ["b", "c"] }, {}] });
+        assert_eq!(alternatives(&schema), ["a", "b", "c"]);
+        assert!(alternatives(&json!({ "oneOf": true })).is_empty());
+    }
 }
