@@ -144,5 +144,14 @@ for (const width of [360, 1_280]) {
     await expect(page.locator(".picture-step")).toHaveCount(1);
     await expectAccessible(page);
     await expectNoSidewaysScroll(page);
+    // What opens stays in the window, and closes as a menu does.
+    const button = page.getByText("Publish…");
+    await button.click();
+    const form = (await page.locator(".publish-form").boundingBox())!;
+    expect(form.x).toBeGreaterThanOrEqual(0);
+    expect(form.x + form.width).toBeLessThanOrEqual(width);
+    await page.getByLabel("What has changed (optional)").press("Escape");
+    await expect(page.locator(".publish-form")).toBeHidden();
+    await expect(button).toBeFocused();
   });
 }

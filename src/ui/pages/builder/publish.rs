@@ -1,6 +1,9 @@
 //! Undo, how the draft is kept, and how it is published.
 
+use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
+use leptos::wasm_bindgen::JsCast;
+use leptos::web_sys::{Element, HtmlElement};
 use leptos_router::hooks::use_navigate;
 
 use super::editor::{Editor, Saved};
@@ -85,7 +88,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
             <Views editor has_versions={slug.is_some()} />
             <button type="button" class="button button-small" disabled=move || !editor.can_undo() || editor.publishing.get() on:click=move |_| editor.undo()>"Undo"</button>
             <button type="button" class="button button-small" disabled=move || !editor.can_redo() || editor.publishing.get() on:click=move |_| editor.redo()>"Redo"</button>
-            <details class="publish-more" on:toggle=move |_| editor.settle()>
+            <details class="publish-more" on:toggle=move |_| editor.settle() on:keydown=|event| close_at_escape(&event)>
                 <summary class="button button-small button-primary">"Publish…"</summary>
                 <div class="publish-form">
                     <div class="field">
@@ -106,6 +109,21 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
                 </div>
             </details>
         </div>
+    }
+}
+
+/// As a menu does: its button has the focus then.
+fn close_at_escape(event: &KeyboardEvent) {
+    let opened = event
+        .current_target()
+        .and_then(|target| target.dyn_into::<Element>().ok());
+    let Some(opened) = opened.filter(|_| event.key() == "Escape") else {
+        return;
+    };
+    let _ = opened.remove_attribute("open");
+    let button = opened.query_selector("summary").ok().flatten();
+    if let Some(button) = button.and_then(|button| button.dyn_into::<HtmlElement>().ok()) {
+        let _ = button.focus();
     }
 }
 
