@@ -18,7 +18,10 @@ WASM_TARGET := wasm32-unknown-unknown
 # The command and the crate must agree to the last digit, so the lock file decides.
 WASM_BINDGEN_VERSION := $(shell awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/[^0-9.]/, ""); print; exit}' Cargo.lock)
 WASM_BINDGEN_ROOT := $(CACHE)/tools/wasm-bindgen-$(WASM_BINDGEN_VERSION)
-export PATH := $(WASM_BINDGEN_ROOT)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Reads what the crate `wasm_split_helpers` of the lock file writes.
+WASM_SPLIT_VERSION := 0.2.4
+WASM_SPLIT_ROOT := $(CACHE)/tools/wasm-split-$(WASM_SPLIT_VERSION)
+export PATH := $(WASM_SPLIT_ROOT)/bin:$(WASM_BINDGEN_ROOT)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 # What runs side by side shares this many jobs: make hands them to cargo.
 JOBS := $(shell nproc 2>/dev/null || echo 2)
@@ -67,7 +70,7 @@ watch: setup
 # ---- Setting up ----------------------------------------------------------------------------------
 
 .PHONY: setup
-setup: prerequisites wasm-target wasm-bindgen node_modules/.installed
+setup: prerequisites wasm-target wasm-bindgen wasm-split node_modules/.installed
 
 .PHONY: prerequisites
 prerequisites:
@@ -90,6 +93,15 @@ wasm-bindgen: prerequisites
 	  echo '• Installing wasm-bindgen $(WASM_BINDGEN_VERSION), which joins the client to the browser (about 2 minutes)'; \
 	  env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
 	  cargo install $(QUIET) wasm-bindgen-cli@$(WASM_BINDGEN_VERSION) --bin wasm-bindgen --root '$(WASM_BINDGEN_ROOT)'; \
+	fi
+
+.PHONY: wasm-split
+wasm-split: prerequisites
+	+@if [ ! -x '$(WASM_SPLIT_ROOT)/bin/wasm-split-cli' ]; then \
+	  echo '• Installing wasm-split, which divides the client into parts (about 2 minutes)'; \
+	  env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+	  cargo install $(QUIET) wasm_split_cli_support@$(WASM_SPLIT_VERSION) --features build-binary --bin wasm-split-cli \
+	    --root '$(WASM_SPLIT_ROOT)'; \
 	fi
 
 node_modules/.installed: package.json package-lock.json | prerequisites
@@ -124,18 +136,24 @@ server: | prerequisites
 # when nothing changed, and then nothing below is made again.
 $(WASM): FORCE | wasm-target
 	$(SAY) 'Building the client$(if $(wildcard $(WASM)),, (about 5 minutes the first time))'
-	+@cargo build $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release
+	+@cargo rustc $(QUIET) --lib --crate-type cdylib --features hydrate --target $(WASM_TARGET) --profile wasm-release \
+	  -- -C link-args=--emit-relocs
 
 # The compiler, for the worker beside the builder: the library alone, without pages.
 $(WORKBENCH): FORCE | wasm-target
 	+@cargo build $(QUIET) --lib --features workbench --target $(WASM_TARGET) --profile wasm-workbench
 
-$(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock node_modules/.installed | wasm-bindgen
-	$(SAY) 'Shrinking the client'
+# First divided, then bound: what binds it looks at what every page needs only.
+$(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock Makefile node_modules/.installed | wasm-bindgen wasm-split
+	$(SAY) 'Dividing and shrinking the client'
 	@rm -rf $(CLIENT) && mkdir -p $(CLIENT)
-	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name signalbox $(WASM)
+	@wasm-split-cli $(WASM) $(CLIENT) --out-name signalbox
+	@wasm-bindgen --target web --no-typescript --keep-lld-exports --out-dir $(CLIENT) --out-name signalbox $(CLIENT)/signalbox.wasm
+	@rm $(CLIENT)/signalbox.wasm
 	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name workbench $(WORKBENCH)
-	@wasm-opt -Oz $(CLIENT)/signalbox_bg.wasm -o $(CLIENT)/signalbox_bg.wasm
+	@for part in $(CLIENT)/signalbox_bg.wasm $(CLIENT)/split_*.wasm $(CLIENT)/chunk_*.wasm; do \
+	  wasm-opt -Oz $$part -o $$part 2> >(grep -v 'unknown name subsection' >&2); \
+	done
 	@wasm-opt -Os $(CLIENT)/workbench_bg.wasm -o $(CLIENT)/workbench_bg.wasm
 	@touch $@
 
@@ -173,8 +191,9 @@ lint: wasm-target
 	@cargo clippy $(QUIET) --features ssr --all-targets -- -D warnings
 	$(SAY) 'Linting the measuring'
 	@cargo clippy $(QUIET) -p signalbox-bench --all-targets -- -D warnings
+	# As it is shipped: only then is it in parts.
 	$(SAY) 'Linting the client'
-	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) -- -D warnings
+	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release -- -D warnings
 	@cargo clippy $(QUIET) --lib --features workbench --target $(WASM_TARGET) -- -D warnings
 	$(SAY) 'Checking the documentation'
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(QUIET) --no-deps --features ssr --document-private-items

@@ -8,15 +8,16 @@
 // is written last, so whoever sees a new one can rely on the rest.
 
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, extname, join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, extname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { bundle } from "lightningcss";
 
+const LOADER = "__wasm_split.js"; // As `wasm-split-cli` calls what it writes.
 const HASH_DIGITS = 16; // The server takes a name with this many hexadecimal digits as immutable.
 const BROTLI_QUALITY = 11;
 const GZIP_LEVEL = 9;
-const LARGE_BYTES = 1_000_000;
+const LARGE_BYTES = 50_000;
 const COMPRESSIBLE = new Set([".css", ".js", ".json", ".svg", ".txt", ".wasm", ".webmanifest"]);
 // Browsers in which the client's WASM and the styles' nesting work; older ones get no translation.
 const BROWSERS = { chrome: 120 << 16, firefox: 120 << 16, safari: (17 << 16) | (4 << 8) };
@@ -32,14 +33,62 @@ mkdirSync(join(siteFolder, "pkg"), { recursive: true });
 cpSync("public", siteFolder, { recursive: true });
 copySnippets();
 const manifest = {
-  script: keep("signalbox.js", readFileSync(join(clientFolder, "signalbox.js"))),
-  wasm: keep("signalbox.wasm", readFileSync(join(clientFolder, "signalbox_bg.wasm"))),
+  ...client(),
   style: keep("signalbox.css", bundledStyles()),
   workbench: keep("workbench.js", workbenchScript()),
 };
 const compressed = filesBelow(siteFolder).filter((file) => COMPRESSIBLE.has(extname(file))).map(compress);
 writeFileSync(join(siteFolder, "site.json"), JSON.stringify(manifest, null, 2) + "\n");
 report();
+
+/**
+ * The client: its script, what every page needs of it, and the files of its parts, which `wasm-split` has made.
+ * The script and the loader of the parts name each other, so both carry the hash of the two.
+ */
+function client() {
+  const loader = join(clientFolder, LOADER);
+  const wasm = keep("signalbox.wasm", readFileSync(join(clientFolder, "signalbox_bg.wasm")));
+  let script = readFileSync(join(clientFolder, "signalbox.js"), "utf8");
+  if (!existsSync(loader)) return { script: keep("signalbox.js", script), wasm };
+
+  let load = readFileSync(loader, "utf8");
+  const kept = new Map();
+  load = load.replace(/"\.\/(\w+\.wasm)"/g, (_, name) => {
+    if (!kept.has(name)) kept.set(name, keep(name, readFileSync(join(clientFolder, name))));
+    return JSON.stringify(`./${basename(kept.get(name))}`);
+  });
+  const hash = hashOf(script + load);
+  // Where they are imported from; the WASM knows the loader by the name that it was linked with.
+  script = imported(script, LOADER, `parts.${hash}.js`);
+  load = imported(load, "signalbox.js", `signalbox.${hash}.js`);
+  const paths = { script: `pkg/signalbox.${hash}.js`, loader: `pkg/parts.${hash}.js` };
+  writeFileSync(join(siteFolder, paths.script), script);
+  writeFileSync(join(siteFolder, paths.loader), load);
+  return { ...paths, wasm, parts: filesOfParts(load) };
+}
+
+function imported(text, from, to) {
+  if (!text.includes(`from "./${from}"`)) throw new Error(`${from} is not imported as it was`);
+  return text.replaceAll(`from "./${from}"`, `from "./${to}"`);
+}
+
+/** From the loader: each part, with the files that it shares with others first. */
+function filesOfParts(load) {
+  const file = String.raw`"\./(\w+\.[0-9a-f]+\.wasm)"`;
+  const shared = new Map();
+  for (const [, chunk, name] of load.matchAll(new RegExp(`const (__chunk_\\d+) = makeLoad\\(\\(\\) => \\{[^}]*?${file}`, "gs"))) {
+    shared.set(chunk, `pkg/${name}`);
+  }
+  const parts = {};
+  for (const [, part, how, chunks] of load.matchAll(/__wasm_split_load_(\w+) = wrapAsyncCb\(makeLoad\((.*?), \[([^\]]*)\]\)\);/gs)) {
+    const own = how.match(new RegExp(file));
+    const needed = chunks.split(",").map((chunk) => chunk.trim()).filter(Boolean);
+    parts[part] = [...needed.map((chunk) => shared.get(chunk)), ...(own ? [`pkg/${own[1]}`] : [])];
+    if (parts[part].includes(undefined)) throw new Error(`a file of the part ${part} is not known`);
+  }
+  if (Object.keys(parts).length === 0) throw new Error(`${LOADER} is not as it was: no part is found in it`);
+  return parts;
+}
 
 /** The worker's script, which names its own two files; their names carry a hash too. */
 function workbenchScript() {
@@ -64,11 +113,15 @@ function copySnippets() {
 
 /** Writes the file under a name that tells its content, and returns its path in the site. */
 function keep(name, content) {
-  const hash = createHash("sha256").update(content).digest("hex").slice(0, HASH_DIGITS);
+  const hash = hashOf(content);
   const extension = extname(name);
   const path = `pkg/${basename(name, extension)}.${hash}${extension}`;
   writeFileSync(join(siteFolder, path), content);
   return path;
+}
+
+function hashOf(content) {
+  return createHash("sha256").update(content).digest("hex").slice(0, HASH_DIGITS);
 }
 
 function compress(file) {
@@ -83,7 +136,7 @@ function compress(file) {
   if (brotli.length < content.length) writeFileSync(`${file}.br`, brotli);
   if (gzip.length < content.length) writeFileSync(`${file}.gz`, gzip);
   if (content.length > LARGE_BYTES && gzip.length < content.length) rmSync(file);
-  return { file, plain: content.length, brotli: brotli.length };
+  return { file, brotli: Math.min(brotli.length, content.length) };
 }
 
 function filesBelow(folder) {
@@ -93,17 +146,15 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** One line with what a first visit costs, so that growth is noticed. */
+/** What a visit costs, so that growth is noticed: each part with all that it shares with others. */
 function report() {
-  const sizes = compressed
-    .filter(({ file }) => dirname(file).endsWith("pkg"))
-    .map(({ file, plain, brotli }) => `${nameOf(file)} ${kilobytes(plain)} (${kilobytes(brotli)} sent)`);
-  console.log(`  client: ${sizes.join(", ")}`);
-}
-
-/** Without the hash. */
-function nameOf(file) {
-  return basename(file).replace(/\.[0-9a-f]{16}\./, ".");
+  const sent = new Map(compressed.map(({ file, brotli }) => [relative(siteFolder, file), brotli]));
+  const cost = (files) => kilobytes(files.reduce((sum, file) => sum + sent.get(file), 0));
+  const workbench = [...sent.keys()].filter((file) => basename(file).startsWith("workbench"));
+  const parts = Object.entries(manifest.parts ?? {}).map(([part, files]) => `${part} ${cost(files)}`);
+  const shared = [manifest.script, manifest.loader, manifest.wasm].filter(Boolean);
+  console.log(`  sent: ${cost(shared)}, styles ${cost([manifest.style])}, workbench ${cost(workbench)}`);
+  if (parts.length > 0) console.log(`  parts: ${parts.sort().join(", ")}`);
 }
 
 function kilobytes(bytes) {

@@ -42,10 +42,15 @@ pub mod ui;
 #[cfg(feature = "ssr")]
 pub mod server;
 
-/// Takes over the server-rendered page in the browser; the script in the page's head calls it.
+/// Takes over the server-rendered page in the browser; the script in the page's head calls it. False: a part of the client
+/// that this page needs could not be fetched, and the page stays as the server has sent it.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() -> bool {
     console_error_panic_hook::set_once();
+    if ui::fetch_parts().await.is_err() {
+        return false;
+    }
     leptos::mount::hydrate_body(ui::App);
+    true
 }

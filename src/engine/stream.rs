@@ -22,10 +22,10 @@ pub enum Request {
     },
 }
 
-/// To the browser.
+/// To the browser. Who only passes events on to others need not read them: then `Events` is `IgnoredAny`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Message {
+pub enum Message<Events = Vec<Recorded>> {
     /// Sent every few seconds: silence means that the connection is dead.
     Ping,
     Run {
@@ -34,7 +34,7 @@ pub enum Message {
     /// In order, without gaps from the `after` that was asked for.
     Events {
         run_id: RunId,
-        events: Vec<Recorded>,
+        events: Events,
     },
     /// Summaries were left out because this reader was too slow: lists are to be read anew.
     RunsMissed,

@@ -3,14 +3,15 @@
 use super::error::PageError;
 use super::markdown;
 use super::views::{
-    ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, RunStats, RunView,
-    RunsView,
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView,
+    RunStats, RunView, RunsView,
 };
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::large::lean;
 use crate::engine::state::RunStatus;
 use crate::store::{OpenGate, RunFilter};
+use serde_json::value::to_raw_value;
 
 /// Items of the short lists on Home.
 const SHORT_LIST: u32 = 8;
@@ -113,17 +114,20 @@ pub(super) async fn run_files(
     Ok(service.store().artifacts_of(run_id).await?)
 }
 
-pub(super) async fn active_run(service: &Service) -> Result<Option<RunView>, PageError> {
+pub(super) async fn active_run(service: &Service) -> Result<Option<ActiveRunView>, PageError> {
     let open = RunFilter {
         ended: Some(false),
         ..RunFilter::default()
     };
     let active = service.store().list_runs(&open, SHORT_LIST).await?;
     let waiting = active.iter().find(|run| run.waiting_for_people > 0);
-    match waiting.or(active.first()) {
-        Some(summary) => run(service, &summary.header.run_id).await.map(Some),
-        None => Ok(None),
-    }
+    let Some(shown) = waiting.or(active.first()) else {
+        return Ok(None);
+    };
+    let id = shown.header.run_id.clone();
+    let view = to_raw_value(&run(service, &id).await?);
+    let view = view.map_err(|error| PageError::new(500, "internal", error.to_string()))?;
+    Ok(Some(ActiveRunView { id, view }))
 }
 
 pub(super) async fn waiting_count(service: &Service) -> Result<u32, PageError> {

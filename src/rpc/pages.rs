@@ -4,7 +4,9 @@ use leptos::prelude::*;
 
 use super::codec::Told;
 use super::error::PageError;
-use super::views::{ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView};
+use super::views::{
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView,
+};
 
 #[server(prefix = "/rpc", endpoint = "home", output = Told)]
 pub async fn home() -> Result<HomeView, PageError> {
@@ -30,7 +32,7 @@ pub async fn run_files(run_id: String) -> Result<Vec<ArtifactCard>, PageError> {
 
 /// The run that the task-list panel shows: one that waits for a person, else the newest that runs.
 #[server(prefix = "/rpc", endpoint = "active_run", output = Told)]
-pub async fn active_run() -> Result<Option<RunView>, PageError> {
+pub async fn active_run() -> Result<Option<ActiveRunView>, PageError> {
     super::respond(super::assemble::active_run(&super::service()?).await)
 }
 

@@ -1,6 +1,7 @@
 //! What our own pages are made of: the answer of each page's server function.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::engine::event::{Question, Recorded};
 use crate::engine::ids::{GateId, RunId, StepPath};
@@ -84,6 +85,15 @@ pub struct RunView {
     pub events: Vec<Recorded>,
     pub artifacts: Vec<ArtifactCard>,
     pub now: Timestamp,
+}
+
+/// The run beside all pages. Its view is not read by whoever only asks whether there is one: reading runs is large
+/// (`ui::parts`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ActiveRunView {
+    pub id: RunId,
+    /// A `RunView` as JSON.
+    pub view: Box<RawValue>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

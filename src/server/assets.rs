@@ -16,6 +16,7 @@ use rust_embed::EmbeddedFile;
 use rust_embed::RustEmbed;
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Read;
 
@@ -42,7 +43,11 @@ const REVALIDATE: &str = "no-cache";
 #[derive(Deserialize)]
 struct Manifest {
     script: String,
+    #[serde(default)]
+    loader: Option<String>,
     wasm: String,
+    #[serde(default)]
+    parts: BTreeMap<String, Vec<String>>,
     style: String,
     workbench: String,
 }
@@ -59,18 +64,27 @@ impl Site {
             (self.find)(MANIFEST).and_then(|file| serde_json::from_slice(&file.data).ok());
         let Manifest {
             script,
+            loader,
             wasm,
+            parts,
             style,
             workbench,
         } = manifest.unwrap_or_else(|| Manifest {
             script: "pkg/signalbox.js".to_owned(),
+            loader: None,
             wasm: "pkg/signalbox.wasm".to_owned(),
+            parts: BTreeMap::new(),
             style: "pkg/signalbox.css".to_owned(),
             workbench: "pkg/workbench.js".to_owned(),
         });
         ClientFiles {
             script: format!("/{script}"),
+            loader: loader.map(|loader| format!("/{loader}")),
             wasm: format!("/{wasm}"),
+            parts: parts
+                .into_iter()
+                .map(|(part, files)| (part, rooted(files)))
+                .collect(),
             style: format!("/{style}"),
             workbench: format!("/{workbench}"),
         }
@@ -136,6 +150,10 @@ impl Site {
         file.data = Cow::Owned(data);
         Some(file)
     }
+}
+
+fn rooted(files: Vec<String>) -> Vec<String> {
+    files.into_iter().map(|file| format!("/{file}")).collect()
 }
 
 /// What lies among the files of the client, but is none of them.

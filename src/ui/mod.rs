@@ -5,21 +5,21 @@ pub mod format;
 mod layout;
 pub mod live;
 mod pages;
+mod parts;
 pub mod shell;
 pub mod theme;
 
+use futures::future::try_join_all;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::SsrMode;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
-use layout::Layout;
+use layout::{Layout, PANEL};
 use live::Live;
-use pages::{
-    ApprovalsPage, ArtifactPage, BuilderPage, HomePage, NotFoundPage, RunPage, RunsPage,
-    VersionsPage, WorkflowPage, WorkflowsPage,
-};
+use pages::NotFoundPage;
+use parts::{NotFetched, Place};
 
 /// The whole application below `<body>`: the same tree on both sides, or hydration fails.
 #[component]
@@ -34,16 +34,16 @@ pub fn App() -> impl IntoView {
         <Router>
             <Layout>
                 <Routes fallback=NotFoundPage>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/workflows") view=WorkflowsPage ssr=SsrMode::Async />
-                    <Route path=path!("/workflows/new") view=BuilderPage ssr=SsrMode::Async />
-                    <Route path=path!("/workflows/:slug/edit") view=BuilderPage ssr=SsrMode::Async />
-                    <Route path=path!("/workflows/:slug/versions") view=VersionsPage ssr=SsrMode::Async />
-                    <Route path=path!("/workflows/:slug") view=WorkflowPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs") view=RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs/:id") view=RunPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs/:id/artifacts/:artifact") view=ArtifactPage ssr=SsrMode::Async />
-                    <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view=|| pages::HOME.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/workflows") view=|| pages::WORKFLOWS.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/new") view=|| pages::BUILDER.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug/edit") view=|| pages::BUILDER.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug/versions") view=|| pages::VERSIONS.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/workflows/:slug") view=|| pages::WORKFLOW.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/runs") view=|| pages::RUNS.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=|| pages::RUN.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id/artifacts/:artifact") view=|| pages::ARTIFACT.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/approvals") view=|| pages::APPROVALS.show((), Place::Page) ssr=SsrMode::Async />
                 </Routes>
             </Layout>
         </Router>
@@ -60,4 +60,21 @@ fn in_head(title: String) -> String {
 #[cfg(not(feature = "ssr"))]
 fn in_head(title: String) -> String {
     title
+}
+
+/// Fetches, in a browser, what the server has drawn this page with: it has to be here before the page comes to life.
+///
+/// # Errors
+/// It is not to be had now, nor a moment later.
+pub async fn fetch_parts() -> Result<(), NotFetched> {
+    let path = window().location().pathname().unwrap_or_default();
+    let page = pages::at(&path).map(|page| page.fetch);
+    let panel = document().query_selector(".panel").ok().flatten();
+    let panel = panel.map(|_| PANEL.fetch);
+    let needed: Vec<_> = page.into_iter().chain(panel).collect();
+    let all = || try_join_all(needed.iter().map(|fetch| fetch()));
+    if all().await.is_err() {
+        all().await?;
+    }
+    Ok(())
 }

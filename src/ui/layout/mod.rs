@@ -8,6 +8,7 @@ use leptos_router::components::A;
 use super::components::ConnectionBadge;
 use super::live::Live;
 use crate::rpc::pages::waiting_count;
+pub(super) use panel::PANEL;
 use panel::TaskPanel;
 
 #[component]
@@ -34,7 +35,13 @@ pub fn Layout(children: Children) -> impl IntoView {
                 </nav>
                 <ConnectionBadge />
             </header>
-            <main id="main" tabindex="-1">{children()}</main>
+            <main id="main" tabindex="-1">
+                // Shown by the styles where the client could not take over.
+                <p class="notice only-stalled" role="alert">
+                    "A part of this page could not be fetched, so it is not live. " <a href="" rel="external">"Load it again"</a>
+                </p>
+                {children()}
+            </main>
             <TaskPanel />
         </div>
     }

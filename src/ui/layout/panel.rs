@@ -4,41 +4,37 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use std::sync::Arc;
 
+use crate::engine::ids::RunId;
 use crate::engine::progress;
 use crate::engine::state::RunState;
 use crate::rpc::pages::active_run;
-use crate::rpc::views::RunView;
+use crate::rpc::views::{ActiveRunView, RunView};
 use crate::ui::components::{Bar, RunBadge, StatusIcon};
 use crate::ui::live::Live;
+use crate::ui::parts::{Place, apart};
 use crate::ui::theme;
+
+apart!(panel, PANEL: ActiveRunView => |run| inside(&run));
 
 #[component]
 pub fn TaskPanel() -> impl IntoView {
     let live = Live::expect();
-    let run = Resource::new(move || live.lists.get(), |_| active_run());
+    let active = Resource::new(move || live.lists.get(), |_| active_run());
     view! {
         <Transition>
             {move || Suspend::new(async move {
-                run.await.ok().flatten().map(|run| view! { <ActiveRun run /> })
+                let active = active.await.ok().flatten();
+                // By run: lists change more often than what is active.
+                view! { <For each=move || active.clone() key=|run| run.id.clone() children=panel_of /> }
             })}
         </Transition>
     }
 }
 
-#[component]
-fn ActiveRun(run: RunView) -> impl IntoView {
-    let RunView {
-        summary,
-        outline,
-        events,
-        ..
-    } = run;
-    let state = RwSignal::new(RunState::replay(Arc::new(outline), &events));
-    Live::expect().follow(summary.header.run_id.clone(), state);
-    let href = format!("/runs/{}", summary.header.run_id);
+fn panel_of(run: ActiveRunView) -> impl IntoView {
     // Where there is little room, the run's own page says it all.
     let path = use_location().pathname;
-    let own_page = href.clone();
+    let own_page = address_of(&run.id);
     let class = move || {
         if path.get() == own_page {
             "panel panel-own-page"
@@ -46,6 +42,29 @@ fn ActiveRun(run: RunView) -> impl IntoView {
             "panel"
         }
     };
+    view! { <aside class=class aria-label="Active run">{PANEL.show(run, Place::Beside)}</aside> }
+}
+
+fn address_of(run: &RunId) -> String {
+    format!("/runs/{run}")
+}
+
+/// What the panel shows; nothing of a view that cannot be read, which another release has sent.
+fn inside(run: &ActiveRunView) -> AnyView {
+    let view = serde_json::from_str(run.view.get());
+    view.ok().map(followed).into_any()
+}
+
+fn followed(run: RunView) -> impl IntoView {
+    let RunView {
+        summary,
+        outline,
+        events,
+        ..
+    } = run;
+    let header = summary.header;
+    let state = RwSignal::new(RunState::replay(Arc::new(outline), &events));
+    Live::expect().follow(header.run_id.clone(), state);
     let percent = Signal::derive(move || state.with(progress::percent));
     let stands = Memo::new(move |_| {
         state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
@@ -61,15 +80,13 @@ fn ActiveRun(run: RunView) -> impl IntoView {
         .map(|at| view! { <PanelStep state at /> })
         .collect();
     view! {
-        <aside class=class aria-label="Active run">
-            <a class="panel-title" href=href>{summary.header.workflow_name}</a>
-            {move || {
-                let (status, for_people) = stands.get();
-                view! { <RunBadge status for_people /> }
-            }}
-            <Bar percent label="Progress of the active run" />
-            <ol class="panel-steps">{steps}</ol>
-        </aside>
+        <a class="panel-title" href=address_of(&header.run_id)>{header.workflow_name}</a>
+        {move || {
+            let (status, for_people) = stands.get();
+            view! { <RunBadge status for_people /> }
+        }}
+        <Bar percent label="Progress of the active run" />
+        <ol class="panel-steps">{steps}</ol>
     }
 }
 

@@ -9,13 +9,13 @@ use gloo_net::websocket::futures::WebSocket;
 use gloo_timers::future::TimeoutFuture;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::pin::pin;
 
+use super::follower::Follower;
 use super::{Connection, Live};
-use crate::engine::event::Recorded;
 use crate::engine::ids::RunId;
-use crate::engine::state::{RunState, RunStatus};
+use crate::engine::state::RunStatus;
 use crate::engine::stream::{Message, RECONNECT_MS, Request, SILENCE_MS_MAX};
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
@@ -26,11 +26,6 @@ const OUTBOX_MS: u32 = 200;
 const POLL_MS: u32 = 5_000;
 /// How long changes are gathered before lists are fetched again.
 const LISTS_PAUSE_MS: u32 = 250;
-
-#[derive(Deserialize)]
-struct EventsPage {
-    items: Vec<Recorded>,
-}
 
 pub(super) fn connect(live: Live) {
     spawn_local(tick(live));
@@ -106,8 +101,8 @@ async fn talk(live: Live) -> bool {
                     // What happened to the lists while nobody listened.
                     live.refresh_lists();
                 }
-                if let Ok(message) = serde_json::from_str::<Message>(&text) {
-                    live.receive(message);
+                if let Ok(message) = serde_json::from_str::<Message<IgnoredAny>>(&text) {
+                    live.receive(message, &text);
                 }
             }
             Either::Left((Some(Ok(Frame::Bytes(_))), _)) => {}
@@ -173,8 +168,8 @@ async fn poll_once(live: Live) {
         let Ok(response) = HttpRequest::get(&url).send().await else {
             return;
         };
-        if let Ok(page) = response.json::<EventsPage>().await {
-            live.receive_events(&run_id, &page.items);
+        if let Ok(page) = response.text().await {
+            live.receive_events(&run_id, &page);
         }
     }
     if live.connection.get_untracked() == Connection::Offline {
@@ -185,32 +180,20 @@ async fn poll_once(live: Live) {
 impl Live {
     /// What a new connection has to ask for.
     fn subscriptions(self) -> Vec<Request> {
-        let runs = self.followed.with_value(|followed| {
-            followed
-                .iter()
-                .map(|(run_id, signals)| {
-                    let after = signals
-                        .iter()
-                        .map(|signal| signal.with_untracked(|state| state.seq))
-                        .min();
-                    Request::SubscribeRun {
-                        run_id: run_id.clone(),
-                        after: after.unwrap_or(0),
-                    }
-                })
-                .collect::<Vec<_>>()
-        });
+        let runs = self.followed_runs().into_iter();
+        let runs = runs.map(|(run_id, after)| Request::SubscribeRun { run_id, after });
         std::iter::once(Request::SubscribeRuns)
             .chain(runs)
             .collect()
     }
 
-    fn receive(self, message: Message) {
+    /// `text`: what the message was read from.
+    fn receive(self, message: Message<IgnoredAny>, text: &str) {
         match message {
             Message::Ping | Message::Refused { .. } => {}
             Message::Run { summary } => self.receive_summary(*summary),
             Message::RunsMissed => self.refresh_lists(),
-            Message::Events { run_id, events } => self.receive_events(&run_id, &events),
+            Message::Events { run_id, .. } => self.receive_events(&run_id, text),
         }
     }
 
@@ -246,39 +229,33 @@ impl Live {
         });
     }
 
-    /// Each event once, in order. A gap is asked for again.
-    fn receive_events(self, run_id: &RunId, events: &[Recorded]) {
-        let signals = self
+    /// What is missing is asked for again.
+    fn receive_events(self, run_id: &RunId, answer: &str) {
+        let followers = self
             .followed
             .with_value(|followed| followed.get(run_id).cloned().unwrap_or_default());
-        for signal in signals {
-            let seq = signal.with_untracked(|state| state.seq);
-            let news: Vec<&Recorded> = events.iter().filter(|event| event.seq > seq).collect();
-            match news.first() {
-                None => {}
-                Some(first) if first.seq == seq + 1 => {
-                    signal.update(|state| news.iter().for_each(|event| state.apply(event)))
-                }
-                Some(_) => self.request(Request::SubscribeRun {
-                    run_id: run_id.clone(),
-                    after: seq,
-                }),
-            }
+        for after in followers
+            .iter()
+            .filter_map(|follower| follower.take(answer))
+        {
+            self.request(Request::SubscribeRun {
+                run_id: run_id.clone(),
+                after,
+            });
         }
     }
 
     /// Runs that are followed, with the last event that all who follow have seen.
     fn followed_runs(self) -> Vec<(RunId, u32)> {
-        let oldest = |signals: &Vec<RwSignal<RunState>>| {
-            signals
-                .iter()
-                .map(|signal| signal.with_untracked(|state| state.seq))
-                .min()
-        };
         self.followed.with_value(|followed| {
             followed
                 .iter()
-                .map(|(id, signals)| (id.clone(), oldest(signals).unwrap_or(0)))
+                .map(|(id, followers)| {
+                    (
+                        id.clone(),
+                        followers.iter().map(Follower::seq).min().unwrap_or(0),
+                    )
+                })
                 .collect()
         })
     }

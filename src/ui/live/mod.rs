@@ -6,6 +6,7 @@ mod browser;
 #[cfg(not(feature = "hydrate"))]
 #[path = "server.rs"]
 mod browser;
+mod follower;
 
 use leptos::prelude::*;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 
 pub use browser::local_time;
+use follower::Follower;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
@@ -46,7 +48,7 @@ pub struct Live {
         expect(dead_code, reason = "only a browser fetches")
     )]
     lists_due: StoredValue<bool>,
-    followed: StoredValue<BTreeMap<RunId, Vec<RwSignal<RunState>>>>,
+    followed: StoredValue<BTreeMap<RunId, Vec<Follower>>>,
     /// Requests that wait to be sent.
     outbox: StoredValue<Vec<Request>>,
 }
@@ -77,13 +79,15 @@ impl Live {
     /// Keeps the state up to date until the component that asked is gone. Also of a run that has ended: somebody may
     /// have it retried.
     pub fn follow(self, run_id: RunId, state: RwSignal<RunState>) {
+        let follower = StoredValue::new(Follower::new(state));
         let id = run_id.clone();
         Effect::new(move || {
-            let after = state.with_untracked(|state| state.seq);
+            let follower = follower.get_value();
+            let after = follower.seq();
             self.followed.update_value(|followed| {
-                let signals = followed.entry(id.clone()).or_default();
-                if !signals.contains(&state) {
-                    signals.push(state);
+                let followers = followed.entry(id.clone()).or_default();
+                if !followers.contains(&follower) {
+                    followers.push(follower);
                 }
             });
             self.request(Request::SubscribeRun {
@@ -92,10 +96,13 @@ impl Live {
             });
         });
         on_cleanup(move || {
+            let Some(follower) = follower.try_get_value() else {
+                return;
+            };
             let last = self.followed.try_update_value(|followed| {
-                let signals = followed.get_mut(&run_id)?;
-                signals.retain(|signal| *signal != state);
-                signals.is_empty().then(|| followed.remove(&run_id))
+                let followers = followed.get_mut(&run_id)?;
+                followers.retain(|other| *other != follower);
+                followers.is_empty().then(|| followed.remove(&run_id))
             });
             if last.flatten().is_some() {
                 self.request(Request::UnsubscribeRun { run_id });

@@ -1,4 +1,5 @@
-//! One file a page; what a page alone is made of lies beside it.
+//! One file a page; what a page alone is made of lies beside it. Which page stands at which address, and in which part of
+//! the client it comes, is said here.
 
 mod approvals;
 mod artifact;
@@ -11,22 +12,85 @@ mod versions;
 mod workflow;
 mod workflows;
 
-pub use approvals::ApprovalsPage;
-pub use artifact::ArtifactPage;
-pub use builder::BuilderPage;
-pub use home::HomePage;
 pub use not_found::NotFoundPage;
-pub use run::RunPage;
-pub use runs::RunsPage;
-pub use versions::VersionsPage;
-pub use workflow::WorkflowPage;
-pub use workflows::WorkflowsPage;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+
+use crate::ui::parts::{Part, apart};
+
+// Few parts: what several of them need is in a file for each set of those that need it, and such sets become many.
+//
+// What is only read.
+apart!(lists, HOME: () => |()| view! { <home::HomePage /> }.into_any());
+apart!(lists, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
+apart!(lists, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
+// What becomes of one run, and what runs ask of people.
+apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
+apart!(run, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
+// What there is to start, and how it came to be.
+apart!(workflows, WORKFLOWS: () => |()| view! { <workflows::WorkflowsPage /> }.into_any());
+apart!(workflows, WORKFLOW: () => |()| view! { <workflow::WorkflowPage /> }.into_any());
+apart!(workflows, VERSIONS: () => |()| view! { <versions::VersionsPage /> }.into_any());
+// Where workflows are made.
+apart!(builder, BUILDER: () => |()| view! { <builder::BuilderPage /> }.into_any());
+
+/// The page at the path of an address; `App` has the same in its routes.
+pub fn at(path: &str) -> Option<Part<()>> {
+    let mut words = path.split('/').filter(|word| !word.is_empty());
+    let place = [words.next(), words.next(), words.next(), words.next()];
+    if words.next().is_some() {
+        return None;
+    }
+    match place {
+        [None, ..] => Some(HOME),
+        [Some("workflows"), None, ..] => Some(WORKFLOWS),
+        [Some("workflows"), Some("new"), None, _]
+        | [Some("workflows"), Some(_), Some("edit"), None] => Some(BUILDER),
+        [Some("workflows"), Some(_), Some("versions"), None] => Some(VERSIONS),
+        [Some("workflows"), Some(_), None, _] => Some(WORKFLOW),
+        [Some("runs"), None, ..] => Some(RUNS),
+        [Some("runs"), Some(_), None, _] => Some(RUN),
+        [Some("runs"), Some(_), Some("artifacts"), Some(_)] => Some(ARTIFACT),
+        [Some("approvals"), None, ..] => Some(APPROVALS),
+        [Some(_), ..] => None,
+    }
+}
 
 /// A part of the address, such as the id of a run.
 fn param(name: &'static str) -> Signal<String> {
     let params = use_params_map();
     Signal::derive(move || params.with(|params| params.get(name)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_of_a_page_is_known() {
+        for (path, part) in [
+            ("/", "lists"),
+            ("/runs", "lists"),
+            ("/runs/", "lists"),
+            ("/runs/0198", "run"),
+            ("/runs/0198/artifacts/1", "lists"),
+            ("/approvals", "run"),
+            ("/workflows", "workflows"),
+            ("/workflows/new", "builder"),
+            ("/workflows/deploy", "workflows"),
+            ("/workflows/deploy/edit", "builder"),
+            ("/workflows/deploy/versions", "workflows"),
+        ] {
+            assert_eq!(at(path).map(|page| page.name), Some(part), "{path}");
+        }
+        for path in [
+            "/none",
+            "/runs/1/artifacts",
+            "/workflows/a/b",
+            "/runs/1/artifacts/2/3",
+        ] {
+            assert!(at(path).is_none(), "{path}");
+        }
+    }
 }

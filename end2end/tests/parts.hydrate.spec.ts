@@ -1,0 +1,127 @@
+// The client comes in parts: what a visit costs, and what happens when a part does not come.
+
+import { type Page, expect, hydrated, open, test } from "../support/fixtures";
+import { Signalbox } from "../support/signalbox";
+
+/** The parts of the client are addressed by these names, followed by their hash. */
+const PARTS = "**/pkg/split_*.wasm";
+/** So many files at most before a page is live: a browser asks for six at a time. */
+const FILES_MAX = 20;
+
+/** The files that the page has fetched so far, with the bytes that were sent of each. */
+async function fetched(page: Page): Promise<Map<string, number>> {
+  const entries = await page.evaluate(() =>
+    performance.getEntriesByType("resource").map((entry) => {
+      const { name, encodedBodySize } = entry as PerformanceResourceTiming;
+      return [new URL(name).pathname, encodedBodySize] as const;
+    }),
+  );
+  return new Map(entries.filter(([path]) => path.startsWith("/pkg/")));
+}
+
+/** The most that may be sent of the client's WASM before a page is live, in bytes. */
+const BUDGETS = {
+  "/": 350_000,
+  "/runs": 350_000,
+  "/approvals": 550_000,
+  "/workflows": 530_000,
+  "/workflows/system-health-check": 530_000,
+  "/workflows/new": 950_000,
+};
+
+test("what a first visit costs stays within its budget", async ({ page }) => {
+  // A server without runs: none is shown beside what a page is there for.
+  const signalbox = await Signalbox.start();
+  try {
+    for (const [address, budget] of Object.entries(BUDGETS)) {
+      await page.goto(signalbox.url + address, { waitUntil: "networkidle" });
+      await hydrated(page);
+      const files = [...(await fetched(page))];
+      const client = files.filter(([path]) => path.endsWith(".wasm") && !path.includes("workbench"));
+      const bytes = client.reduce((sum, [, bytes]) => sum + bytes, 0);
+      console.log(`${address}: ${Math.ceil(bytes / 1000)} kB in ${client.length} files`);
+      expect(bytes, address).toBeGreaterThan(100_000);
+      expect(bytes, address).toBeLessThanOrEqual(budget);
+      expect(client.length, address).toBeLessThanOrEqual(FILES_MAX);
+    }
+  } finally {
+    await signalbox.dispose();
+  }
+});
+
+test("a page fetches the parts it is drawn with, and the next page those it lacks", async ({ page }) => {
+  await open(page, "/");
+  const names = async () => [...(await fetched(page)).keys()].map((path) => path.replace(/.*\/|\..*/g, ""));
+  expect(await names()).toContain("split_lists");
+  expect(await names()).not.toContain("split_builder");
+  expect(await names()).not.toContain("workbench");
+  await page.evaluate(() => (document.documentElement.dataset.kept = ""));
+
+  await page.getByRole("link", { name: "Workflows", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Workflows");
+  expect(await names()).toContain("split_workflows");
+  expect(await names()).not.toContain("split_builder");
+
+  await page.getByRole("link", { name: "New workflow" }).first().click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("New workflow");
+  await expect(page.getByRole("heading", { name: "2 things to mend" })).toBeVisible();
+  expect(await names()).toContain("split_builder");
+  await expect(page.locator("html")).toHaveAttribute("data-kept");
+});
+
+test("a page says in advance what it is drawn with, and holds the run beside it once", async ({ request, signalbox }) => {
+  const workflow = { name: "Beside all pages", steps: [{ id: "ask", kind: "human_gate", name: "Is it there once?" }] };
+  const { slug } = await (await request.post(`${signalbox.url}/api/v1/workflows`, { data: workflow })).json();
+  const started = await request.post(`${signalbox.url}/api/v1/runs`, { data: { workflow: slug } });
+  const run = (await started.json()).run_id as string;
+  for (const [address, part] of [["/", "lists"], ["/workflows?search=x", "workflows"], ["/workflows/new?x=1#y", "builder"]]) {
+    const html = await (await request.get(signalbox.url + address)).text();
+    const preloads = [...html.matchAll(/<link rel="preload" href="\/pkg\/(\w+)/g)].map((match) => match[1]);
+    expect(preloads, address).toContain(`split_${part}`);
+    expect(html.match(/panel-title/g), address).toHaveLength(1);
+    // The log of the run that the panel shows, told by its first event.
+    expect(html.match(/run_started/g), address).toHaveLength(1);
+  }
+  await request.post(`${signalbox.url}/api/v1/runs/${run}/cancel`);
+});
+
+test("a part that does not come says so, and comes as soon as it can", async ({ page, complaints }) => {
+  await open(page, "/");
+  await page.route(PARTS, (route) => route.abort());
+  const main = page.getByRole("main");
+  const told = main.getByRole("alert").filter({ hasText: "could not be fetched. Check" });
+  await page.getByRole("link", { name: "Workflows", exact: true }).click();
+  await expect(told).toBeVisible();
+  await expect(page).toHaveTitle("Not loaded · Signalbox");
+  // The rest of the page goes on.
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Runs");
+  await page.getByRole("link", { name: "Workflows", exact: true }).click();
+  await told.getByRole("link", { name: "Try again" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-stalled");
+  await expect(main.getByText("it is not live")).toBeVisible();
+  await page.unroute(PARTS);
+  await main.getByRole("link", { name: "Load it again" }).click();
+  await hydrated(page);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Workflows");
+  await expect(main.getByText("it is not live")).toBeHidden();
+  // Without loading the page, too.
+  await page.route("**/pkg/split_run.*", (route) => route.abort());
+  await page.getByRole("link", { name: /^Approvals/ }).click();
+  await expect(told).toBeVisible();
+  await page.unroute("**/pkg/split_run.*");
+  await page.getByRole("link", { name: "Runs", exact: true }).click();
+  await page.getByRole("link", { name: /^Approvals/ }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Approvals");
+  complaints.splice(0);
+});
+
+test("a page whose own part does not come can be read and used as it was sent", async ({ page, complaints }) => {
+  await page.route(PARTS, (route) => route.abort());
+  await page.goto("/workflows/system-health-check");
+  await expect(page.locator("html")).toHaveAttribute("data-stalled");
+  await page.getByRole("button", { name: "Start" }).click();
+  await expect(page).toHaveURL(/\/runs\//);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("System health check");
+  complaints.splice(0);
+});

@@ -1,0 +1,107 @@
+//! A run that is kept up to date. What reads and folds events is large, so it is behind a trait object: a page that
+//! follows no run does not fetch it (`ui::parts`).
+
+use leptos::prelude::*;
+use serde::Deserialize;
+use std::sync::Arc;
+
+use crate::engine::event::Recorded;
+use crate::engine::state::RunState;
+
+/// Somebody who wants to know of all events of a run.
+#[derive(Clone)]
+pub(super) struct Follower(Arc<dyn Follow>);
+
+trait Follow: Send + Sync {
+    fn seq(&self) -> u32;
+    fn take(&self, answer: &str) -> Option<u32>;
+}
+
+impl PartialEq for Follower {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Follower {
+    pub fn new(state: RwSignal<RunState>) -> Self {
+        Self(Arc::new(state))
+    }
+
+    /// The number of the last event it has.
+    pub fn seq(&self) -> u32 {
+        self.0.seq()
+    }
+
+    /// Takes the events of an answer of the server. If some are missing before them, takes none, and says the number of
+    /// the last one that is there.
+    #[cfg_attr(
+        not(any(target_family = "wasm", test)),
+        expect(dead_code, reason = "only a browser is told of events")
+    )]
+    pub fn take(&self, answer: &str) -> Option<u32> {
+        self.0.take(answer)
+    }
+}
+
+/// What both the stream and the list of a run's events hold.
+#[derive(Deserialize)]
+struct Arrived {
+    #[serde(alias = "items")]
+    events: Vec<Recorded>,
+}
+
+// The page that held the state may be gone by the time somebody asks.
+impl Follow for RwSignal<RunState> {
+    fn seq(&self) -> u32 {
+        self.try_with_untracked(|state| state.seq).unwrap_or(0)
+    }
+
+    /// Each event once, in order.
+    fn take(&self, answer: &str) -> Option<u32> {
+        let events = serde_json::from_str::<Arrived>(answer).ok()?.events;
+        let seq = self.try_with_untracked(|state| state.seq)?;
+        let news: Vec<&Recorded> = events.iter().filter(|event| event.seq > seq).collect();
+        if news.first()?.seq != seq + 1 {
+            return Some(seq);
+        }
+        self.update(|state| news.iter().for_each(|event| state.apply(event)));
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const OUTLINE: &str = include_str!("../../engine/golden/happened.outline.json");
+    const LOG: &str = include_str!("../../engine/golden/happened.log.jsonl");
+
+    #[test]
+    fn each_event_is_taken_once_and_a_gap_is_told() {
+        let log: Vec<Value> = LOG
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("an event"))
+            .collect();
+        let outline = serde_json::from_str(OUTLINE).expect("an outline");
+        let owner = Owner::new();
+        owner.with(|| {
+            let state = RwSignal::new(RunState::replay(Arc::new(outline), &[]));
+            let follower = Follower::new(state);
+            let on_the_stream = |range: std::ops::Range<usize>| {
+                json!({"type": "events", "run_id": "r", "events": log[range]}).to_string()
+            };
+            assert_eq!(follower.take(&on_the_stream(0..2)), None);
+            assert_eq!(follower.seq(), 2);
+            assert_eq!(follower.take(&on_the_stream(3..5)), Some(2));
+            assert_eq!(follower.seq(), 2);
+            let asked_for = json!({"items": log[1..5], "next": null}).to_string();
+            assert_eq!(follower.take(&asked_for), None);
+            assert_eq!(follower.seq(), 5);
+            assert_eq!(follower.take(&on_the_stream(0..5)), None);
+            assert_eq!(follower.take("nothing that can be read"), None);
+            assert_eq!(follower.seq(), 5);
+        });
+    }
+}
