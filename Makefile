@@ -180,7 +180,8 @@ test:
 format:
 	@cargo fmt --all
 
-# The two features exclude each other, so each is checked alone, and the library without any.
+# The two features exclude each other, so each is checked alone, and the library without any. The client is looked at as
+# it is shipped: only then is it in parts.
 .PHONY: lint
 lint: wasm-target
 	$(SAY) 'Checking the formatting'
@@ -191,7 +192,6 @@ lint: wasm-target
 	@cargo clippy $(QUIET) --features ssr --all-targets -- -D warnings
 	$(SAY) 'Linting the measuring'
 	@cargo clippy $(QUIET) -p signalbox-bench --all-targets -- -D warnings
-	# As it is shipped: only then is it in parts.
 	$(SAY) 'Linting the client'
 	@cargo clippy $(QUIET) --lib --features hydrate --target $(WASM_TARGET) --profile wasm-release -- -D warnings
 	@cargo clippy $(QUIET) --lib --features workbench --target $(WASM_TARGET) -- -D warnings

@@ -65,7 +65,7 @@ fn in_head(title: String) -> String {
 /// Fetches, in a browser, what the server has drawn this page with: it has to be here before the page comes to life.
 ///
 /// # Errors
-/// It is not to be had now, nor a moment later.
+/// It is not to be had, tried twice.
 pub async fn fetch_parts() -> Result<(), NotFetched> {
     let path = window().location().pathname().unwrap_or_default();
     let page = pages::at(&path).map(|page| page.fetch);
