@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 use crate::server::Server;
 
@@ -25,13 +26,20 @@ async fn a_run_that_holds_too_much_fails_and_says_what_to_do() {
         .create(json!({
             "name": "Copies",
             "inputs": { "type": "object" },
-            "steps": [{ "id": "each", "kind": "map", "over": "$input.n", "on_item_error": "continue",
-                        "body": { "steps": [copy], "edges": [] } }],
+            "steps": [
+                // So that the start is answered before 64 MB are copied and measured, which takes an unoptimised build
+                // longer than a request may last.
+                { "id": "later", "kind": "wait", "for_ms": 1 },
+                { "id": "each", "kind": "map", "over": "$input.n", "on_item_error": "continue",
+                  "body": { "steps": [copy], "edges": [] } },
+            ],
+            "edges": [{ "from": "later", "to": "each" }],
         }))
         .await;
     let input = json!({ "large": large(), "n": Vec::from_iter(0..10_000) });
     let run = server.start_run("copies", input).await;
-    let failed = server.until_run(&run, "failed").await;
+    let patience = Duration::from_secs(120);
+    let failed = server.until_run_within(patience, &run, "failed").await;
     let message = failed["message"].as_str().expect("a sentence");
     assert!(
         message.contains("keep large results as artifacts"),

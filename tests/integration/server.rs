@@ -202,13 +202,20 @@ impl Server {
     }
 
     pub async fn until_run(&self, id: &str, status: &str) -> Value {
-        self.until(async || self.run(id).await, |run| run["status"] == status)
+        self.until_run_within(PATIENCE, id, status).await
+    }
+
+    /// For a run that has much to compute, in a build that is not optimised.
+    pub async fn until_run_within(&self, patience: Duration, id: &str, status: &str) -> Value {
+        let ask = async || self.run(id).await;
+        self.until(patience, ask, |run| run["status"] == status)
             .await
     }
 
     /// The step may come to be only now, such as one of an item or an undo.
     pub async fn until_step(&self, run: &str, step: &str, status: &str) -> Value {
         self.until(
+            PATIENCE,
             async || self.find_step(run, step).await.unwrap_or_default(),
             |step| step["status"] == status,
         )
@@ -216,7 +223,12 @@ impl Server {
     }
 
     /// Asks again until the answer is as wanted.
-    async fn until(&self, ask: impl AsyncFn() -> Value, wanted: impl Fn(&Value) -> bool) -> Value {
+    async fn until(
+        &self,
+        patience: Duration,
+        ask: impl AsyncFn() -> Value,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let started = now();
         loop {
             let answer = ask().await;
@@ -224,7 +236,7 @@ impl Server {
                 return answer;
             }
             assert!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < patience,
                 "it never became as wanted: {answer:#}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -235,6 +247,7 @@ impl Server {
     pub async fn gate(&self, run: &str) -> Value {
         let gates = self
             .until(
+                PATIENCE,
                 async || self.get(&format!("/gates?run={run}")).await,
                 |gates| gates["items"][0].is_object(),
             )
