@@ -271,8 +271,12 @@ fn schema_field(input: &Input, typing: RwSignal<bool>) -> AnyView {
     let schema = input.schema;
     let as_text = |schema: &Value| serde_json::to_string_pretty(schema).unwrap_or_default();
     let typed = RwSignal::new(schema.with_untracked(as_text));
-    // What cannot be read yet stays in the field, however long its writer looks elsewhere.
-    let is_unfinished = move || typed.with_untracked(|typed| read_schema(typed).is_err());
+    // What cannot be read yet stays in the field, however long its writer looks elsewhere. A field that is taken away while
+    // it is written loses the focus when it has no state left.
+    let is_unfinished = move || {
+        let read = typed.try_with_untracked(|typed| read_schema(typed));
+        read.is_some_and(|read| read.is_err())
+    };
     Effect::new(move || {
         let now = schema.get();
         // Half-written, it waits for its writer.
