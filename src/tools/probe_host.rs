@@ -64,6 +64,7 @@ impl ProbeHost {
             output_schema: output_schema(),
             effect: EffectClass::Read,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 15_000,
             max_parallel: None,
         };

@@ -89,6 +89,7 @@ impl ProbeHttp {
             ),
             effect: EffectClass::Read,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 60_000,
             max_parallel: None,
         };

@@ -66,6 +66,7 @@ impl ProbeTcp {
             output_schema: probe::output_schema("target", "Port", json!({})),
             effect: EffectClass::Read,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 60_000,
             max_parallel: None,
         };

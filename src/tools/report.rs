@@ -113,6 +113,7 @@ impl ReportWrite {
             output_schema: output_schema(),
             effect: EffectClass::Idempotent,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 30_000,
             max_parallel: None,
         };

@@ -2,41 +2,51 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt;
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "Written")]
-pub struct StatusRange {
-    first: u16,
-    last: u16,
-}
+use crate::engine::tool::NumberRange;
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    One(u16),
-    Range(String),
-}
+/// A range of statuses that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "NumberRange")]
+pub struct StatusRange(NumberRange);
 
 impl StatusRange {
     pub const fn new(first: u16, last: u16) -> Self {
-        Self { first, last }
+        Self(NumberRange {
+            first: first as u64,
+            last: last as u64,
+        })
+    }
+}
+
+impl From<StatusRange> for NumberRange {
+    fn from(range: StatusRange) -> Self {
+        range.0
+    }
+}
+
+impl TryFrom<NumberRange> for StatusRange {
+    type Error = &'static str;
+
+    fn try_from(range: NumberRange) -> Result<Self, Self::Error> {
+        match range {
+            NumberRange {
+                first: 100..,
+                last: ..=599,
+            } => Ok(Self(range)),
+            _ => Err("an expected status is a number such as 204 or a range such as 200-299"),
+        }
     }
 }
 
 pub fn is_accepted(ranges: &[StatusRange], status: u16) -> bool {
-    ranges
-        .iter()
-        .any(|range| (range.first..=range.last).contains(&status))
+    ranges.iter().any(|range| range.0.contains(status.into()))
 }
 
 /// The ranges in words, for messages.
 pub fn in_words(ranges: &[StatusRange]) -> String {
-    ranges
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let ranges: Vec<NumberRange> = ranges.iter().map(|range| range.0).collect();
+    NumberRange::in_words(&ranges)
 }
 
 /// The schema of an `expect_status` field.
@@ -53,38 +63,6 @@ pub fn schema(default: &str, description: &str) -> Value {
         ] },
         "default": [default],
     })
-}
-
-impl TryFrom<Written> for StatusRange {
-    type Error = String;
-
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let (first, last) = match &written {
-            Written::One(status) => (Some(*status), Some(*status)),
-            Written::Range(text) => match text.split_once('-') {
-                Some((first, last)) => (first.parse().ok(), last.parse().ok()),
-                None => (None, None),
-            },
-        };
-        match (first, last) {
-            (Some(first), Some(last)) if 100 <= first && first <= last && last <= 599 => {
-                Ok(Self { first, last })
-            }
-            _ => {
-                Err("an expected status is a number such as 204 or a range such as 200-299".into())
-            }
-        }
-    }
-}
-
-impl fmt::Display for StatusRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last {
-            write!(f, "{}", self.first)
-        } else {
-            write!(f, "{}-{}", self.first, self.last)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ impl Noop {
             }),
             effect: EffectClass::Idempotent,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 5_000,
             max_parallel: None,
         };
@@ -106,6 +107,7 @@ impl Sleep {
             }),
             effect: EffectClass::Pure,
             effect_by: None,
+            fails_outside: None,
             default_timeout_ms: 300_000,
             max_parallel: None,
         };

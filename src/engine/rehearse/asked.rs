@@ -231,19 +231,32 @@ pub(super) fn spec_of(plan: &Plan, shape: usize) -> Option<&ToolSpec> {
     }
 }
 
-/// What the engine hears when this is said. `None` where that cannot be said to the question, and of silence.
-pub(super) fn command_of(step: &StepPath, asked: &Asked, says: &Says) -> Option<Command> {
+/// What the engine hears when this is said: what `judge` makes of it, where there is one and it is about a call. `None`
+/// where that cannot be said to the question, and of silence.
+pub(super) fn command_of(
+    step: &StepPath,
+    asked: &Asked,
+    says: &Says,
+    judge: Option<&ToolSpec>,
+) -> Option<Command> {
     let step = step.clone();
     Some(match (asked, says) {
         (Asked::Outside { .. }, Says::Returns(_) | Says::Fails(_)) => Command::Report {
             step,
             report: report_of(says)?,
         },
+        (Asked::Call(Call { attempt, input, .. }), Says::Returns(_) | Says::Fails(_)) => {
+            let report = report_of(says)?;
+            let report = match judge {
+                Some(tool) => judged(tool, input, report),
+                None => report,
+            };
+            ended(step, *attempt, report)?
+        }
         // The end of another run is to the step what the end of a call is.
-        (
-            Asked::Call(Call { attempt, .. }) | Asked::Run { attempt, .. },
-            Says::Returns(_) | Says::Fails(_),
-        ) => ended(step, *attempt, report_of(says)?)?,
+        (Asked::Run { attempt, .. }, Says::Returns(_) | Says::Fails(_)) => {
+            ended(step, *attempt, report_of(says)?)?
+        }
         (Asked::Call(Call { attempt, .. }), Says::Lost(message)) => Command::AttemptUnknown {
             step,
             attempt: *attempt,
@@ -293,6 +306,19 @@ pub(super) fn command_of(step: &StepPath, asked: &Asked, says: &Says) -> Option<
             Says::Never | Says::Returns(_) | Says::Fails(_) | Says::Lost(_) | Says::Decides { .. },
         ) => return None,
     })
+}
+
+/// As the tool itself would have ended with it.
+fn judged(tool: &ToolSpec, input: &Value, report: Report) -> Report {
+    let answer = match report {
+        Report::Succeeded { output } => Ok(output),
+        Report::Failed { error } => Err(error),
+        Report::Progressed { .. } => return report,
+    };
+    match tool.judged(input, answer) {
+        Ok(output) => Report::Succeeded { output },
+        Err(error) => Report::Failed { error },
+    }
 }
 
 fn ended(step: StepPath, attempt: u32, report: Report) -> Option<Command> {

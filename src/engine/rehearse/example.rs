@@ -4,6 +4,8 @@
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 
+use crate::engine::tool::ToolSpec;
+
 /// How deep an example goes: schemas may refer to themselves.
 const LEVELS_MAX: usize = 16;
 /// Items of a list that wants more than one.
@@ -21,6 +23,21 @@ pub fn example_of(schema: &Value) -> Value {
         left: Cell::new(VALUES_MAX),
     };
     exampling.value(schema, LEVELS_MAX)
+}
+
+/// What a call of the tool with this input may return, without failing for it.
+pub fn example_output(tool: &ToolSpec, input: &Value) -> Value {
+    let mut output = example_of(&tool.output_schema);
+    if let Some(rule) = &tool.fails_outside
+        && tool.judged(input, Ok(output.clone())).is_err()
+        && let Some(first) = rule
+            .accepted(input)
+            .and_then(|ranges| ranges.first().copied())
+        && let Some(number) = output.get_mut(&rule.number)
+    {
+        *number = Value::from(first.first);
+    }
+    output
 }
 
 struct Exampling<'a> {

@@ -146,6 +146,7 @@ fn outcome(plan: &Arc<Plan>, draft: &Workflow, changed: &Changed, run: &Taken) -
     let rehearsal = Rehearsal::of_plan(Arc::clone(plan), inputs, &given, Unscripted::default());
     let then = Footprint::of(&run.events, |path| changed.path(path));
     let rehearsal = rehearsal.and_then(|mut rehearsal| {
+        rehearsal.called_with = Some(inputs_of(&run.events, changed));
         match then.end {
             Some(_) => rehearsal.run_until_asked()?,
             // One that has not ended is played as far as it has come.
@@ -168,6 +169,17 @@ fn outcome(plan: &Arc<Plan>, draft: &Workflow, changed: &Changed, run: &Taken) -
             told(course, differences)
         }
     }
+}
+
+/// With what each step was called last.
+fn inputs_of(log: &[Recorded], changed: &Changed) -> BTreeMap<StepPath, Value> {
+    let mut inputs = BTreeMap::new();
+    for recorded in log {
+        if let Event::AttemptStarted { step, input, .. } = &recorded.event {
+            inputs.insert(changed.path(step), input.clone());
+        }
+    }
+    inputs
 }
 
 fn elapsed_ms(log: &[Recorded]) -> u64 {

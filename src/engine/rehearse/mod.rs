@@ -45,7 +45,7 @@ use super::limits::REHEARSAL_EVENTS_MAX;
 use super::plan::Plan;
 use super::state::RunState;
 use super::time::Timestamp;
-use super::tool::Catalogue;
+use super::tool::{Catalogue, ToolSpec};
 use super::workflow::Workflow;
 use answer::{Answer, Answers, Says};
 use case::{Act, Deed, Given};
@@ -142,6 +142,9 @@ pub struct Rehearsal {
     refused: Vec<Refused>,
     /// Commands so far, also those that changed nothing.
     turns: u32,
+    /// Of a run that has taken place and is played again: with what its tools were called last. What they have said once is
+    /// what they say, unless they are asked to judge it otherwise.
+    called_with: Option<BTreeMap<StepPath, Value>>,
 }
 
 impl Rehearsal {
@@ -188,6 +191,7 @@ impl Rehearsal {
             done: Vec::new(),
             refused: Vec::new(),
             turns: 0,
+            called_with: None,
         };
         rehearsal.submit(Command::Start {
             input,
@@ -251,16 +255,36 @@ impl Rehearsal {
     /// From now on calls for which nobody has chosen an answer are answered like this; also those that wait for one.
     pub fn let_tools(&mut self, unscripted: Unscripted) {
         self.script.unscripted = unscripted;
-        let open: Vec<StepPath> = self.open().map(|ask| ask.step.clone()).collect();
-        for path in open {
-            let shape = self
-                .state
-                .find(&path)
-                .map(|step| self.state.steps[step].shape);
-            let spec = shape.and_then(|shape| asked::spec_of(&self.plan, shape));
-            if let Some(answer) = spec.and_then(|spec| self.script.example(spec)) {
-                // A question that is not about a call has no example, and refuses this one.
-                let _ = self.intend(&path, answer);
+        let answers: Vec<(StepPath, Answer)> = self
+            .open()
+            .filter_map(|ask| {
+                let Asked::Call(call) = &ask.what else {
+                    return None;
+                };
+                let answer = self.script.example(self.tool_of(&ask.step)?, &call.input)?;
+                Some((ask.step.clone(), answer))
+            })
+            .collect();
+        for (path, answer) in answers {
+            // Whoever has been told to stop does.
+            let _ = self.intend(&path, answer);
+        }
+    }
+
+    /// What the step calls.
+    fn tool_of(&self, path: &StepPath) -> Option<&ToolSpec> {
+        let step = self.state.find(path)?;
+        asked::spec_of(&self.plan, self.state.steps[step].shape)
+    }
+
+    /// The tool that has yet to say what it makes of an answer to a call with this input.
+    fn judge_of(&self, path: &StepPath, input: &Value) -> Option<&ToolSpec> {
+        let tool = self.tool_of(path)?;
+        match &self.called_with {
+            None => Some(tool),
+            Some(inputs) => {
+                let before = inputs.get(path)?;
+                (!tool.judges_alike(before, input)).then_some(tool)
             }
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::answer::{Answer, Answers, Says};
-use super::example::example_of;
+use super::example::example_output;
 use crate::engine::ids::StepPath;
 use crate::engine::tool::ToolSpec;
 
@@ -79,10 +79,11 @@ impl Script {
         }
     }
 
-    pub(super) fn example(&self, spec: &ToolSpec) -> Option<Answer> {
+    /// To a call with this input.
+    pub(super) fn example(&self, spec: &ToolSpec, input: &Value) -> Option<Answer> {
         match self.unscripted {
             Unscripted::Example { after_ms } => {
-                let output: Value = example_of(&spec.output_schema);
+                let output = example_output(spec, input);
                 Some(Says::Returns(output).after_ms(after_ms))
             }
             Unscripted::Wait => None,

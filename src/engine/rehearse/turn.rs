@@ -102,7 +102,10 @@ impl Rehearsal {
             .script
             .next(&step, |says| what.check(says).is_ok())
             .or_else(|| match &what {
-                Asked::Call(_) => self.script.example(spec_of(&self.plan, shape)?),
+                Asked::Call(call) => {
+                    let spec = spec_of(&self.plan, shape)?;
+                    self.script.example(spec, &call.input)
+                }
                 Asked::Run { .. }
                 | Asked::Outside { .. }
                 | Asked::Gate { .. }
@@ -169,7 +172,17 @@ impl Rehearsal {
         let (command, says) = match intent {
             Intent::Says { answer, due_ms } => {
                 self.due.remove(&(due_ms, number, step.clone()));
-                (command_of(step, &ask.what, &answer.says), Some(answer.says))
+                let command = self.asked.get(step).and_then(|ask| {
+                    let judge = match &ask.what {
+                        Asked::Call(call) => self.judge_of(step, &call.input),
+                        Asked::Run { .. }
+                        | Asked::Outside { .. }
+                        | Asked::Gate { .. }
+                        | Asked::Doubt { .. } => None,
+                    };
+                    command_of(step, &ask.what, &answer.says, judge)
+                });
+                (command, Some(answer.says))
             }
             Intent::Stops { due_ms } => {
                 self.due.remove(&(due_ms, number, step.clone()));

@@ -15,6 +15,8 @@ use crate::tools::elapsed_ms;
 use crate::tools::outbound::{failure_of, shown};
 use crate::tools::status;
 
+/// The code of the failure that an answer is whose status the step does not expect.
+pub const UNEXPECTED_STATUS: &str = "unexpected_status";
 /// The body of an answer: half of what a step's output may weigh, because JSON text can be longer than what it
 /// quotes. Larger answers are files, not values.
 pub const RESPONSE_BYTES_MAX: usize = 512 * 1024;
@@ -186,7 +188,7 @@ impl Head {
             self.status,
             status::in_words(&request.expect_status)
         );
-        StepError::new("unexpected_status", message).with_data(self.excerpt(body, started))
+        StepError::new(UNEXPECTED_STATUS, message).with_data(self.excerpt(body, started))
     }
 
     fn too_large(&self, body: &Body, started: Instant) -> StepError {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use super::response::RESPONSE_BYTES_MAX;
-use crate::engine::tool::{EffectByField, EffectClass, ToolSpec};
+use super::response::{RESPONSE_BYTES_MAX, UNEXPECTED_STATUS};
+use crate::engine::tool::{EffectByField, EffectClass, FailsOutside, ToolSpec};
 use crate::tools::status;
 
 pub fn spec() -> ToolSpec {
@@ -32,6 +32,13 @@ pub fn spec() -> ToolSpec {
                 ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"],
                 [Read, Read, Read, Idempotent, Idempotent],
             ),
+        }),
+        fails_outside: Some(FailsOutside {
+            number: "status".to_owned(),
+            ranges: "expect_status".to_owned(),
+            absent: super::any_success().into_iter().map(Into::into).collect(),
+            incomplete: "truncated".to_owned(),
+            code: UNEXPECTED_STATUS.to_owned(),
         }),
         default_timeout_ms: 60_000,
         max_parallel: None,
@@ -105,7 +112,7 @@ fn output_schema() -> Value {
         "additionalProperties": false,
         "required": ["status", "headers", "body", "duration_ms", "truncated"],
         "properties": {
-            "status": { "title": "Status", "type": "integer", "minimum": 100, "maximum": 999 },
+            "status": { "title": "Status", "type": "integer", "minimum": 100, "maximum": 999, "examples": [200] },
             "headers": {
                 "title": "Headers",
                 "description": "Names in lower case; repeated ones joined by a comma. `set-cookie` is left \

@@ -9,7 +9,7 @@ mod wrong;
 mod wrong_bodies;
 mod wrong_cases;
 
-use super::compile;
+use super::{compile, compile_saved};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::ids::StepId;
 use crate::engine::limits::STEPS_MAX;
@@ -47,6 +47,22 @@ fn a_workflow_with_one_problem_gets_one_report() {
         let problems = problems(&case.workflow);
         assert_eq!(problems.len(), 1, "{}: {problems:#?}", case.code);
     }
+}
+
+#[test]
+fn a_version_that_was_saved_is_carried_out_also_when_a_rule_has_come_since() {
+    let reads = |value: &str| {
+        json!({
+            "name": "W",
+            "steps": [tool("a"), { "id": "b", "kind": "transform", "set": { "x": value } }],
+            "edges": [edge("a", "b")],
+        })
+    };
+    let saved = |document: &Value| compile_saved(&parsed(document), &catalogue()).is_ok();
+    let later = reads("='extra' in a && a.extra > 1");
+    assert_eq!(problems(&later)[0].code, "unknown_path");
+    assert!(saved(&later));
+    assert!(!saved(&reads("$a.extra")), "what always was a mistake");
 }
 
 #[test]
@@ -287,6 +303,7 @@ fn catalogue() -> Catalogue {
         output_schema: json!({ "type": "object", "properties": { "done": { "type": "boolean" } } }),
         effect: EffectClass::Read,
         effect_by: None,
+        fails_outside: None,
         default_timeout_ms: 1_000,
         max_parallel: None,
     };

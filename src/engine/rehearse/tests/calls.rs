@@ -45,6 +45,32 @@ fn a_call_is_asked_with_what_it_would_be_made_with() {
 }
 
 #[test]
+fn what_the_tool_would_not_take_for_a_success_fails_as_in_a_real_run() {
+    let mut rehearsal = by_hand(&workflow([call("a", "t.web")], []));
+    rehearsal
+        .say("a", returns(json!({ "status": 503 })))
+        .expect("it asks");
+    let error = rehearsal.step("a").error.clone().expect("it has failed");
+    assert_eq!(error.code, "unexpected_status");
+    assert_eq!(error.data, Some(json!({ "status": 503 })));
+    assert_eq!(rehearsal.run(), RunStatus::Failed);
+
+    let lenient = json!({ "with": { "expect_status": ["500-599"] } });
+    let lenient = workflow([with(call("a", "t.web"), lenient)], []);
+    let mut rehearsal = by_hand(&lenient);
+    rehearsal
+        .say("a", returns(json!({ "status": 503 })))
+        .expect("it asks");
+    assert_eq!(rehearsal.output(), json!({ "status": 503 }));
+    // An example is one that the call would give.
+    for (workflow, status) in [(workflow([call("a", "t.web")], []), 200), (lenient, 500)] {
+        let mut rehearsal = scripted(&workflow, json!({}));
+        rehearsal.run_to_the_end().expect("it is short");
+        assert_eq!(rehearsal.output(), json!({ "status": status }));
+    }
+}
+
+#[test]
 fn a_failed_call_is_made_again_when_the_clock_comes_there() {
     let retry = json!({ "retry": { "max_attempts": 3, "base_ms": 1000, "cap_ms": 4000 } });
     let mut rehearsal = by_hand(&workflow([with(call("a", "t.read"), retry)], []));

@@ -93,6 +93,54 @@ fn measuring(over: u32) -> Value {
     })
 }
 
+#[test]
+fn an_answer_counts_for_the_draft_as_its_tool_would_take_it() {
+    let asking = |expected: Value| {
+        workflow(&json!({
+            "name": "Ask",
+            "steps": [{ "id": "ask", "kind": "tool_call", "tool": "t.web", "with": { "expect_status": expected } }],
+        }))
+    };
+    let (strict, lenient) = (asking(json!(["200-299"])), asking(json!(["200-599"])));
+    let catalogue = Catalogue::new([ToolSpec::web("t.web")]);
+    let answered = |by: &Workflow, status: u32| {
+        let mut rehearsal =
+            Rehearsal::begin(by, &catalogue, &Given::default(), Unscripted::Wait).expect("starts");
+        rehearsal.run_until_asked().expect("it is short");
+        let says = Says::Returns(json!({ "status": status }));
+        rehearsal
+            .answer(&StepPath::new("ask"), says)
+            .expect("asked");
+        [taken(rehearsal.log())]
+    };
+    // What the tool has once taken for a success, for a reason of its own, it takes for one again.
+    let mut log = answered(&strict, 200);
+    for recorded in &mut log[0].events {
+        if let Event::StepCompleted { output, .. } | Event::RunFinished { output, .. } =
+            &mut recorded.event
+        {
+            *output = json!({ "status": 404 });
+        }
+    }
+    let outcomes = impact(&strict, &strict, &catalogue, &log).expect("it compiles");
+    assert_eq!(
+        outcomes[0].course,
+        Course::Same,
+        "{:?}",
+        outcomes[0].differences
+    );
+    for (before, draft, status, course) in [
+        (&lenient, &strict, 503, Course::OtherPath),
+        (&strict, &lenient, 503, Course::OtherPath),
+        (&lenient, &strict, 200, Course::Same),
+        (&strict, &strict, 503, Course::Same),
+    ] {
+        let outcomes = impact(before, draft, &catalogue, &answered(before, status));
+        let outcomes = outcomes.expect("it compiles");
+        assert_eq!(outcomes[0].course, course, "{:?}", outcomes[0].differences);
+    }
+}
+
 fn workflow(document: &Value) -> Workflow {
     serde_json::from_value(document.clone()).expect("a workflow")
 }

@@ -61,6 +61,7 @@ pub(super) fn catalogue() -> Catalogue {
     Catalogue::new([
         gives_ok(ToolSpec::plain("t.read", EffectClass::Read)),
         gives_ok(ToolSpec::plain("t.effect", EffectClass::Effect)),
+        ToolSpec::web("t.web"),
     ])
 }
 

@@ -7,12 +7,14 @@ use leptos::web_sys::HtmlElement;
 use serde_json::{Value, json};
 
 use super::super::editor::Editor;
+use crate::engine::edit;
 use crate::engine::event::{Decision, Resolution};
 use crate::engine::ids::StepPath;
 use crate::engine::rehearse::answer::{Answer, Answers, Failure, Says};
-use crate::engine::rehearse::example::example_of;
+use crate::engine::rehearse::example::example_output;
 use crate::engine::rehearse::{Ask, Asked, Intent};
 use crate::engine::state::{RunState, StepStatus};
+use crate::engine::tool::NumberRange;
 use crate::engine::workflow::StepKind;
 use crate::ui::components::GateQuestion;
 use crate::ui::format;
@@ -110,9 +112,8 @@ pub(super) fn AnswerPlace(
             })
         })
     };
-    let example = example(editor, tool.as_deref());
     keep_focus(editor, question, path.clone());
-    let asking = example.clone();
+    let called = tool.clone();
     let ahead = Memo::new(move |_| {
         let none = question.with(Option::is_none);
         kind.filter(|_| none && is_to_come.get())
@@ -120,10 +121,11 @@ pub(super) fn AnswerPlace(
     // Each question has a form of its own: what was chosen for the one before is not said to the next.
     view! {
         <For each=move || question.get() key=|ask| (ask.number, ask.intent == Intent::Open) let(ask)>
-            {asked(editor, ask, &asking).into_any()}
+            {asked(editor, ask, called.as_deref()).into_any()}
         </For>
         {move || ahead.get().map(|kind| {
-            let form = form(editor, path.clone(), kind, example.clone(), true);
+            let sample = Sample::of(editor, tool.as_deref(), &written_input(editor, &path));
+            let form = form(editor, path.clone(), kind, sample, true);
             view! {
                 <details class="more rehearsal-ahead">
                     <summary>"Say beforehand"<span class="visually-hidden">{format!(" what {path} answers")}</span></summary>
@@ -152,15 +154,48 @@ fn keep_focus(editor: Editor, question: Memo<Option<Ask>>, path: StepPath) {
     });
 }
 
-fn example(editor: Editor, tool: Option<&str>) -> Value {
-    editor.catalogue.with_value(|catalogue| {
-        let spec = tool.and_then(|tool| catalogue.get(tool));
-        spec.map_or_else(|| json!({}), |spec| example_of(&spec.output_schema))
+/// As the author has written it: what is only known when the step is asked is a text there.
+fn written_input(editor: Editor, path: &StepPath) -> Value {
+    editor.document.with_untracked(|draft| {
+        let step = edit::find(draft, &path.last().into());
+        step.and_then(|step| step.with.clone()).unwrap_or_default()
     })
 }
 
+/// What a call may return, to begin with.
+struct Sample {
+    value: Value,
+    /// What else it returns makes it fail, in a sentence.
+    only: Option<String>,
+}
+
+impl Sample {
+    fn of(editor: Editor, tool: Option<&str>, input: &Value) -> Self {
+        editor.catalogue.with_value(|catalogue| {
+            let Some(spec) = tool.and_then(|tool| catalogue.get(tool)) else {
+                return Self {
+                    value: json!({}),
+                    only: None,
+                };
+            };
+            let rule = spec.fails_outside.as_ref();
+            let only = rule.and_then(|rule| {
+                let accepted = NumberRange::in_words(&rule.accepted(input)?);
+                let number = &rule.number;
+                Some(format!(
+                    "With a {number} outside of {accepted} the call fails."
+                ))
+            });
+            Self {
+                value: example_output(spec, input),
+                only,
+            }
+        })
+    }
+}
+
 /// A question that is open.
-fn asked(editor: Editor, ask: Ask, example: &Value) -> impl IntoView + use<> {
+fn asked(editor: Editor, ask: Ask, tool: Option<&str>) -> impl IntoView + use<> {
     let elapsed = move || editor.stage.scene.with(|scene| scene.elapsed_ms);
     let intent = ask.intent.clone();
     let ready = (intent != Intent::Open).then_some(move || match &intent {
@@ -173,6 +208,13 @@ fn asked(editor: Editor, ask: Ask, example: &Value) -> impl IntoView + use<> {
         Intent::Stops { .. } => "It has been told to stop, and does.".to_owned(),
     });
     let kind = Kind::of_question(&ask.what);
+    let given = match &ask.what {
+        Asked::Call(call) => &call.input,
+        Asked::Run { .. } | Asked::Outside { .. } | Asked::Gate { .. } | Asked::Doubt { .. } => {
+            &Value::Null
+        }
+    };
+    let sample = Sample::of(editor, tool, given);
     let what = match ask.what {
         Asked::Gate { question, .. } => view! { <GateQuestion question /> }.into_any(),
         Asked::Doubt { message, .. } => {
@@ -182,7 +224,7 @@ fn asked(editor: Editor, ask: Ask, example: &Value) -> impl IntoView + use<> {
         Asked::Call(call) => input(call.input),
         Asked::Run { input: given, .. } | Asked::Outside { input: given, .. } => input(given),
     };
-    let form = form(editor, ask.step.clone(), kind, example.clone(), false);
+    let form = form(editor, ask.step.clone(), kind, sample, false);
     let form = match ready {
         None => form,
         Some(ready) => view! {
@@ -246,10 +288,11 @@ impl Draft {
         };
         let comment = self.message.get_untracked();
         let says = match self.choice.get_untracked() {
-            "returns" => Says::Returns(
-                serde_json::from_str(&self.value.get_untracked())
-                    .map_err(|error| format!("That is not JSON: {error}."))?,
-            ),
+            "returns" => {
+                let text = self.value.get_untracked();
+                let output = serde_json::from_str(&text);
+                Says::Returns(output.map_err(|error| not_json(&text, &error))?)
+            }
             "fails" => Says::Fails(Failure {
                 code: self.code.get_untracked().trim().to_owned(),
                 message: comment,
@@ -280,11 +323,23 @@ impl Draft {
     }
 }
 
+/// A sentence, without the parser's own words for the end of the text.
+fn not_json(text: &str, error: &serde_json::Error) -> String {
+    if text.trim().is_empty() {
+        return "Nothing is written here. Without any output, write null.".to_owned();
+    }
+    if error.is_eof() {
+        return "That is not JSON: it ends before it is complete. Is a bracket or a quote missing?"
+            .to_owned();
+    }
+    format!("That is not JSON: {error}.")
+}
+
 /// `ahead`: it has not been asked yet.
-fn form(editor: Editor, path: StepPath, kind: Kind, example: Value, ahead: bool) -> AnyView {
+fn form(editor: Editor, path: StepPath, kind: Kind, sample: Sample, ahead: bool) -> AnyView {
     let draft = Draft {
         choice: RwSignal::new(kind.choices()[0].0),
-        value: RwSignal::new(format::pretty(&example)),
+        value: RwSignal::new(format::pretty(&sample.value)),
         code: RwSignal::new("failed".to_owned()),
         message: RwSignal::new(String::new()),
         by: RwSignal::new("author".to_owned()),
@@ -332,7 +387,7 @@ fn form(editor: Editor, path: StepPath, kind: Kind, example: Value, ahead: bool)
     view! {
         <div class="rehearsal-answer">
             {choice_of(kind, draft, &id)}
-            {details_of(draft, &id)}
+            {details_of(draft, &id, sample.only)}
             {text_of("After how many seconds", format!("{id}-after"), draft.seconds)}
             {each}
             {move || wrong.get().map(|why| view! { <p class="field-error" role="alert">{why}</p> })}
@@ -364,15 +419,21 @@ fn choice_of(kind: Kind, draft: Draft, id: &str) -> AnyView {
 }
 
 /// The fields that the choice needs.
-fn details_of(draft: Draft, id: &str) -> impl IntoView + use<> {
+fn details_of(draft: Draft, id: &str, only: Option<String>) -> impl IntoView + use<> {
     let id = id.to_owned();
     move || match draft.choice.get() {
         "returns" => {
             let id = format!("{id}-value");
+            let hint = only.clone().map(|only| {
+                let id = format!("{id}-hint");
+                view! { <p class="hint" id=id>{only}</p> }
+            });
+            let described = only.is_some().then(|| format!("{id}-hint"));
             view! {
                 <div class="field">
                     <label for=id.clone()>"Output (JSON)"</label>
-                    <textarea id=id class="rehearsal-json" rows="4" spellcheck="false" prop:value=move || draft.value.get()
+                    {hint}
+                    <textarea id=id class="rehearsal-json" rows="4" spellcheck="false" aria-describedby=described prop:value=move || draft.value.get()
                         on:input:target=move |event| draft.value.set(event.target().value())></textarea>
                 </div>
             }
