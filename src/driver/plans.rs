@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::schemas::InputSchema;
-use crate::engine::compile::compile;
+use crate::engine::compile::compile_saved;
 use crate::engine::ids::VersionId;
 use crate::engine::input::on_server;
 use crate::engine::plan::{Outline, Plan};
@@ -58,7 +58,7 @@ impl Plans {
             .definition(version_id)
             .await?
             .ok_or_else(|| StoreError::Corrupt(format!("version {version_id} is not stored")))?;
-        let plan = compile(&definition, &self.catalogue).map_err(|problems| {
+        let plan = compile_saved(&definition, &self.catalogue).map_err(|problems| {
             let first = problems
                 .first()
                 .map(ToString::to_string)

@@ -59,6 +59,7 @@ pub struct Expression {
     /// What is evaluated in its place, where it has to be counted what it takes.
     bounded: Option<Arc<IdedExpr>>,
     variables: BTreeSet<String>,
+    fields: BTreeSet<(String, String)>,
 }
 
 impl std::fmt::Debug for Expression {
@@ -108,6 +109,7 @@ impl Expression {
             bounded: effort::bounded(program.expression()).map(Arc::new),
             program: Arc::new(program),
             variables: survey.variables,
+            fields: survey.fields.difference(&survey.tested).cloned().collect(),
         })
     }
 
@@ -118,6 +120,12 @@ impl Expression {
     /// The top-level names it reads: `input`, `context` or step ids.
     pub fn variables(&self) -> &BTreeSet<String> {
         &self.variables
+    }
+
+    /// What it reads straight from a variable, `("host", "load")` of `host.load > 2`, and counts on: not what it asks for
+    /// first, as in `has(host.load)`.
+    pub fn fields(&self) -> &BTreeSet<(String, String)> {
+        &self.fields
     }
 
     /// Evaluates with the values that the scope gives for each of `variables()`. The error is a sentence.
@@ -215,6 +223,9 @@ fn check_size(source: &str) -> Result<(), String> {
 #[derive(Default)]
 struct Survey {
     variables: BTreeSet<String>,
+    fields: BTreeSet<(String, String)>,
+    /// Fields that it asks for with `has`.
+    tested: BTreeSet<(String, String)>,
     functions: BTreeSet<String>,
     nesting: u32,
     too_deep: bool,
@@ -244,7 +255,18 @@ impl Survey {
                     self.variables.insert(name.clone());
                 }
             }
-            Expr::Select(select) => self.visit(&select.operand, bound, at),
+            Expr::Select(select) => {
+                if let Expr::Ident(name) = &select.operand.expr
+                    && !bound.contains(name)
+                {
+                    let read = (name.clone(), select.field.clone());
+                    match select.test {
+                        true => self.tested.insert(read),
+                        false => self.fields.insert(read),
+                    };
+                }
+                self.visit(&select.operand, bound, at);
+            }
             Expr::Call(call) => {
                 // Operators have names such as `_+_`; what looks like a word was written by the author.
                 let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -371,6 +393,26 @@ mod tests {
             expression.variables().iter().collect::<Vec<_>>(),
             ["d", "limit"]
         );
+    }
+
+    #[test]
+    fn the_fields_that_it_counts_on_are_known() {
+        for (source, expected) in [
+            ("d.a > 1 && d.b.c == 'x'", &["d.a", "d.b"][..]),
+            ("has(d.a) ? d.a : d.b", &["d.b"]),
+            (
+                "d.list.filter(x, x.used > limit.max)",
+                &["d.list", "limit.max"],
+            ),
+            ("d['a'] == d", &[]),
+        ] {
+            let expression = Expression::parse(source).expect("it parses");
+            let fields = expression.fields().iter();
+            let fields: Vec<String> = fields
+                .map(|(name, field)| format!("{name}.{field}"))
+                .collect();
+            assert_eq!(fields, expected, "{source}");
+        }
     }
 
     #[test]

@@ -48,6 +48,35 @@ pub(in crate::engine) fn rename(source: &str, from: &str, to: &str) -> Option<St
     Some(renamed)
 }
 
+/// The expression with `field` of the variable called `to` wherever it is read: `host.laod` becomes `host.load`. None where
+/// nothing reads it, and of a name that cannot stand behind a dot.
+pub(in crate::engine) fn rename_field(
+    source: &str,
+    variable: &str,
+    field: &str,
+    to: &str,
+) -> Option<String> {
+    let is_name = !to.starts_with(|c: char| c.is_ascii_digit()) && to.chars().all(is_word);
+    if !is_name {
+        return None;
+    }
+    let words = words(source);
+    let reads = words.iter().filter(|word| word.bound_by.is_none());
+    let reads: BTreeSet<usize> = reads
+        .filter(|word| word.text == variable)
+        .map(|word| word.start)
+        .collect();
+    let mut renamed = source.to_owned();
+    // From the end, so that what comes before stays where it is.
+    for part in tokens(source).windows(3).rev() {
+        let [name, dot, read] = part else { continue };
+        if reads.contains(&name.start) && dot.is('.') && read.text == field {
+            renamed.replace_range(read.start..read.start + field.len(), to);
+        }
+    }
+    (renamed != source).then_some(renamed)
+}
+
 pub(in crate::engine) fn is_macro(name: &str) -> bool {
     name == "has" || MACROS.contains(&name)
 }
@@ -399,6 +428,26 @@ mod tests {
     fn check(source: &str, expected: Option<&str>) {
         let renamed = rename(source, "a", "b");
         assert_eq!(renamed.as_deref(), expected, "{source}");
+    }
+
+    #[test]
+    fn a_field_is_renamed_where_its_variable_is_read() {
+        for (source, expected) in [
+            ("a.x > 1 && a.x < b.x", Some("a.y > 1 && a.y < b.x")),
+            ("a . x", Some("a . y")),
+            ("c.a.x", None),
+            ("'a.x'", None),
+            ("a.xy", None),
+            ("l.filter(a, a.x)", None),
+            ("l.filter(b, a.x)", Some("l.filter(b, a.y)")),
+            ("a.x.x", Some("a.y.x")),
+        ] {
+            let renamed = rename_field(source, "a", "x", "y");
+            assert_eq!(renamed.as_deref(), expected, "{source}");
+        }
+        for to in ["y-z", "1y", "y z"] {
+            assert_eq!(rename_field("a.x", "a", "x", to), None, "{to}");
+        }
     }
 
     #[test]

@@ -42,37 +42,21 @@ pub fn compile(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<D
     })
 }
 
+/// Compiles a version that was saved. What a later release has come to call a mistake, and `decide` can execute all the
+/// same, is none here: runs are under way on it.
+pub fn compile_saved(workflow: &Workflow, catalogue: &Catalogue) -> Result<Plan, Vec<Diagnostic>> {
+    let mut compiling = Compiling::new(workflow, catalogue, 0);
+    compiling.is_saved = true;
+    compiling.plan()
+}
+
 /// As `compile`, with so much work allowed for finding repairs.
 fn attempt(
     workflow: &Workflow,
     catalogue: &Catalogue,
     effort: usize,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let mut compiling = Compiling::new(workflow, catalogue, effort);
-    if !compiling.check_size() {
-        return Err(compiling.problems);
-    }
-    compiling.check_header();
-    compiling.check_ids();
-    if compiling.has_no_graph {
-        return Err(compiling.all_problems());
-    }
-    let graph = compiling.graph();
-    let order = compiling.check_graph(&graph);
-    let steps = compiling.plan_steps(&graph);
-    let conditions = compiling.conditions(&graph);
-    let concurrency = compiling.run_limit();
-    if let Some(order) = order {
-        let ancestors = references::ancestors(&graph.outline, &order);
-        compiling.check_references(&graph, &ancestors, &steps, &conditions);
-        compiling.check_routes(&graph, &order, &ancestors, &steps);
-    }
-    compiling.check_cases(&graph);
-    if compiling.problems.is_empty() {
-        Ok(compiling.assemble(graph, steps, conditions, concurrency))
-    } else {
-        Err(compiling.all_problems())
-    }
+    Compiling::new(workflow, catalogue, effort).plan()
 }
 
 struct Compiling<'a> {
@@ -86,6 +70,8 @@ struct Compiling<'a> {
     has_no_graph: bool,
     /// What finding repairs may still look at.
     effort: usize,
+    /// Saved by an earlier release, perhaps: rules that have come since do not hold.
+    is_saved: bool,
     /// Tools that steps have named: a thousand calls of one tool share its declaration.
     specs: BTreeMap<String, Arc<ToolSpec>>,
 }
@@ -194,7 +180,35 @@ impl<'a> Compiling<'a> {
             more_problems: 0,
             has_no_graph: false,
             effort,
+            is_saved: false,
             specs: BTreeMap::new(),
+        }
+    }
+
+    fn plan(mut self) -> Result<Plan, Vec<Diagnostic>> {
+        if !self.check_size() {
+            return Err(self.problems);
+        }
+        self.check_header();
+        self.check_ids();
+        if self.has_no_graph {
+            return Err(self.all_problems());
+        }
+        let graph = self.graph();
+        let order = self.check_graph(&graph);
+        let steps = self.plan_steps(&graph);
+        let conditions = self.conditions(&graph);
+        let concurrency = self.run_limit();
+        if let Some(order) = order {
+            let ancestors = references::ancestors(&graph.outline, &order);
+            self.check_references(&graph, &ancestors, &steps, &conditions);
+            self.check_routes(&graph, &order, &ancestors, &steps);
+        }
+        self.check_cases(&graph);
+        if self.problems.is_empty() {
+            Ok(self.assemble(graph, steps, conditions, concurrency))
+        } else {
+            Err(self.all_problems())
         }
     }
 

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Compiling, Graph, Role, Source};
-use crate::engine::binding::{Binding, Leaf, Reference};
+use crate::engine::binding::{Binding, Leaf};
 use crate::engine::diagnostic::{Diagnostic, Repair};
 use crate::engine::expression::Expression;
+use crate::engine::names;
 use crate::engine::patch::PatchOperation;
 use crate::engine::plan::{GateWork, Outline, PlanStep, WaitUntil, Work};
 use crate::engine::reads::Language;
@@ -49,6 +50,15 @@ impl<'p> Place<'p> {
 struct Text<'t> {
     language: Language,
     text: &'t str,
+}
+
+/// A field that is read of a step or of an input.
+#[derive(Clone, Copy)]
+struct Read<'r> {
+    root: &'r str,
+    field: &'r str,
+    /// As the author knows it.
+    text: &'r str,
 }
 
 /// What can be read at some place.
@@ -185,13 +195,26 @@ impl<'a> Compiling<'a> {
                     self.check_reads(graph, expression.variables(), known, &place, || {
                         format!("={}", expression.source())
                     });
+                    self.check_reads_of_fields(graph, expression, known, &place, "=");
                 }
                 Leaf::Reference(reference) => {
                     let root = std::iter::once(&reference.root);
                     self.check_reads(graph, root, known, &place, || reference.to_string());
                     let step = graph.outline.position(&reference.root);
-                    if step.is_none_or(|step| known.steps.contains(step)) {
-                        self.check_path(graph, reference, &place);
+                    if let Some(first) = reference.path.first()
+                        && step.is_none_or(|step| known.steps.contains(step))
+                    {
+                        let read = Read {
+                            root: &reference.root,
+                            field: first,
+                            text: &reference.to_string(),
+                        };
+                        self.check_field(graph, &read, &place, |meant| {
+                            let mut corrected = reference.clone();
+                            corrected.path[0] = meant.to_owned();
+                            let text = corrected.to_string();
+                            Some((text.clone(), text))
+                        });
                     }
                 }
             }
@@ -211,6 +234,37 @@ impl<'a> Compiling<'a> {
                 text: expression.source(),
             };
             self.check_root(graph, root, known, place, text);
+        }
+        self.check_reads_of_fields(graph, expression, known, place, "");
+    }
+
+    /// What an expression reads of steps and inputs of which it is known what they have. `sign` stands before it.
+    fn check_reads_of_fields(
+        &mut self,
+        graph: &Graph<'a>,
+        expression: &Expression,
+        known: &Known<'_>,
+        place: &Place<'_>,
+        sign: &str,
+    ) {
+        if self.is_saved {
+            return;
+        }
+        for (root, field) in expression.fields() {
+            let step = graph.outline.position(root);
+            let is_there = step.is_none_or(|step| known.steps.contains(step));
+            if !is_there || known.names.contains(root.as_str()) {
+                continue;
+            }
+            let read = Read {
+                root,
+                field,
+                text: &format!("{root}.{field}"),
+            };
+            self.check_field(graph, &read, place, |meant| {
+                let corrected = names::rename_field(expression.source(), root, field, meant)?;
+                Some((format!("{root}.{meant}"), format!("{sign}{corrected}")))
+            });
         }
     }
 
@@ -261,7 +315,7 @@ impl<'a> Compiling<'a> {
                 format!("`{root}` is read before it has run: no way leads from it to here."),
             )
             .fix(format!(
-                "Add an edge so that `{root}` comes first, or read something else."
+                "Draw a way so that `{root}` comes first, or read something else."
             ))
             .repair(self.comes_first(graph, step, place.at))
         } else {
@@ -305,37 +359,37 @@ impl<'a> Compiling<'a> {
         self.report_at(graph, problem, place);
     }
 
-    /// The first part of the path, where it is known what there is.
-    fn check_path(&mut self, graph: &Graph<'a>, reference: &Reference, place: &Place<'_>) {
-        let Some(first) = reference.path.first() else {
+    /// Whether there is such a field, where it is known what there is. `corrected` writes the one that was meant: what is
+    /// read, and the whole text.
+    fn check_field(
+        &mut self,
+        graph: &Graph<'a>,
+        read: &Read<'_>,
+        place: &Place<'_>,
+        corrected: impl FnOnce(&str) -> Option<(String, String)>,
+    ) {
+        let Read { root, field, text } = *read;
+        let Some(fields) = self.known_fields(graph, root) else {
             return;
         };
-        let Some(fields) = self.known_fields(graph, &reference.root) else {
-            return;
-        };
-        if fields.contains(first) || self.only_counts() {
+        if fields.contains(field) || self.only_counts() {
             return;
         }
         let names = fields.names();
         let has = super::listed(names.iter().copied());
         let meant = self
             .affords(names.len())
-            .then(|| closest(first, names.iter().copied()))
+            .then(|| closest(field, names.iter().copied()))
             .flatten();
         let repair = meant.and_then(|meant| {
-            let mut corrected = reference.clone();
-            corrected.path[0] = meant.to_owned();
-            Some(Repair::one(
-                format!("Read `{corrected}`"),
-                PatchOperation::replace(self.pointer_of(graph, place)?, corrected.to_string()),
-            ))
+            let (read, whole) = corrected(meant)?;
+            let replace = PatchOperation::replace(self.pointer_of(graph, place)?, whole);
+            Some(Repair::one(format!("Read `{read}`"), replace))
         });
-        let problem = Diagnostic::new(
-            "unknown_path",
-            format!("`{reference}`: `{}` has no `{first}`.", reference.root),
-        )
-        .fix(format!("It has {has}."))
-        .repair(repair);
+        let message = format!("`{text}`: `{root}` has no `{field}`.");
+        let problem = Diagnostic::new("unknown_path", message)
+            .fix(format!("It has {has}."))
+            .repair(repair);
         self.report_at(graph, problem, place);
     }
 

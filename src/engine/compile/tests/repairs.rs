@@ -190,6 +190,12 @@ fn what_is_misspelt_becomes_what_was_meant() {
         json!("$probe.done"),
     );
     check(
+        reads("=probe.dnoe && probe.done"),
+        "Read `probe.done`",
+        "/steps/1/set/x",
+        json!("=probe.done && probe.done"),
+    );
+    check(
         reads("=probe.done and siez(probe.list) = 1"),
         "Write `probe.done && size(probe.list) == 1`",
         "/steps/1/set/x",

@@ -323,6 +323,9 @@ fn about_references() -> Vec<Wrong> {
         wrong("unknown_path", reads("$a.hotels"))
             .at("b")
             .field("set.x"),
+        wrong("unknown_path", reads("=size(a.hotels) > 0"))
+            .at("b")
+            .field("set.x"),
         wrong(
             "missing_field",
             workflow(

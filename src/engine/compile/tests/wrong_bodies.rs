@@ -16,7 +16,7 @@ fn map(body: Value) -> Value {
 
 fn repeat(fields: Value) -> Value {
     let mut step = json!({
-        "id": "again", "kind": "loop", "until": "inner.ok == true", "body": { "steps": [tool("inner")] },
+        "id": "again", "kind": "loop", "until": "inner.done == true", "body": { "steps": [tool("inner")] },
     });
     if let (Some(step), Value::Object(fields)) = (step.as_object_mut(), fields) {
         step.extend(fields);
