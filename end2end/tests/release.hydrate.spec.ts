@@ -92,13 +92,16 @@ class Author {
     await expect(field(page, "What is shown")).toHaveValue("lint.status");
 
     await hand.press(line(page, "Green?"));
-    await this.add("http.request", "Add beside what follows", "Tell");
+    await this.add("http.request", "Add after", "Tell");
     await hand.fill(field(page, "Address"), `${this.world}/tell`);
     await this.leadOn("Release?", "Tell");
-    await hand.press(button(page, "Way from Green? to Release?"));
-    await hand.fill(field(page, "And only when (optional)"), "green.result");
-    await hand.press(button(page, "Way from Green? to Tell"));
-    await hand.check(page.locator(".builder-panel").getByLabel("Otherwise"));
+    // What is added behind a condition takes its branches, one after the other; here they change places and back.
+    await hand.press(line(page, "Green?"));
+    const yes = field(page, "When it is true, go to").locator("option:checked");
+    for (const step of ["Tell", "Release?"]) {
+      await hand.press(button(page, "Exchange the two"));
+      await expect(yes).toHaveText(step);
+    }
     // One that nobody sees at first: both ways lead straight to one step, which would wait for ever.
     await expect(findings(page)).toContainText("can never run");
     await hand.press(findings(page).getByRole("button", { name: /Join the ways first/ }));
@@ -126,7 +129,11 @@ class Author {
     for (let moves = 0; moves < 3; moves++) {
       await hand.press(button(page, "Take back"));
     }
-    await this.tell("Tests", '{ "status": 500 }');
+    // An answer that a real call would fail with fails here too.
+    await expect(row(page, "Tests")).toContainText("With a status outside of 200-299 the call fails.");
+    await this.tell("Tests", '{ "status": 500 }', "Failed");
+    await hand.press(button(page, "Take back"));
+    await this.tell("Tests", '{ "status": 204 }');
     await hand.press(button(page, "Let all tools answer"));
     await expect(ended(page)).toBeVisible();
     await expect(row(page, "Release?")).toContainText("Skipped");
@@ -134,11 +141,11 @@ class Author {
     await hand.press(button(page, "Write"));
   }
 
-  private async tell(step: string, output: string): Promise<void> {
+  private async tell(step: string, output: string, then = "Completed"): Promise<void> {
     const { page, hand } = this;
     await hand.fill(row(page, step).getByLabel("Output (JSON)"), output);
     await hand.press(row(page, step).getByRole("button", { name: "Say it" }));
-    await expect(row(page, step).getByText("Completed", { exact: true })).toBeVisible();
+    await expect(row(page, step).getByText(then, { exact: true })).toBeVisible();
   }
 
   /** The addresses of the workflow and of a run of it, which waits at its gate. */
@@ -148,6 +155,7 @@ class Author {
     await hand.press(page.getByText("Publish…"));
     await hand.press(button(page, "Publish"));
     await expect(page).toHaveURL(/\/workflows\/release-check/);
+    await expect(page.getByText("Version 1 is published.")).toBeVisible();
     const workflow = page.url();
     await hand.press(button(page, "Start"));
     await expect(page.getByText("Shall this be released?")).toBeVisible();

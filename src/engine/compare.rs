@@ -259,13 +259,15 @@ fn drawn_edge(workflow: &Workflow, route: Route, marks: &Marks) -> DrawnEdge {
 
 fn label_of(edge: &Edge) -> String {
     let Edge {
+        from,
         label,
         on,
         default,
         when,
         ..
     } = edge;
-    caption(label.as_deref(), *on, *default, when.as_deref()).to_owned()
+    let (label, when) = (label.as_deref(), when.as_deref());
+    caption(from.as_str(), label, *on, *default, when).to_owned()
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! What a person does to a workflow while writing it: add, remove, order, connect. Total: a draft may be broken in every
 //! way that still parses, and each of these leaves it no worse. Whoever keeps drafts keeps the one before, for *undo*.
 
+mod branches;
 #[cfg(test)]
 mod tests;
+
+pub use branches::{Branch, branch_end, branch_positions, exchange_branches, lead_branch, new_way};
 
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +20,8 @@ use super::workflow::{Body, Edge, JoinRule, Step, StepKind, Workflow};
 pub enum Place {
     /// Behind all others of the workflow or of this map or loop, connected with nothing.
     Loose(Option<StepId>),
-    /// Behind this step. What led on from it without a condition leads on from the new one.
+    /// Behind this step. What led on from it without a condition leads on from the new one, of a condition when it is true;
+    /// behind a condition it stands on the first branch that leads nowhere yet.
     After(StepId),
     /// Behind this step, beside what is there already.
     Beside(StepId),
@@ -196,19 +200,20 @@ pub fn add_step(workflow: &mut Workflow, mut step: Step, place: &Place) -> StepI
         return id;
     };
     let from = steps[before].id.clone();
+    let is_condition = step.kind == StepKind::Condition;
     steps.insert(before + 1, step);
     if let Place::After(_) = place {
         for edge in edges.iter_mut().filter(|edge| edge.from == from) {
             if edge.when.is_none() && !edge.default && edge.on.is_none() {
                 edge.from = id.clone();
+                if is_condition {
+                    Branch::True.mark(edge);
+                }
             }
         }
     }
-    edges.push(Edge {
-        from,
-        to: id.clone(),
-        ..Edge::default()
-    });
+    let way = new_way(steps, edges, &from, &id);
+    edges.push(way);
     id
 }
 
@@ -332,15 +337,12 @@ pub fn duplicate_step(workflow: &mut Workflow, id: &StepId) -> Option<StepId> {
     Some(new)
 }
 
-/// A way from one step to another.
+/// A way from one step to another. From a condition the first leads on when it is true, the second otherwise.
 pub fn connect(workflow: &mut Workflow, from: &StepId, to: &StepId) -> Result<(), CannotConnect> {
     let holder = can_connect(workflow, from, to)?;
-    if let Some((_, edges)) = level_mut(workflow, holder.as_ref()) {
-        edges.push(Edge {
-            from: from.clone(),
-            to: to.clone(),
-            ..Edge::default()
-        });
+    if let Some((steps, edges)) = level_mut(workflow, holder.as_ref()) {
+        let way = new_way(steps, edges, from, to);
+        edges.push(way);
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ fn read(file: &Path, tools: &Catalogue) -> Result<Workflow, Vec<String>> {
 /// The problem with its place in front.
 fn placed(problem: &Diagnostic) -> String {
     let step = problem.step.as_ref().map(|step| format!("step `{step}`"));
-    let edge = problem.edge.map(|edge| format!("edge {}", edge + 1));
+    let edge = problem.edge.map(|edge| format!("way {}", edge + 1));
     let field = problem.field.as_ref().map(|field| format!("`{field}`"));
     let place: Vec<String> = [step, edge, field].into_iter().flatten().collect();
     match place.as_slice() {

@@ -144,9 +144,9 @@ impl<'a> Compiling<'a> {
                 let known: Vec<&str> = ends.keys().map(|id| id.as_str()).take(12).collect();
                 let elsewhere = self.places.find(end.as_str()).is_some();
                 let message = if elsewhere {
-                    format!("An edge names `{end}`, which is not among the steps that it connects.")
+                    format!("A way names `{end}`, which is not among the steps that it connects.")
                 } else {
-                    format!("An edge names `{end}`, which is not a step.")
+                    format!("A way names `{end}`, which is not a step.")
                 };
                 let mut problem = Diagnostic::new("unknown_step", message)
                     .edge(source.position)

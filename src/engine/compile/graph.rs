@@ -37,7 +37,7 @@ impl Compiling<'_> {
             let ends = (graph.written(edge.from), graph.written(edge.to), edge.on);
             if let Some(&first) = seen.get(&ends) {
                 if !self.only_counts() {
-                    let message = format!("There are two edges from `{from}` to `{to}`.");
+                    let message = format!("There are two ways from `{from}` to `{to}`.");
                     let problem = Diagnostic::new("duplicate_edge", message)
                         .fix("Remove one, or join their conditions with `||`.")
                         .repair(repairs::one_edge_of_two(graph, first, at));
@@ -48,7 +48,7 @@ impl Compiling<'_> {
             }
             if edge.default && edge.when.is_some() {
                 let message =
-                    format!("The edge from `{from}` to `{to}` is both `default` and conditional.");
+                    format!("The way from `{from}` to `{to}` is both `default` and conditional.");
                 let problem = Diagnostic::new("default_with_when", message)
                     .fix("Keep one of `default` and `when`.")
                     .repair(repairs::default_or_when(graph, at));
@@ -79,7 +79,7 @@ impl Compiling<'_> {
             let conditional = leaving.iter().filter(|edge| edge.when.is_some()).count();
             let id = graph.written_id(at);
             if defaults > 1 {
-                let message = format!("`{id}` has {defaults} default edges.");
+                let message = format!("`{id}` has {defaults} ways marked `default`.");
                 self.report(
                     Diagnostic::new("two_defaults", message)
                         .step(id)
@@ -89,7 +89,7 @@ impl Compiling<'_> {
             }
             if defaults > 0 && conditional == 0 {
                 let message =
-                    format!("`{id}` has a default edge but no edge with `when` beside it.");
+                    format!("`{id}` has a way marked `default` but none with `when` beside it.");
                 self.report(
                     Diagnostic::new("default_without_when", message)
                         .step(id)
@@ -100,7 +100,7 @@ impl Compiling<'_> {
             match step.kind {
                 StepKind::Condition if conditional == 0 || defaults == 0 => {
                     let message = format!("`{id}` does not say where to go in every case.");
-                    let fix = "Give it at least one edge with `when` and one with `default: true`.";
+                    let fix = "Say where it goes when it is true (a way with `when`), and where otherwise (one with `default: true`).";
                     self.report(
                         Diagnostic::new("no_default_branch", message)
                             .step(id)
@@ -109,23 +109,24 @@ impl Compiling<'_> {
                     );
                 }
                 StepKind::Parallel if leaving.len() < 2 => {
-                    let message =
-                        format!("`{id}` starts nothing in parallel: it has fewer than two edges.");
+                    let message = format!(
+                        "`{id}` starts nothing in parallel: fewer than two ways lead on from it."
+                    );
                     let repair = self.without_step(id);
                     self.report(
                         Diagnostic::new("parallel_needs_two", message)
                             .step(id)
-                            .fix("Add an edge, or remove the step.")
+                            .fix("Draw a way, or remove the step.")
                             .repair(repair),
                     );
                 }
                 StepKind::Join if outline.incoming(at).len() < 2 => {
-                    let message = format!("`{id}` joins nothing: fewer than two edges lead to it.");
+                    let message = format!("`{id}` joins nothing: fewer than two ways lead to it.");
                     let repair = self.without_step(id);
                     self.report(
                         Diagnostic::new("join_needs_two", message)
                             .step(id)
-                            .fix("Add an edge, or remove the step.")
+                            .fix("Draw a way, or remove the step.")
                             .repair(repair),
                     );
                 }
@@ -175,7 +176,7 @@ impl Compiling<'_> {
                 self.report(
                     Diagnostic::new("isolated_step", message)
                         .step(id)
-                        .fix("Connect it with an edge, or remove it.")
+                        .fix("Connect it with another step, or remove it.")
                         .repair(repair),
                 );
             } else {
@@ -207,7 +208,7 @@ impl Compiling<'_> {
                 "cycle",
                 format!("The steps go round in a circle: {}.", round(graph, &cycle)),
             )
-            .fix("Remove one of these edges; to repeat steps, put them into a `loop`.");
+            .fix("Remove one of these ways; to repeat steps, put them into a `loop`.");
             if let Some(&edge) = closing {
                 problem = graph
                     .at_edge(problem, edge)

@@ -39,7 +39,7 @@ impl Compiling<'_> {
     pub(super) fn check_size(&mut self) -> bool {
         let problem = if has_too_many_parts(self.workflow) {
             too_large(format!(
-                "The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} edges."
+                "The workflow has more than {STEPS_MAX} steps or {EDGES_MAX} ways between them."
             ))
         } else if !self.check_depth() {
             return true;

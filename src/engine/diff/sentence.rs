@@ -45,12 +45,12 @@ impl Display for Change {
                 (None, None) => write!(f, "{step} was moved."),
             },
             What::StepsReordered => write!(f, "The steps{inside} are written in another order."),
-            What::EdgeAdded(edge) => write!(f, "An edge {} was added{inside}.", Ends(edge)),
-            What::EdgeRemoved(edge) => write!(f, "The edge {} was removed{inside}.", Ends(edge)),
+            What::EdgeAdded(edge) => write!(f, "A way {} was added{inside}.", Ends(edge)),
+            What::EdgeRemoved(edge) => write!(f, "The way {} was removed{inside}.", Ends(edge)),
             What::EdgeChanged { edge, field } => {
-                write!(f, "The edge {}{inside}{}.", Ends(edge), has_now(field))
+                write!(f, "The way {}{inside}{}.", Ends(edge), has_now(field))
             }
-            What::EdgesReordered => write!(f, "The edges{inside} are written in another order."),
+            What::EdgesReordered => write!(f, "The ways{inside} are written in another order."),
         }
     }
 }

@@ -71,15 +71,15 @@ fn each_change_is_one_plain_sentence() {
     );
     check(
         &|new| new["edges"][0]["when"] = json!("!a.done"),
-        &["The edge from `a` to `gate`: `when` is now `\"!a.done\"` instead of `\"a.done\"`."],
+        &["The way from `a` to `gate`: `when` is now `\"!a.done\"` instead of `\"a.done\"`."],
     );
     check(
         &|new| new["edges"][1]["on"] = json!("rejected"),
-        &["The edge from `gate` to `each` after a rejection: `on` is new: `\"rejected\"`."],
+        &["The way from `gate` to `each` after a rejection: `on` is new: `\"rejected\"`."],
     );
     check(
         &|new| drop(new["edges"].as_array_mut().map(|edges| edges.remove(3))),
-        &["The edge from `a` to `end` was removed."],
+        &["The way from `a` to `end` was removed."],
     );
     check(
         &|new| new["steps"].as_array_mut().expect("a list").swap(0, 1),
@@ -87,7 +87,7 @@ fn each_change_is_one_plain_sentence() {
     );
     check(
         &|new| new["edges"].as_array_mut().expect("a list").swap(0, 1),
-        &["The edges are written in another order."],
+        &["The ways are written in another order."],
     );
 }
 
@@ -99,12 +99,12 @@ fn steps_that_come_go_move_and_change_their_name_are_told_apart() {
     moved["steps"].as_array_mut().expect("a list").push(step);
     let expected = [
         "Step *C* was moved out of *Each*.",
-        "The edge from `b` to `c` was removed inside *Each*.",
+        "The way from `b` to `c` was removed inside *Each*.",
     ];
     assert_eq!(sentences(&document(), &moved), expected);
     let back = [
         "Step *C* was moved into *Each*.",
-        "An edge from `b` to `c` was added inside *Each*.",
+        "A way from `b` to `c` was added inside *Each*.",
     ];
     assert_eq!(sentences(&moved, &document()), back);
 

@@ -115,7 +115,8 @@ fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
             tip(*before, *end)
         );
     }
-    let label = edge_of(outline, route).map(label).unwrap_or_default();
+    let edge = edge_of(outline, route);
+    let label = edge.map(|edge| label(outline, edge)).unwrap_or_default();
     let middle = route.points.len() / 2;
     if let (false, Some(from), Some(to)) = (
         label.is_empty(),
@@ -172,8 +173,9 @@ fn edge_of<'a>(outline: &'a Outline, route: &Route) -> Option<&'a OutlineEdge> {
     written.nth(position)
 }
 
-fn label(edge: &OutlineEdge) -> &str {
+fn label<'a>(outline: &'a Outline, edge: &'a OutlineEdge) -> &'a str {
     caption(
+        outline.steps[edge.from].id.as_str(),
         edge.label.as_deref(),
         edge.on,
         edge.default,
@@ -263,7 +265,7 @@ mod tests {
             .iter()
             .map(|route| {
                 let edge = edge_of(&outline, route).expect("an edge");
-                (route.inside.is_some(), label(edge))
+                (route.inside.is_some(), label(&outline, edge))
             })
             .collect();
         assert_eq!(labels, [(false, "outer"), (true, "inner")]);

@@ -48,7 +48,7 @@ pub(in super::super) fn without_edge(graph: &Graph<'_>, edge: usize) -> Option<R
     let pointer = graph.edge_sources[edge].as_ref()?.pointer();
     let shape = &graph.outline.edges[edge];
     let label = format!(
-        "Remove the edge from `{}` to `{}`",
+        "Remove the way from `{}` to `{}`",
         graph.written_id(shape.from),
         graph.written_id(shape.to)
     );
@@ -200,7 +200,7 @@ impl<'a> Compiling<'a> {
                 let correct = PatchOperation::replace(format!("{pointer}/{}", end.field()), meant);
                 Repair::one(format!("Write `{meant}`"), correct)
             }
-            None => Repair::one("Remove the edge", PatchOperation::remove(pointer)),
+            None => Repair::one("Remove the way", PatchOperation::remove(pointer)),
         })
     }
 

@@ -109,10 +109,15 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     let known = fields(schema);
     let names: Vec<String> = known.iter().map(|field| field.name.clone()).collect();
     let one_of = schema.map(alternatives).unwrap_or_default();
-    let (first, spare): (Vec<Field>, Vec<Field>) = known.into_iter().partition(|field| {
+    // A field has one place, filled or not: nobody looks for it twice.
+    let (first, spare): (Vec<Field>, Vec<Field>) = known
+        .into_iter()
+        .partition(|field| field.required || one_of.contains(&field.name.as_str()));
+    let is_given = |field: &Field| {
         let value = given.as_ref().and_then(|given| given.get(&field.name));
-        field.required || value.is_some() || one_of.contains(&field.name.as_str())
-    });
+        value.is_some()
+    };
+    let is_open = spare.iter().any(is_given);
     let made = |fields: Vec<Field>| -> Vec<AnyView> {
         let fields = fields.into_iter();
         fields
@@ -124,7 +129,7 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     let spare = made(spare);
     let spare = if is_long {
         view! {
-            <details class="more">
+            <details class="more" open=is_open>
                 <summary>"What else it takes"</summary>
                 {spare}
             </details>

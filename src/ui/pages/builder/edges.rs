@@ -58,7 +58,7 @@ pub(super) fn EdgePanel(editor: Editor, at: EdgeAt) -> impl IntoView {
         |edge| edge.when.clone().unwrap_or_default(),
         |edge, text: String| edge.when = (!text.is_empty()).then_some(text),
     );
-    let hint = "A CEL expression, such as check.result or size(judge.breaches) > 0.";
+    let hint = "A CEL expression, such as check.result == true, or size(probe.down) > 0.";
     let when_of = field("when", "And only when (optional)", hint);
     let condition = move || {
         let reader = Reader::Behind(from.get().unwrap_or_default());

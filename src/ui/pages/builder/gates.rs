@@ -31,7 +31,7 @@ pub(super) fn gate_form(form: &StepForm) -> AnyView {
         show: (|step| step.show.clone(), |step, show| step.show = show),
         approvers: part!(approvers),
         timeout_ms: part!(timeout_ms),
-        shown_hint: "One a line, such as judge.breaches; an expression begins with =, and one of several lines stands in quotes.",
+        shown_hint: "One a line, such as probe.down; an expression begins with =, and one of several lines stands in quotes.",
     };
     view! {
         {question_form(form, &question)}
@@ -80,7 +80,7 @@ pub(super) fn approval_form(form: &StepForm) -> AnyView {
             ),
             approvers: part!(approval.approvers),
             timeout_ms: part!(approval.timeout_ms),
-            shown_hint: "Beside what the step will do. One a line, such as judge.breaches; an expression begins with =. What does not fit into a line stands in quotes.",
+            shown_hint: "Beside what the step will do. One a line, such as probe.down; an expression begins with =. What does not fit into a line stands in quotes.",
         };
         asked
             .get()

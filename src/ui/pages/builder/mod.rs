@@ -1,6 +1,7 @@
 //! The builder: a workflow is written, as a picture and as a list, checked at every key that is pressed, kept as a draft,
 //! and published. The compiler runs beside the page, in a worker (`crate::workbench`).
 
+mod branches;
 #[cfg(feature = "hydrate")]
 mod browser;
 #[cfg(not(feature = "hydrate"))]
@@ -174,8 +175,8 @@ fn Desk(editor: Editor) -> impl IntoView {
         <div class="builder-desk">
             <OutlineView editor />
             <PictureView editor />
-            <section class="builder-panel" aria-labelledby="panel-title">
-                <h2 id="panel-title">{heading}</h2>
+            <section class="builder-panel" aria-labelledby=editor::PANEL_TITLE>
+                <h2 id=editor::PANEL_TITLE tabindex="-1">{heading}</h2>
                 <For each=move || [parts()] key=|(number, _)| *number let(part)>{panel(part.1)}</For>
             </section>
             <FindingsView editor />
@@ -186,19 +187,7 @@ fn Desk(editor: Editor) -> impl IntoView {
 /// What can be done with a step besides filling its form.
 #[component]
 fn StepActs(editor: Editor, id: StepId) -> impl IntoView {
-    let others = {
-        let id = id.clone();
-        Memo::new(move |_| {
-            editor.document.with(|draft| {
-                let possible = edit::possible_ends(draft, &id).into_iter();
-                possible
-                    .map(|step| (step.id.to_string(), words::name_of(step)))
-                    .collect::<Vec<_>>()
-            })
-        })
-    };
-    let (from, copied, gone) = (id.clone(), id.clone(), id);
-    let connect = move |to: StepId| picture::connect(editor, &from, &to);
+    let (copied, gone) = (id.clone(), id);
     let copy = move |_| {
         if let Some(new) = editor.change(None, |draft| edit::duplicate_step(draft, &copied)) {
             editor.added(&new);
@@ -206,7 +195,6 @@ fn StepActs(editor: Editor, id: StepId) -> impl IntoView {
     };
     view! {
         <div class="step-acts">
-            {ways::connecting("connect-to", "Leads on to", "Connect to that step", others, connect)}
             <button type="button" class="button button-small" on:click=copy>"Duplicate"</button>
             <button type="button" class="button button-small" on:click=move |_| outline::remove(editor, &gone)>"Remove"</button>
         </div>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 use std::sync::Arc;
 
+use super::branches::condition_form;
 use super::calls::{external_form, subworkflow_form, tool_form};
 use super::editor::Editor;
 use super::fields::{Frame, Held, choice_field};
@@ -12,10 +13,12 @@ use super::gates::gate_form;
 use super::policies::policies;
 use super::rounds::{loop_form, map_form, wait_form};
 use super::rows::{Rows, rows};
-use super::ways::ways_before;
+use super::ways::ways_around;
+use super::words;
 use crate::engine::ids::StepId;
 use crate::engine::rename::can_be_called;
 use crate::engine::workflow::{JoinRule, Step, StepKind};
+use crate::ui::components::prose;
 
 /// The form of the step with this id.
 #[component]
@@ -32,9 +35,10 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
         part!(name),
     );
     let id = id_field(&form);
+    let about = words::about(step.kind);
     let description = form.text("description", "Description", "", 2, part!(description));
     let specific = specific(&form, &step);
-    let before = ways_before(&form, step.kind);
+    let ways = ways_around(&form, step.kind);
     let policies = policies(&form, &step);
     // Once the fields are there, those that come and go included.
     let elsewhere = RwSignal::new(Vec::new());
@@ -42,15 +46,16 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
     let elsewhere = move || {
         let sentences = elsewhere.get().into_iter();
         sentences
-            .map(|sentence| view! { <p class="field-error">{sentence}</p> })
+            .map(|sentence| view! { <p class="field-error">{prose(&sentence)}</p> })
             .collect::<Vec<_>>()
     };
     view! {
         <div class="form builder-form">
+            {(!about.is_empty()).then(|| view! { <p class="hint">{about}</p> })}
             {elsewhere}
-            {before}
             {name}
             {specific}
+            {ways}
             {policies}
             <details class="more">
                 <summary>"Id and description"</summary>
@@ -66,16 +71,8 @@ fn specific(form: &StepForm, step: &Step) -> AnyView {
     match step.kind {
         StepKind::ToolCall => tool_form(form, step),
         StepKind::HumanGate => gate_form(form),
-        StepKind::Condition => form.expression(
-            "expression",
-            "Condition",
-            "A CEL expression, such as size(judge.breaches) > 0. The ways behind this step look at its result.",
-            form.reader(),
-            part!(expression),
-        ),
-        StepKind::Parallel => {
-            view! { <p class="hint">"Everything this step leads to begins at the same time."</p> }.into_any()
-        }
+        StepKind::Condition => condition_form(form),
+        StepKind::Parallel => ().into_any(),
         StepKind::Join => join_form(form),
         StepKind::Transform => set_form(form),
         StepKind::Map => map_form(form),

@@ -1,4 +1,5 @@
-//! The ways of one step, in its form: what leads to it, in words, and where it goes on after it failed or was rejected.
+//! The ways of one step, in its form: what leads to it, in words, where it leads, and where it goes on after it failed or
+//! was rejected.
 
 use leptos::html;
 use leptos::prelude::*;
@@ -16,54 +17,93 @@ use crate::engine::workflow::{Edge, EdgeTrigger, JoinRule, Step, StepKind, Workf
 
 /// A way that leads to a step or on from it, as its form lists it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Led {
-    at: EdgeAt,
-    name: String,
+pub(super) struct Led {
+    pub at: EdgeAt,
+    /// Of the step at its other end.
+    pub name: String,
     /// Under which condition.
-    only: String,
+    pub only: String,
 }
 
-/// What leads to the step, in words, and a way from another step to it.
-pub(super) fn ways_before(form: &StepForm, kind: StepKind) -> AnyView {
+/// Which ways of a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leading {
+    To,
+    On,
+}
+
+/// What leads to the step, in words, and where it leads; ways from other steps to it, and from it to others.
+pub(super) fn ways_around(form: &StepForm, kind: StepKind) -> AnyView {
     let (editor, id) = (form.editor, form.id.clone());
-    let led = {
+    let list = |leading: Leading| {
         let id = id.clone();
-        Memo::new(move |_| editor.document.with(|draft| led_to(draft, &id)))
+        Memo::new(move |_| editor.document.with(|draft| led(draft, &id, leading)))
     };
+    let (before, after) = (list(Leading::To), list(Leading::On));
     let rule = form.read(|step| step.rule.unwrap_or_default());
     let sentence = move || {
-        let names = led.with(|led| led.iter().map(|led| led.name.clone()).collect::<Vec<_>>());
+        let names = before.with(|led| led.iter().map(|led| led.name.clone()).collect::<Vec<_>>());
         in_words(kind, rule(), &names)
     };
-    let ways = move || {
-        let ways = led.get().into_iter();
-        ways.map(|led| {
-            let label = format!("Way from {}", led.name);
-            view! { <button type="button" class="outline-way" aria-label=label on:click=move |_| editor.select(Selected::Edge(led.at.clone()))>"← " {led.name} {led.only}</button> }
-        })
-        .collect::<Vec<_>>()
-    };
-    let others = {
-        let id = id.clone();
-        Memo::new(move |_| {
-            let draft = editor.document;
-            draft.with(|draft| named(edit::possible_beginnings(draft, &id)))
-        })
-    };
-    let add = move |from: StepId| connect(editor, &from, &id);
+    // A condition says itself where it leads.
+    let after = (kind != StepKind::Condition).then(|| way_buttons(form, Leading::On, after));
     view! {
-        <div class="ways-before">
+        <div class="ways-around">
+            <h3>"Before and after"</h3>
             <p class="hint">{sentence}</p>
-            <div class="outline-ways">{ways}</div>
-            <div class="ways-add">{connecting("comes-after", "Comes also after", "Connect from that step", others, add)}</div>
+            {way_buttons(form, Leading::To, before)}
+            {after}
+            <div class="ways-add">{connecting_with(form, Leading::To)}</div>
+            <div class="ways-add">{connecting_with(form, Leading::On)}</div>
         </div>
     }
     .into_any()
 }
 
+/// The ways, each to be opened.
+pub(super) fn way_buttons(form: &StepForm, leading: Leading, led: Memo<Vec<Led>>) -> AnyView {
+    let editor = form.editor;
+    let buttons = move || {
+        let ways = led.get().into_iter();
+        ways.map(|Led { at, name, only }| {
+            let (label, arrow) = match leading {
+                Leading::To => (format!("Way from {name}{only}"), "← "),
+                Leading::On => (format!("Way to {name}{only}"), "→ "),
+            };
+            view! { <button type="button" class="outline-way" aria-label=label on:click=move |_| editor.select(Selected::Edge(at.clone()))>{arrow} {name} {only}</button> }
+        })
+        .collect::<Vec<_>>()
+    };
+    view! { <div class="outline-ways">{buttons}</div> }.into_any()
+}
+
+fn connecting_with(form: &StepForm, leading: Leading) -> AnyView {
+    let (editor, id) = (form.editor, form.id.clone());
+    let others = {
+        let id = id.clone();
+        Memo::new(move |_| {
+            editor.document.with(|draft| {
+                named(match leading {
+                    Leading::To => edit::possible_beginnings(draft, &id),
+                    Leading::On => edit::possible_ends(draft, &id),
+                })
+            })
+        })
+    };
+    let [list, label, says] = match leading {
+        Leading::To => ["comes-after", "Comes also after", "Connect from that step"],
+        Leading::On => ["connect-to", "Leads on to", "Connect to that step"],
+    };
+    let add = move |other: StepId| match leading {
+        Leading::To => connect(editor, &other, &id),
+        Leading::On => connect(editor, &id, &other),
+    };
+    connecting(list, label, says, others, add)
+}
+
 /// A list of steps, and a button that connects with the one that is chosen. `says`: what the button does, for those who
 /// do not see the list beside it.
-pub(super) fn connecting(
+fn connecting(
     id: &'static str,
     label: &'static str,
     says: &'static str,
@@ -96,7 +136,8 @@ pub(super) fn connecting(
     .into_any()
 }
 
-fn led_to(draft: &Workflow, id: &StepId) -> Vec<Led> {
+/// The ways that lead to the step, or on from it, in their order.
+pub(super) fn led(draft: &Workflow, id: &StepId, leading: Leading) -> Vec<Led> {
     let Some(inside) = edit::holder_of(draft, id) else {
         return Vec::new();
     };
@@ -107,22 +148,27 @@ fn led_to(draft: &Workflow, id: &StepId) -> Vec<Led> {
     for step in steps {
         beside.entry(&step.id).or_insert(step);
     }
-    let to_it = edges.iter().enumerate().filter(|(_, edge)| edge.to == *id);
-    to_it
+    type End = fn(&Edge) -> &StepId;
+    let (own, other): (End, End) = match leading {
+        Leading::To => (|edge| &edge.to, |edge| &edge.from),
+        Leading::On => (|edge| &edge.from, |edge| &edge.to),
+    };
+    let of_it = edges.iter().enumerate().filter(|(_, edge)| own(edge) == id);
+    of_it
         .map(|(position, edge)| Led {
             at: EdgeAt {
                 inside: inside.clone(),
                 position,
             },
             name: beside
-                .get(&edge.from)
-                .map_or_else(|| edge.from.to_string(), |step| name_of(step)),
+                .get(other(edge))
+                .map_or_else(|| other(edge).to_string(), |step| name_of(step)),
             only: condition(edge),
         })
         .collect()
 }
 
-/// Behind the name of the step that the way leaves: when it is taken.
+/// Behind the name of a step at the other end of the way: when it is taken.
 fn condition(edge: &Edge) -> String {
     match (edge.on, &edge.when, edge.default) {
         (Some(EdgeTrigger::Failed), _, _) => " when it fails".to_owned(),
@@ -332,11 +378,14 @@ mod tests {
             on: Some(EdgeTrigger::Failed),
             ..Edge::default()
         });
-        let led = led_to(&draft, &"b".into()).into_iter();
+        let led = led(&draft, &"b".into(), Leading::To).into_iter();
         let said: Vec<String> = led
             .map(|led| format!("{} {}{}", led.at.position, led.name, led.only))
             .collect();
         assert_eq!(said, ["0 First", "2 gone when it fails"]);
+        let on = super::led(&draft, &"b".into(), Leading::On);
+        let on: Vec<&str> = on.iter().map(|led| led.name.as_str()).collect();
+        assert_eq!(on, ["c"]);
     }
 
     #[test]

@@ -47,6 +47,23 @@ pub(super) fn kind_name(kind: StepKind) -> &'static str {
     }
 }
 
+/// What a step of that kind does, for its form; nothing of a tool, which says it itself.
+pub(super) fn about(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::ToolCall => "",
+        StepKind::HumanGate => "Waits here for a person's answer. What runs beside it goes on.",
+        StepKind::Condition => "Looks at what came before, and the run goes one way or the other.",
+        StepKind::Parallel => "Everything this step leads to begins at the same time.",
+        StepKind::Join => "Several ways come together here, and the run goes on as one.",
+        StepKind::Transform => "Makes new values of those that came before. Nothing is called.",
+        StepKind::Map => "Does the steps inside once for each item of a list.",
+        StepKind::Loop => "Does the steps inside again and again, until a condition holds.",
+        StepKind::Wait => "Lets time pass, or asks now and then until something holds.",
+        StepKind::Subworkflow => "Starts a run of another workflow, and waits for its end.",
+        StepKind::External => "Somebody or something outside does it, and reports through the API.",
+    }
+}
+
 /// For headings.
 pub(super) fn heading(step: &Step) -> String {
     format!("{} · {}", name_of(step), kind_name(step.kind))

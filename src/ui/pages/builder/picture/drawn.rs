@@ -163,6 +163,7 @@ fn drawn_way(
     let edge = edges.get(at.position)?;
     Some(DrawnWay {
         label: shortened(caption(
+            edge.from.as_str(),
             edge.label.as_deref(),
             edge.on,
             edge.default,

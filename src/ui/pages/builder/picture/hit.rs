@@ -86,17 +86,16 @@ fn distance(place: (f64, f64), from: (i32, i32), to: (i32, i32)) -> f64 {
     (place.0 - from_x - along * wide).hypot(place.1 - from_y - along * high)
 }
 
-/// Puts a new step on a way: the way leads to it with all it has, and a plain one leads on.
+/// Puts a new step on a way: the way leads to it with all it has, and another one leads on.
 pub(super) fn insert_on(draft: &mut Workflow, step: Step, at: &EdgeAt) -> Option<StepId> {
     let edge = edge_of(draft, at)?.clone();
-    let id = edit::add_step(draft, step, &edit::Place::Beside(edge.from.clone()));
-    let (_, edges) = edit::level_mut(draft, at.inside.as_ref())?;
-    // The way that it was added with.
-    if let Some(added) = edges.iter_mut().find(|added| added.to == id) {
-        added.from = id.clone();
-        added.to = edge.to;
-    }
+    let id = edit::add_step(draft, step, &edit::Place::Beside(edge.from));
+    let (steps, edges) = edit::level_mut(draft, at.inside.as_ref())?;
+    // The way that it was added with says what its beginning wanted.
+    edges.retain(|added| added.to != id);
     edges.get_mut(at.position)?.to = id.clone();
+    let onward = edit::new_way(steps, edges, &id, &edge.to);
+    edges.push(onward);
     Some(id)
 }
 
@@ -106,6 +105,7 @@ mod tests {
     use super::*;
     use crate::engine::edit::new_step;
     use crate::engine::workflow::StepKind;
+    use serde_json::json;
 
     #[test]
     fn what_is_at_a_place_is_the_innermost() {
@@ -129,6 +129,36 @@ mod tests {
         }
         assert_eq!(drawn.ways.len(), 2);
         assert_eq!(drawn.steps[0].findings, 1, "there is no such tool");
+    }
+
+    #[test]
+    fn a_way_of_a_condition_stays_what_it_is_and_a_plain_one_leads_on() {
+        let steps = json!([
+            { "id": "green", "kind": "condition", "expression": "true" },
+            { "id": "a", "kind": "wait", "for_ms": 1 },
+        ]);
+        for way in [
+            json!({ "from": "green", "to": "a", "when": "green.result == true" }),
+            json!({ "from": "green", "to": "a", "default": true }),
+        ] {
+            let draft = json!({ "name": "W", "steps": steps, "edges": [way] });
+            let mut draft: Workflow = serde_json::from_value(draft).expect("a workflow");
+            let before = draft.edges[0].clone();
+            let at = EdgeAt {
+                inside: None,
+                position: 0,
+            };
+            let id = insert_on(&mut draft, new_step(StepKind::HumanGate, None), &at);
+            let id = id.expect("it is there");
+            let [to_it, on] = draft.edges.as_slice() else {
+                panic!("{:?}", draft.edges);
+            };
+            assert_eq!(
+                (&to_it.when, to_it.default, &to_it.to),
+                (&before.when, before.default, &id)
+            );
+            assert_eq!((&on.when, on.default, &on.from), (&None, false, &id));
+        }
     }
 
     #[test]
