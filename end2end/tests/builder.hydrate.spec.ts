@@ -144,13 +144,21 @@ for (const width of [360, 1_280]) {
     await expect(page.locator(".picture-step")).toHaveCount(1);
     await expectAccessible(page);
     await expectNoSidewaysScroll(page);
+    // In a narrow window the form stands below all steps, a button away.
+    const toForm = page.getByRole("button", { name: "Its form ↓" });
+    await expect(toForm).toBeVisible({ visible: width === 360 });
+    if (width === 360) {
+      await toForm.click();
+      await expect(page.locator("#panel-title")).toBeInViewport();
+      await expect(page.locator("#panel-title")).toBeFocused();
+    }
     // What opens stays in the window, and closes as a menu does.
     const button = page.getByText("Publish…");
     await button.click();
     const form = (await page.locator(".publish-form").boundingBox())!;
     expect(form.x).toBeGreaterThanOrEqual(0);
     expect(form.x + form.width).toBeLessThanOrEqual(width);
-    await page.getByLabel("What has changed (optional)").press("Escape");
+    await page.getByLabel("A note on the first version (optional)").press("Escape");
     await expect(page.locator(".publish-form")).toBeHidden();
     await expect(button).toBeFocused();
   });

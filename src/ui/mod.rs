@@ -4,6 +4,7 @@ pub mod components;
 pub mod format;
 mod layout;
 pub mod live;
+pub mod news;
 mod pages;
 mod parts;
 pub mod shell;
@@ -18,6 +19,7 @@ use leptos_router::path;
 
 use layout::{Layout, PANEL};
 use live::Live;
+use news::News;
 use pages::NotFoundPage;
 use parts::{NotFetched, Place};
 
@@ -26,6 +28,7 @@ use parts::{NotFetched, Place};
 pub fn App() -> impl IntoView {
     provide_meta_context();
     Live::provide();
+    News::provide();
     // Pages are complete when they arrive: they have to be readable before, and without, the client.
     view! {
         <Title formatter=|title: String| {

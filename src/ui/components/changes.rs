@@ -10,6 +10,8 @@ use crate::ui::format;
 
 /// Characters of a name that fit into a box.
 const NAME_CHARS: usize = 24;
+/// As many fewer where a sign stands behind it.
+const SIGN_CHARS: usize = 3;
 
 #[component]
 pub fn Changes(changes: Vec<Told>) -> impl IntoView {
@@ -100,10 +102,12 @@ fn step_view(step: DrawnStep) -> AnyView {
         Some(Mark::Changed) => "~",
         None => "",
     };
+    // The sign stands behind the name.
+    let name_chars = NAME_CHARS - if sign.is_empty() { 0 } else { SIGN_CHARS };
     view! {
         <g class=class_of("drawn-step", mark)>
             <rect x=x y=y width=placed.width height=placed.height rx="8" />
-            <text class="drawn-name" x={x + 12} y={y + 24}>{format::shortened(&name, NAME_CHARS)}</text>
+            <text class="drawn-name" x={x + 12} y={y + 24}>{format::shortened(&name, name_chars)}</text>
             <text class="drawn-what" x={x + 12} y={y + 42}>{format::shortened(&what, NAME_CHARS)}</text>
             {(!sign.is_empty()).then(|| view! { <text class="drawn-sign" x={x + placed.width - 18} y={y + 24}>{sign}</text> })}
         </g>

@@ -20,7 +20,7 @@ pub use drawing::{Drawing, Sketch};
 pub use gate::{GateForm, GateQuestion};
 pub use graph::branch_labels;
 pub use progress::Bar;
-pub use prose::prose;
+pub use prose::{prose, with_code};
 pub use run_list::RunList;
 pub use status::{RunBadge, StatusIcon, StepBadge};
 pub use time::{Elapsed, Moment};

@@ -4,9 +4,18 @@ use leptos::prelude::*;
 
 /// The sentence. Always text, never markup; a mark without its second half is shown as it is.
 pub fn prose(text: &str) -> AnyView {
+    marked(text, &['`', '*'])
+}
+
+/// A text that others may have written: only `code` is set apart, for an asterisk may be one.
+pub fn with_code(text: &str) -> AnyView {
+    marked(text, &['`'])
+}
+
+fn marked(text: &str, marks: &[char]) -> AnyView {
     let mut parts: Vec<AnyView> = Vec::new();
     let mut rest = text;
-    while let Some(from) = rest.find(['`', '*']) {
+    while let Some(from) = rest.find(marks) {
         let mark = if rest[from..].starts_with('`') {
             '`'
         } else {

@@ -14,6 +14,7 @@ use crate::rpc::error::PageError;
 use crate::rpc::views::RefusedStart;
 use crate::rpc::workflows::{ActOnWorkflow, WorkflowCard, WorkflowView, workflow};
 use crate::ui::components::{Answers, Drawing, Failure, Moment, Refusal, RunList, branch_labels};
+use crate::ui::news::News;
 use about::About;
 pub(super) use start::FormField;
 use start::StartForm;
@@ -38,6 +39,10 @@ pub fn WorkflowPage() -> impl IntoView {
 
 /// `came_with`: what was refused before the page was loaded, if this is the workflow it was loaded for.
 fn of_slug(slug: String, act: Answers<ActOnWorkflow>, came_with: Option<RefusedStart>) -> AnyView {
+    let news = RwSignal::new(None);
+    let said = use_context::<News>().and_then(|news| news.take(&format!("/workflows/{slug}")));
+    // Only what comes into a place that is there is read out.
+    Effect::new(move || news.set(said.clone()));
     let asked = slug.clone();
     let view = Resource::new(
         move || act.action.version().get(),
@@ -53,6 +58,7 @@ fn of_slug(slug: String, act: Answers<ActOnWorkflow>, came_with: Option<RefusedS
     });
     let refused_start = came_with.unwrap_or_default();
     view! {
+        <div role="status">{move || news.get().map(|news| view! { <p class="notice notice-accepted">{news}</p> })}</div>
         <Refusal error=refused />
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
             {move || {

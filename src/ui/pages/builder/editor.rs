@@ -15,6 +15,8 @@ use crate::engine::workflow::{Edge, Step, Workflow};
 use crate::rpc::drafts::{BuilderView, Kept};
 use crate::workbench::{Ask, Checked};
 
+/// The heading of the form of what is selected.
+pub const PANEL_TITLE: &str = "panel-title";
 /// Drafts that *undo* can come back to.
 const PAST_MAX: usize = 200;
 /// Steps in all of them together: each draft is kept whole, a thousand steps are about a megabyte.

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use std::sync::Arc;
 
 use super::editor::{Editor, Selected};
+use crate::ui::components::{prose, with_code};
 
 /// A value of the draft that a field shows and changes. No type of its own for each field: the client would be as much
 /// larger as there are fields.
@@ -168,20 +169,25 @@ impl Frame {
             hint,
             wrong,
         } = self;
-        let sentences = move || {
-            let sentences = wrong.get().into_iter();
-            sentences
-                .map(|sentence| view! { <span class="field-error">{sentence}</span> })
-                .collect::<Vec<_>>()
-        };
         view! {
             <div class="field" class:field-invalid=move || wrong.with(|wrong| !wrong.is_empty())>
                 <label for=id>{of.label}</label>
                 {control}
-                <p class="hint" id=hint>{sentences}{of.hint}</p>
+                <p class="hint" id=hint>{said(wrong)}{with_code(&of.hint)}</p>
             </div>
         }
         .into_any()
+    }
+}
+
+/// What is wrong, a sentence each.
+fn said(wrong: Memo<Vec<String>>) -> impl Fn() -> Vec<AnyView> {
+    move || {
+        let sentences = wrong.get().into_iter();
+        let sentences = sentences.map(|sentence| {
+            view! { <span class="field-error">{prose(&sentence)}</span> }.into_any()
+        });
+        sentences.collect()
     }
 }
 
@@ -288,18 +294,12 @@ pub fn check_field(of: FieldOf, value: Held<bool>) -> AnyView {
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id, frame.hint, frame.wrong);
     let label = frame.of.label;
-    let sentences = move || {
-        let sentences = invalid.get().into_iter();
-        sentences
-            .map(|sentence| view! { <span class="field-error">{sentence}</span> })
-            .collect::<Vec<_>>()
-    };
     view! {
         <div class="field field-check" class:field-invalid=move || invalid.with(|wrong| !wrong.is_empty())>
             <input id=id.clone() type="checkbox" aria-describedby=hint.clone() prop:checked=move || current.get() on:change:target=move |event| value.set(event.target().checked()) />
             <div>
                 <label for=id>{label}</label>
-                <p class="hint" id=hint>{sentences}{frame.of.hint}</p>
+                <p class="hint" id=hint>{said(invalid)}{with_code(&frame.of.hint)}</p>
             </div>
         </div>
     }

@@ -6,8 +6,9 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use std::collections::BTreeMap;
 
+use super::browser;
 use super::carrying::{LINE, begin, holds, taken};
-use super::editor::{EdgeAt, Editor, Selected};
+use super::editor::{EdgeAt, Editor, PANEL_TITLE, Selected};
 use super::growing::growing;
 use super::palette::Palette;
 use super::words::{name_of, what_of};
@@ -199,6 +200,7 @@ fn movers(editor: Editor, id: &StepId, name: &str) -> AnyView {
             {button(format!("Move {name} up"), "↑", -1)}
             {button(format!("Move {name} down"), "↓", 1)}
             <span class="hint">"or Alt + ↑ ↓"</span>
+            <button type="button" class="button button-small outline-form" on:click=move |_| browser::go_to(PANEL_TITLE)>"Its form ↓"</button>
         </span>
     }
     .into_any()

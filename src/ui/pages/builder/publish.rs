@@ -9,6 +9,7 @@ use leptos_router::hooks::use_navigate;
 use super::editor::{Editor, Saved};
 use crate::engine::ids::DraftId;
 use crate::rpc::drafts::{Kept, Publication, discard_draft, publish_draft};
+use crate::ui::news::News;
 
 #[component]
 pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView {
@@ -17,11 +18,15 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         publish_draft(kept.clone(), note.clone(), *over)
     });
     let navigate = use_navigate();
+    let news = use_context::<News>();
     Effect::new(move || editor.publishing.set(publish.pending().get()));
     Effect::new(move || match publish.value().get() {
         Some(Ok(Publication::Published { slug, version })) => {
-            editor.said.set(format!("Published as version {version}."));
-            navigate(&format!("/workflows/{slug}"), Default::default());
+            let page = format!("/workflows/{slug}");
+            if let Some(news) = news {
+                news.tell(&page, format!("Version {version} is published."));
+            }
+            navigate(&page, Default::default());
         }
         Some(Ok(Publication::Refused { problems })) => {
             editor.checked.update(|checked| checked.findings = problems);
@@ -77,10 +82,9 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
         }
     };
     let discard_to = slug.clone();
-    let next = if slug.is_some() {
-        "Publish as a new version"
-    } else {
-        "Publish"
+    let (next, asks) = match slug.is_some() {
+        true => ("Publish as a new version", "What has changed (optional)"),
+        false => ("Publish", "A note on the first version (optional)"),
     };
     view! {
         <div class="publish-bar">
@@ -92,7 +96,7 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
                 <summary class="button button-small button-primary">"Publish…"</summary>
                 <div class="publish-form">
                     <div class="field">
-                        <label for="publish-note">"What has changed (optional)"</label>
+                        <label for="publish-note">{asks}</label>
                         <input id="publish-note" maxlength="1000" prop:value=move || note.get() on:input:target=move |event| note.set(event.target().value()) />
                         <p class="hint">"For those who read the versions later."</p>
                     </div>

@@ -4,4 +4,6 @@ use super::editor::Editor;
 
 pub(super) fn begin(_editor: Editor, _slug: Option<String>) {}
 
+pub(super) fn go_to(_id: &str) {}
+
 pub(super) fn on_resize(_element: &leptos::web_sys::Element, _resized: impl Fn() + 'static) {}

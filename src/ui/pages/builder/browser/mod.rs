@@ -5,11 +5,23 @@ mod keeping;
 mod size;
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlElement;
 
 use super::editor::Editor;
 use crate::workbench::{Answer, Ask};
 use bench::Bench;
 pub(super) use size::on_resize;
+
+/// Scrolls to what has this id, and gives it the focus.
+pub(super) fn go_to(id: &str) {
+    let element = document().get_element_by_id(id);
+    if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        element.scroll_into_view();
+        // It can have the focus, so it gets it.
+        let _ = element.focus();
+    }
+}
 
 /// Begins to check and to keep. Ends with the component that asked.
 pub(super) fn begin(editor: Editor, slug: Option<String>) {

@@ -8,6 +8,8 @@ const ZOOM_MAX: f64 = 2.0;
 const ZOOM_READABLE: f64 = 0.4;
 /// Left free around a picture that is fitted in, in px of the screen.
 const MARGIN: f64 = 16.0;
+/// Left free below it, where the buttons are.
+const TOOLS: f64 = 48.0;
 /// What is drawn changes only when the sight has moved so far, in px of the screen.
 const TILE: f64 = 256.0;
 
@@ -50,8 +52,8 @@ impl Sight {
     pub fn fitting(picture: Extent, frame: Extent) -> Self {
         let wide = picture.width.max(1.0);
         let high = picture.height.max(1.0);
-        let room = |length: f64| (length - 2.0 * MARGIN).max(1.0);
-        let zoom = (room(frame.width) / wide).min(room(frame.height) / high);
+        let room = |length: f64, below: f64| (length - MARGIN - below).max(1.0);
+        let zoom = (room(frame.width, MARGIN) / wide).min(room(frame.height, TOOLS) / high);
         let zoom = zoom.clamp(ZOOM_MIN, 1.0);
         Self {
             x: wide / 2.0 - frame.width / zoom / 2.0,
@@ -139,7 +141,7 @@ mod tests {
         let tall = Sight::fitting(
             Extent {
                 width: 200.0,
-                height: 5_680.0,
+                height: 5_360.0,
             },
             FRAME,
         );

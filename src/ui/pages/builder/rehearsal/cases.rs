@@ -33,12 +33,27 @@ pub(super) fn CasesPanel(editor: Editor) -> impl IntoView {
         rows.collect::<Vec<_>>()
     };
     let name = RwSignal::new(String::new());
+    let field = NodeRef::<leptos::html::Input>::new();
     let keep = move |_| {
         let name = name.get_untracked().trim().to_owned();
         if !name.is_empty() {
             stage.make(editor, Move::Keep { name });
         }
     };
+    // Once it is kept, the next one wants a name of its own.
+    Effect::new(move |before: Option<usize>| {
+        let count = names.with(Vec::len);
+        let typed = name.get_untracked();
+        let is_kept = names.with(|names| names.iter().any(|(_, kept)| *kept == typed.trim()));
+        if before.is_some_and(|before| count > before) && is_kept {
+            name.set(String::new());
+            // The button has nothing to do now, and would lose the focus to nobody.
+            if let Some(field) = field.get_untracked() {
+                let _ = field.focus();
+            }
+        }
+        count
+    });
     let label = move || {
         let taken = |kept: &(usize, String)| name.with(|name| name.trim() == kept.1);
         match names.with(|names| names.iter().any(taken)) {
@@ -55,7 +70,7 @@ pub(super) fn CasesPanel(editor: Editor) -> impl IntoView {
             <ul class="cases">{rows}</ul>
             <div class="rehearsal-row">
                 <label class="visually-hidden" for="case-name">"Name of the test case"</label>
-                <input id="case-name" placeholder="name of the case" maxlength="200" prop:value=move || name.get() on:input:target=move |event| name.set(event.target().value()) />
+                <input id="case-name" node_ref=field placeholder="name of the case" maxlength="200" prop:value=move || name.get() on:input:target=move |event| name.set(event.target().value()) />
                 <button type="button" class="button button-small" disabled=cannot on:click=keep>{label}</button>
             </div>
         </section>
