@@ -272,7 +272,7 @@ test("ways are drawn from either end, and a step is called otherwise with all wh
   const id = page.getByLabel("Id", { exact: true });
   await id.fill("third");
   await id.press("Enter");
-  await expect(panel(page).locator(".field-invalid")).toContainText("There is a step `third` already.");
+  await expect(panel(page).locator(".field-invalid")).toContainText("There is a step third already.");
   await id.fill("first");
   await id.press("Enter");
   await expect(findings(page)).toContainText("Nothing to mend");

@@ -144,7 +144,7 @@ impl FailsOutside {
         let accepted = self.accepted(input).unwrap_or_default();
         let number = output.get(&self.number).unwrap_or(&Value::Null);
         let message = format!(
-            "The {} of `{tool}` is {number}, expected was {}.",
+            "{tool} gave the {} {number}, expected was {}.",
             self.number,
             NumberRange::in_words(&accepted)
         );
@@ -337,7 +337,7 @@ mod tests {
         let Err(error) = tool.judged(&any, Ok(json!({ "status": 503 }))) else {
             panic!("it must fail");
         };
-        let said = "The status of `http.request` is 503, expected was 200-299.";
+        let said = "http.request gave the status 503, expected was 200-299.";
         assert_eq!(error.message, said);
     }
 

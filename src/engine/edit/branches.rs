@@ -104,7 +104,7 @@ pub fn lead_branch(
     Ok(())
 }
 
-/// Leads each branch to where the other one led.
+/// Leads each branch to where the other one led. The edges stay where they are written, and exchange what they say.
 pub fn exchange_branches(workflow: &mut Workflow, id: &StepId) {
     let holder = holder_of(workflow, id).flatten();
     let Some((_, edges)) = level_mut(workflow, holder.as_ref()) else {
@@ -112,8 +112,10 @@ pub fn exchange_branches(workflow: &mut Workflow, id: &StepId) {
     };
     let both = Branch::BOTH.map(|branch| position(edges, id, branch));
     if let [Some(one), Some(other)] = both {
-        let end = edges[one].to.clone();
-        edges[one].to = std::mem::replace(&mut edges[other].to, end);
+        let [kept, moved] = [one, other].map(|at| edges[at].clone());
+        let leading = |edge: Edge, to: StepId| Edge { to, ..edge };
+        edges[one] = leading(moved.clone(), kept.to.clone());
+        edges[other] = leading(kept, moved.to);
     }
 }
 
@@ -216,8 +218,14 @@ mod tests {
         draft.edges[1].label = Some("yes".to_owned());
         exchange(&mut draft);
         assert_eq!(ends(&draft), named(["b", "a"]));
+        let leads_to = |at: usize| draft.edges[at].to.as_str();
         assert_eq!(
-            draft.edges[1].label.as_deref(),
+            [leads_to(1), leads_to(2)],
+            ["a", "b"],
+            "they are written where they were"
+        );
+        assert_eq!(
+            draft.edges[2].label.as_deref(),
             Some("yes"),
             "it is the answer's"
         );

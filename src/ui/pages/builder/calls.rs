@@ -113,11 +113,7 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     let (first, spare): (Vec<Field>, Vec<Field>) = known
         .into_iter()
         .partition(|field| field.required || one_of.contains(&field.name.as_str()));
-    let is_given = |field: &Field| {
-        let value = given.as_ref().and_then(|given| given.get(&field.name));
-        value.is_some()
-    };
-    let is_open = spare.iter().any(is_given);
+    let is_open = opened(form, input, &spare);
     let made = |fields: Vec<Field>| -> Vec<AnyView> {
         let fields = fields.into_iter();
         fields
@@ -129,7 +125,7 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
     let spare = made(spare);
     let spare = if is_long {
         view! {
-            <details class="more" open=is_open>
+            <details class="more" open=move || is_open.get()>
                 <summary>"What else it takes"</summary>
                 {spare}
             </details>
@@ -142,6 +138,21 @@ pub(super) fn input_fields(form: &StepForm, input: &Input, schema: Option<&Value
         .is_some_and(|schema| schema.get("additionalProperties") == Some(&Value::Bool(false)));
     let others = others(form, input, names, !closed);
     view! { {first}{spare}{others} }.into_any()
+}
+
+/// Whether one of these fields is given, or has been while the form stood there: it does not close under the hand.
+fn opened(form: &StepForm, input: &Input, fields: &[Field]) -> Memo<bool> {
+    let names: Vec<String> = fields.iter().map(|field| field.name.clone()).collect();
+    let read = input.part.read;
+    let is_given = form.read(move |step| {
+        let given = read(step);
+        names.iter().any(|name| {
+            given
+                .as_ref()
+                .is_some_and(|given| given.get(name).is_some())
+        })
+    });
+    Memo::new(move |was: Option<&bool>| was == Some(&true) || is_given())
 }
 
 /// Of these properties the schema wants one or another.

@@ -48,7 +48,7 @@ fn row(editor: Editor, finding: Diagnostic) -> impl IntoView {
     let mend = repair.map(|repair| {
         let label = repair.label.clone();
         let patch = move |_| mend(editor, &repair);
-        view! { <button type="button" class="button button-small" on:click=patch>{label}</button> }
+        view! { <button type="button" class="button button-small" on:click=patch>{prose(&label)}</button> }
     });
     view! {
         <li class="finding">

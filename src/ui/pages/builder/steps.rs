@@ -51,7 +51,7 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
     };
     view! {
         <div class="form builder-form">
-            {(!about.is_empty()).then(|| view! { <p class="hint">{about}</p> })}
+            {(!about.is_empty()).then(|| view! { <p class="hint builder-about">{about}</p> })}
             {elsewhere}
             {name}
             {specific}

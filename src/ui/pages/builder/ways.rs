@@ -183,7 +183,14 @@ fn condition(edge: &Edge) -> String {
 fn in_words(kind: StepKind, rule: JoinRule, names: &[String]) -> String {
     let of = match names {
         [] => return "Nothing leads here: it begins with the run, or with the round.".to_owned(),
-        [one] => return format!("Begins after {one}."),
+        [one] => {
+            let end = if one.ends_with(['.', '!', '?']) {
+                ""
+            } else {
+                "."
+            };
+            return format!("Begins after {one}{end}");
+        }
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     };
     match (kind, rule) {

@@ -34,7 +34,7 @@ pub(super) fn what_of(step: &Step) -> String {
 pub(super) fn kind_name(kind: StepKind) -> &'static str {
     match kind {
         StepKind::ToolCall => "tool",
-        StepKind::HumanGate => "gate",
+        StepKind::HumanGate => "human gate",
         StepKind::Condition => "condition",
         StepKind::Parallel => "parallel",
         StepKind::Join => "join",
