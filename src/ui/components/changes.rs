@@ -8,6 +8,8 @@ use crate::engine::compare::{DrawnEdge, DrawnStep, Mark, Side, Told};
 use crate::engine::layout::Point;
 use crate::ui::format;
 
+/// A picture of so many px is made smaller where there is less room; a wider one is scrolled.
+const SHRUNK_WIDTH_MAX: i32 = 720;
 /// Characters of a name that fit into a box.
 const NAME_CHARS: usize = 24;
 /// As many fewer where a sign stands behind it.
@@ -70,9 +72,10 @@ fn drawing(side: Side, label: &str) -> AnyView {
     }
     let edges: Vec<_> = edges.into_iter().map(edge_view).collect();
     let steps: Vec<_> = steps.into_iter().map(step_view).collect();
+    let is_wide = width > SHRUNK_WIDTH_MAX;
     view! {
         <div class="drawn" tabindex="0" role="group" aria-label=format!("Picture: {label}")>
-            <svg viewBox=format!("0 0 {width} {height}") width=width height=height aria-hidden="true">
+            <svg class:drawn-wide=is_wide viewBox=format!("0 0 {width} {height}") width=width height=height aria-hidden="true">
                 {edges}
                 {steps}
             </svg>
