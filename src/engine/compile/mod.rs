@@ -3,6 +3,7 @@
 
 mod bodies;
 mod cases;
+mod fields;
 mod graph;
 mod inputs;
 mod kinds;

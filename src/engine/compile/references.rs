@@ -1,10 +1,10 @@
 //! What bindings and conditions read: it must exist, and it must have ended before the reader starts.
 
 use fixedbitset::FixedBitSet;
-use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::fields::{Fields, properties};
 use super::{Compiling, Graph, Role, Source};
 use crate::engine::binding::{Binding, Leaf};
 use crate::engine::diagnostic::{Diagnostic, Repair};
@@ -469,52 +469,6 @@ fn hidden_in(graph: &Graph<'_>, step: usize, place: &Place<'_>) -> Option<String
         outer = outline.steps[owner].parent;
     }
     parent.map(|owner| graph.written_id(owner).to_string())
-}
-
-/// Names that may stand behind a reference root.
-pub(super) enum Fields<'a> {
-    Named(&'static [&'static str]),
-    Described(&'a Map<String, Value>),
-    Context(&'a Map<String, Value>, &'a BTreeMap<String, Value>),
-    Set(&'a BTreeMap<String, Value>),
-    Output(&'a Map<String, Value>),
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn contains(&self, name: &str) -> bool {
-        match self {
-            Fields::Named(names) => names.contains(&name) || name == "error",
-            Fields::Described(fields) => fields.contains_key(name),
-            Fields::Context(fields, variables) => {
-                fields.contains_key(name) || variables.contains_key(name)
-            }
-            Fields::Set(fields) => fields.contains_key(name) || name == "error",
-            Fields::Output(fields) => fields.contains_key(name) || name == "error",
-        }
-    }
-
-    fn names(&self) -> Vec<&'a str> {
-        match *self {
-            Fields::Named(names) => names.iter().copied().chain(["error"]).collect(),
-            Fields::Described(fields) => fields.keys().map(String::as_str).collect(),
-            Fields::Context(fields, variables) => {
-                let fields = fields.keys().chain(variables.keys());
-                fields.map(String::as_str).collect()
-            }
-            Fields::Set(fields) => fields.keys().map(String::as_str).chain(["error"]).collect(),
-            Fields::Output(fields) => fields.keys().map(String::as_str).chain(["error"]).collect(),
-        }
-    }
-}
-
-/// The declared properties, unless the schema explicitly allows others.
-fn properties(schema: &Value) -> Option<&Map<String, Value>> {
-    let open = matches!(
-        schema.get("additionalProperties"),
-        Some(Value::Bool(true) | Value::Object(_))
-    );
-    let fields = schema.get("properties")?.as_object()?;
-    (!open).then_some(fields)
 }
 
 fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {

@@ -4,17 +4,15 @@
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::HtmlElement;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::editor::Editor;
-use crate::engine::edit;
+use super::sample::{Sample, written_input};
 use crate::engine::event::{Decision, Resolution};
 use crate::engine::ids::StepPath;
 use crate::engine::rehearse::answer::{Answer, Answers, Failure, Says};
-use crate::engine::rehearse::example::example_output;
 use crate::engine::rehearse::{Ask, Asked, Intent};
 use crate::engine::state::{RunState, StepStatus};
-use crate::engine::tool::NumberRange;
 use crate::engine::workflow::StepKind;
 use crate::ui::components::GateQuestion;
 use crate::ui::format;
@@ -152,46 +150,6 @@ fn keep_focus(editor: Editor, question: Memo<Option<Ask>>, path: StepPath) {
         }
         asks
     });
-}
-
-/// As the author has written it: what is only known when the step is asked is a text there.
-fn written_input(editor: Editor, path: &StepPath) -> Value {
-    editor.document.with_untracked(|draft| {
-        let step = edit::find(draft, &path.last().into());
-        step.and_then(|step| step.with.clone()).unwrap_or_default()
-    })
-}
-
-/// What a call may return, to begin with.
-struct Sample {
-    value: Value,
-    /// What else it returns makes it fail, in a sentence.
-    only: Option<String>,
-}
-
-impl Sample {
-    fn of(editor: Editor, tool: Option<&str>, input: &Value) -> Self {
-        editor.catalogue.with_value(|catalogue| {
-            let Some(spec) = tool.and_then(|tool| catalogue.get(tool)) else {
-                return Self {
-                    value: json!({}),
-                    only: None,
-                };
-            };
-            let rule = spec.fails_outside.as_ref();
-            let only = rule.and_then(|rule| {
-                let accepted = NumberRange::in_words(&rule.accepted(input)?);
-                let number = &rule.number;
-                Some(format!(
-                    "With a {number} outside of {accepted} the call fails."
-                ))
-            });
-            Self {
-                value: example_output(spec, input),
-                only,
-            }
-        })
-    }
 }
 
 /// A question that is open.

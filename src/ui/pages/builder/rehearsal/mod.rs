@@ -5,6 +5,7 @@ mod answers;
 mod begin;
 mod cases;
 mod clock;
+mod sample;
 
 use leptos::prelude::*;
 use std::collections::BTreeMap;
