@@ -304,7 +304,11 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 /// The first place in which two values differ, as a JSON pointer, and what stands there in each.
-fn difference(expected: &Value, found: &Value, at: String) -> Option<(String, String, String)> {
+pub(super) fn difference(
+    expected: &Value,
+    found: &Value,
+    at: String,
+) -> Option<(String, String, String)> {
     let differ = |at: String| Some((at, shown(expected), shown(found)));
     match (expected, found) {
         (Value::Object(one), Value::Object(other)) => {

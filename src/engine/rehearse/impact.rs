@@ -2,11 +2,12 @@
 //! the world gave then, and compared.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::case::{Deed, Given};
+use super::check::difference;
 use super::{Rehearsal, Unscripted};
 use crate::engine::compile::compile;
 use crate::engine::diagnostic::Diagnostic;
@@ -45,6 +46,8 @@ pub struct Outcome {
 #[serde(rename_all = "snake_case")]
 pub enum Course {
     Same,
+    /// The same steps would have run, and the run would have given something else.
+    OtherResult,
     /// Other steps would have run, or ended otherwise.
     OtherPath,
     /// It would have asked people other questions.
@@ -285,12 +288,15 @@ struct Comparison<'a> {
 impl Comparison<'_> {
     fn tell(&self) -> (Course, Vec<String>) {
         let (gates, path) = (self.gates(), self.path());
-        let course = match (gates.is_empty(), path.is_empty()) {
-            (true, true) => Course::Same,
-            (false, _) => Course::OtherGate,
-            (true, false) => Course::OtherPath,
+        let goes_alike = gates.is_empty() && path.is_empty();
+        let result = goes_alike.then(|| self.result()).flatten();
+        let course = match (gates.is_empty(), path.is_empty(), &result) {
+            (false, _, _) => Course::OtherGate,
+            (true, false, _) => Course::OtherPath,
+            (true, true, Some(_)) => Course::OtherResult,
+            (true, true, None) => Course::Same,
         };
-        let mut told: Vec<String> = gates.into_iter().chain(path).collect();
+        let mut told: Vec<String> = gates.into_iter().chain(path).chain(result).collect();
         let more = told.len().saturating_sub(DIFFERENCES_MAX);
         if more > 0 {
             told.truncate(DIFFERENCES_MAX);
@@ -312,6 +318,20 @@ impl Comparison<'_> {
         let spared = then.keys().filter(|path| !now.contains_key(*path));
         let spared = spared.map(|path| format!("It does not ask at {} any more.", self.name(path)));
         asked.chain(spared).collect()
+    }
+
+    /// What the run gives now, where it gave something else.
+    fn result(&self) -> Option<String> {
+        if self.then.end != Some(EndState::Completed) || self.now.end.is_none() {
+            return None;
+        }
+        let (then, now) = (timeless(&self.then.output), timeless(&self.now.output));
+        let (at, was, is) = difference(&then, &now, String::new())?;
+        let what = match at.as_str() {
+            "" => "The result".to_owned(),
+            at => format!("`{at}` of the result"),
+        };
+        Some(format!("{what} was `{was}`; now: {is}."))
     }
 
     fn path(&self) -> Vec<String> {
@@ -373,10 +393,6 @@ impl Comparison<'_> {
                 ));
             }
         }
-        if told.is_empty() && self.then.end == Some(EndState::Completed) {
-            let same = self.now.end.is_none() || self.now.output == self.then.output;
-            told.extend((!same).then(|| "The run gives another result.".to_owned()));
-        }
         told
     }
 
@@ -389,6 +405,20 @@ impl Comparison<'_> {
             true => format!("*{name}*"),
             false => format!("*{name}* (`{path}`)"),
         }
+    }
+}
+
+/// The value with its moments alike: a run that is played again is answered to the millisecond, and not to the microsecond.
+fn timeless(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => json!("a moment"),
+        Value::Array(items) => items.iter().map(timeless).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let fields = fields.map(|(name, value)| (name.clone(), timeless(value)));
+            Value::Object(fields.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 

@@ -94,6 +94,45 @@ fn measuring(over: u32) -> Value {
 }
 
 #[test]
+fn a_moment_in_the_result_is_no_other_result() {
+    let ending = |value: Value| {
+        workflow(&json!({ "name": "End", "steps": [
+            { "id": "read", "kind": "tool_call", "tool": "t.read", "with": {} },
+            { "id": "end", "kind": "transform", "set": { "at": "$read.at", "count": value } },
+        ], "edges": [{ "from": "read", "to": "end" }] }))
+    };
+    let mut rehearsal = Rehearsal::begin(
+        &ending(json!(1)),
+        &tools(),
+        &Given::default(),
+        Unscripted::Wait,
+    )
+    .expect("it starts");
+    rehearsal.run_until_asked().expect("it is short");
+    let says = Says::Returns(json!({ "at": "2026-11-22T21:20:23.123456Z" }));
+    rehearsal
+        .answer(&StepPath::new("read"), says)
+        .expect("it is asked");
+    let mut log = rehearsal.log().to_vec();
+    for recorded in &mut log {
+        if let Event::RunFinished { output, .. } = &mut recorded.event {
+            output["at"] = json!("2026-11-22T21:20:23.123999Z");
+        }
+    }
+    let played = |draft: &Workflow| {
+        let outcomes = impact(&ending(json!(1)), draft, &tools(), &[taken(&log)]);
+        outcomes.expect("it compiles").remove(0)
+    };
+    assert_eq!(played(&ending(json!(1))).course, Course::Same);
+    let other = played(&ending(json!(2)));
+    assert_eq!(other.course, Course::OtherResult);
+    assert_eq!(
+        other.differences,
+        ["`/count` of the result was `1`; now: 2."]
+    );
+}
+
+#[test]
 fn an_answer_counts_for_the_draft_as_its_tool_would_take_it() {
     let asking = |expected: Value| {
         workflow(&json!({

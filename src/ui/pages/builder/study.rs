@@ -178,6 +178,7 @@ fn outcomes_view(outcomes: Vec<Outcome>) -> AnyView {
     let total = outcomes.len();
     let summary = [
         (count(Course::Same), "would go the same way"),
+        (count(Course::OtherResult), "would give another result"),
         (count(Course::OtherPath), "would take another path"),
         (count(Course::OtherGate), "would ask people other questions"),
         (count(Course::Impossible), "could not be run any more"),
@@ -202,6 +203,7 @@ fn outcomes_view(outcomes: Vec<Outcome>) -> AnyView {
 fn outcome_view(outcome: Outcome) -> impl IntoView {
     let (class, word) = match outcome.course {
         Course::Same => ("same", "the same way"),
+        Course::OtherResult => ("other", "another result"),
         Course::OtherPath => ("other", "another path"),
         Course::OtherGate => ("other", "other questions"),
         Course::Impossible => ("impossible", "not possible"),

@@ -235,10 +235,7 @@ pub(super) fn way_after(form: &StepForm, on: EdgeTrigger, label: &str, none: &st
         },
         move |to: String| editor.change(None, |draft| lead_after(draft, &changed, on, &to)),
     );
-    let hint = match on {
-        EdgeTrigger::Failed => "Its fallback: the run goes on there, and has not failed.",
-        EdgeTrigger::Rejected => "The run goes on there, and has not failed.",
-    };
+    let hint = "Where a step is chosen, the run goes on there, and has not failed.";
     let of = form.field(&format!("after {}", trigger_word(Some(on))), label, hint);
     ways_field(of, none, others, value)
 }

@@ -83,19 +83,19 @@ pub(super) fn BeginForm(
             <h2 id="begin-title">"Rehearse"</h2>
             <p class="hint">"No tool is called, nobody is asked, and the clock is not the real one."</p>
             // What it began with is in the way while it is played.
-            <details class="more rehearsal-given" open=move || !begun.get()>
+            <details class="more rehearsal-given" open=move || !begun.get() || wrong.with(|wrong| !wrong.is_empty())>
             <summary>"What the run is given"</summary>
-            <form node_ref=form class="form rehearsal-form" novalidate on:submit=begin on:input=move |_| keep()>
+            <form id="rehearsal-begin" node_ref=form class="form rehearsal-form" novalidate on:submit=begin on:input=move |_| keep()>
                 {rows}
                 <div class="field field-check">
                     <input id="tools-by-themselves" type="checkbox" prop:checked=move || by_themselves.get()
                         on:change:target=move |event| by_themselves.set(event.target().checked()) />
                     <label for="tools-by-themselves">"Tools answer by themselves " <span class="hint">"with an example of what they give."</span></label>
                 </div>
-                {move || (findings() > 0).then(|| view! { <p class="notice">"First mend what is wrong with the draft: what does not compile cannot be played."</p> })}
-                <button class="button button-primary" disabled=move || { findings() > 0 || editor.blind.get() }>{label}</button>
             </form>
             </details>
+            {move || (findings() > 0).then(|| view! { <p class="notice">"First mend what is wrong with the draft: what does not compile cannot be played."</p> })}
+            <button form="rehearsal-begin" class="button" class:button-primary=move || !begun.get() disabled=move || { findings() > 0 || editor.blind.get() }>{label}</button>
         </section>
     }
 }
