@@ -8,11 +8,10 @@ use super::problem::is_api_path;
 use crate::api::problem::Problem;
 use crate::rpc::error::tells_refusal;
 use crate::tools::MARK_HEADER;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, HOST, ORIGIN, UPGRADE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -52,35 +51,6 @@ impl OwnHosts {
     }
 }
 
-/// Refuses requests that name another host, before anything else looks at them.
-pub async fn own_host_only(
-    State(own_hosts): State<OwnHosts>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut named = request.headers().get_all(HOST).iter();
-    let host = named.next().and_then(|value| value.to_str().ok());
-    let one_own_host = named.next().is_none() && host.is_some_and(|host| own_hosts.contain(host));
-    let own_target = request
-        .uri()
-        .authority()
-        .is_none_or(|target| own_hosts.contain(target.as_str()));
-    if one_own_host && own_target {
-        return next.run(request).await;
-    }
-    let port = own_hosts.listening.port();
-    Problem::new(
-        StatusCode::MISDIRECTED_REQUEST,
-        "foreign_host",
-        format!(
-            "This server answers only under its own loopback names. Use http://127.0.0.1:{port} or \
-             http://localhost:{port}; through an SSH tunnel, forward the same port: \
-             ssh -L {port}:127.0.0.1:{port}"
-        ),
-    )
-    .into_response()
-}
-
 /// What the requests of this server's own workflows carry. A new one each time the server starts.
 #[derive(Debug, Clone)]
 pub struct OwnMark(Arc<str>);
@@ -95,23 +65,68 @@ impl OwnMark {
     }
 }
 
-/// Refuses requests that change something when a workflow of this server sent them: else a workflow could clear its
-/// own gates. Reading is allowed; that is how it probes the server it runs on.
-pub async fn no_own_workflow_writes(
-    State(mark): State<OwnMark>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut marks = request.headers().get_all(MARK_HEADER).iter();
-    if request.method().is_safe() || marks.all(|found| found != mark.as_str()) {
-        return next.run(request).await;
+/// What may be refused before anything of a request is read but its first lines.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    hosts: OwnHosts,
+    mark: OwnMark,
+}
+
+impl Guard {
+    pub fn new(hosts: OwnHosts, mark: OwnMark) -> Self {
+        Self { hosts, mark }
     }
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "own_workflow",
-        "A workflow may read from the server that runs it, and change nothing there: what its gates ask is for people.",
-    )
-    .into_response()
+
+    /// Why a request goes no further; none when it may.
+    pub fn refusal(&self, request: &Request) -> Option<Response> {
+        let problem = self
+            .foreign_host(request)
+            .or_else(|| self.write_of_own_workflow(request))
+            .or_else(|| cross_origin_read(request));
+        match problem {
+            Some(problem) => Some(problem.into_response()),
+            None => foreign_refusal(request).map(IntoResponse::into_response),
+        }
+    }
+
+    /// Requests that name another host.
+    fn foreign_host(&self, request: &Request) -> Option<Problem> {
+        let mut named = request.headers().get_all(HOST).iter();
+        let host = named.next().and_then(|value| value.to_str().ok());
+        let one_own_host =
+            named.next().is_none() && host.is_some_and(|host| self.hosts.contain(host));
+        let own_target = request
+            .uri()
+            .authority()
+            .is_none_or(|target| self.hosts.contain(target.as_str()));
+        if one_own_host && own_target {
+            return None;
+        }
+        let port = self.hosts.listening.port();
+        Some(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "foreign_host",
+            format!(
+                "This server answers only under its own loopback names. Use http://127.0.0.1:{port} or \
+                 http://localhost:{port}; through an SSH tunnel, forward the same port: \
+                 ssh -L {port}:127.0.0.1:{port}"
+            ),
+        ))
+    }
+
+    /// Requests that change something when a workflow of this server sent them: else a workflow could clear its own
+    /// gates. Reading is allowed; that is how it probes the server it runs on.
+    fn write_of_own_workflow(&self, request: &Request) -> Option<Problem> {
+        let mut marks = request.headers().get_all(MARK_HEADER).iter();
+        if request.method().is_safe() || marks.all(|found| found != self.mark.as_str()) {
+            return None;
+        }
+        Some(Problem::new(
+            StatusCode::FORBIDDEN,
+            "own_workflow",
+            "A workflow may read from the server that runs it, and change nothing there: what its gates ask is for people.",
+        ))
+    }
 }
 
 /// Refuses requests that change something (all methods but GET, HEAD and OPTIONS) when a browser
@@ -122,30 +137,25 @@ pub fn same_origin_writes() -> CsrfLayer<fn(ProtectionError) -> Response> {
 
 /// Refuses what a foreign page may do with GET: open a WebSocket or an event stream, which the
 /// same-origin policy does not stop, and let our API work on its behalf.
-pub async fn same_origin_reads(request: Request, next: Next) -> Response {
+fn cross_origin_read(request: &Request) -> Option<Problem> {
     let headers = request.headers();
     let path = request.uri().path();
     let followed_link = header(headers, &SEC_FETCH_MODE) == Some("navigate");
     let guarded =
         is_stream(headers) || ((is_api_path(path) || path.starts_with("/rpc/")) && !followed_link);
-    if guarded && is_foreign(headers) {
-        return cross_origin().into_response();
-    }
-    next.run(request).await
+    (guarded && is_foreign(headers)).then(cross_origin)
 }
 
 /// Takes a refusal out of an address that no page of ours led to: whoever makes a link would have his sentence shown as
 /// the server's. A browser says where a visit comes from, also behind the redirect that answers a form; programs, and
 /// browsers too old for the client, do not, and are left alone.
-pub async fn own_refusals_only(request: Request, next: Next) -> Response {
+fn foreign_refusal(request: &Request) -> Option<Redirect> {
     let from_us =
         header(request.headers(), &SEC_FETCH_SITE).is_none_or(|site| site == "same-origin");
-    match without_refusal(request.uri()) {
-        Some(address) if !from_us && request.method().is_safe() => {
-            Redirect::to(&address).into_response()
-        }
-        Some(_) | None => next.run(request).await,
+    if from_us || !request.method().is_safe() {
+        return None;
     }
+    without_refusal(request.uri()).map(|address| Redirect::to(&address))
 }
 
 /// The address on this server without a refusal; none when there is none in it.

@@ -1,13 +1,11 @@
 //! What every answer tells the browser about trust: which scripts may run, who may frame or read
 //! the page, and that nothing but named files may be cached.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use leptos::nonce::Nonce;
 use leptos::prelude::LeptosOptions;
 use std::sync::Arc;
@@ -54,6 +52,27 @@ impl PagePolicy {
         Self { connect }
     }
 
+    /// Sets the headers of an answer. `nonce` is what the page's scripts carry.
+    pub fn apply(&self, headers: &mut HeaderMap, nonce: &Nonce) {
+        let policy = if is_page(headers) {
+            // The nonce is URL-safe base64, so the value is always a valid header.
+            HeaderValue::from_str(&self.with_nonce(nonce)).ok()
+        } else {
+            None
+        };
+        let policy = policy.unwrap_or(HeaderValue::from_static(POLICY_FOR_DATA));
+        // What serves foreign content sets a stricter policy of its own.
+        headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+        for (name, value) in FIXED {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        // Pages and API answers show the state of one moment to one person; only files, which set
+        // their own rule, may be kept.
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+
     fn with_nonce(&self, nonce: &str) -> String {
         let connect = &self.connect;
         format!(
@@ -65,34 +84,11 @@ impl PagePolicy {
     }
 }
 
-/// Draws a nonce for the request, which the page's scripts must carry, and sets the headers.
-pub async fn secure(
-    State(policy): State<PagePolicy>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Draws a nonce for the request, which the scripts of its page must carry.
+pub fn draw_nonce(request: &mut Request) -> Nonce {
     let nonce = Nonce::new();
     request.extensions_mut().insert(nonce.clone());
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    let policy = if is_page(headers) {
-        // The nonce is URL-safe base64, so the value is always a valid header.
-        HeaderValue::from_str(&policy.with_nonce(&nonce)).ok()
-    } else {
-        None
-    };
-    let policy = policy.unwrap_or(HeaderValue::from_static(POLICY_FOR_DATA));
-    // What serves foreign content sets a stricter policy of its own.
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
-    for (name, value) in FIXED {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    // Pages and API answers show the state of one moment to one person; only files, which set
-    // their own rule, may be kept.
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
+    nonce
 }
 
 fn is_page(headers: &HeaderMap) -> bool {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Connections that are there and not yet taken up. The system may allow fewer (`net.core.somaxconn`).
+pub const CONNECTIONS_WAITING_MAX: u32 = 1_024;
+
 /// A workflow of the largest permitted size, as JSON, stays well below this.
 pub const REQUEST_BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 

@@ -10,6 +10,7 @@ mod guard;
 mod headers;
 mod health;
 mod limits;
+mod middleware;
 mod oversize;
 mod pages;
 mod problem;
@@ -19,6 +20,7 @@ mod trial;
 mod upkeep;
 
 pub use assets::Site;
+use guard::Guard;
 pub use guard::{OwnHosts, OwnMark};
 
 use crate::api::{self, ApiState};
@@ -29,18 +31,18 @@ use crate::store::LeaseTerms;
 use crate::store::backup::BackupError;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::serve::ListenerExt;
 use config::{Cli, Command, ServeConfig};
 use leptos::prelude::LeptosOptions;
-use limits::{REQUEST_BODY_BYTES_MAX, STOP_MAX};
+use limits::{CONNECTIONS_WAITING_MAX, REQUEST_BODY_BYTES_MAX, STOP_MAX};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -142,26 +144,15 @@ pub fn router(state: AppState) -> Router {
 }
 
 fn guarded(routes: Router<AppState>, state: AppState) -> Router {
+    let policy = headers::PagePolicy::new(&state.leptos);
+    let guard = Guard::new(state.own_hosts, state.own_mark.clone());
     // The first layer is the outermost one.
     let layers = ServiceBuilder::new()
-        .layer(from_fn(problem::finish))
+        .layer(from_fn_with_state(policy, middleware::outermost))
         .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
-        .layer(from_fn_with_state(
-            headers::PagePolicy::new(&state.leptos),
-            headers::secure,
-        ))
         .layer(CatchPanicLayer::custom(problem::from_panic))
-        .layer(from_fn_with_state(state.own_hosts, guard::own_host_only))
-        .layer(from_fn_with_state(
-            state.own_mark.clone(),
-            guard::no_own_workflow_writes,
-        ))
         .layer(guard::same_origin_writes())
-        .layer(from_fn(guard::same_origin_reads))
-        .layer(from_fn(guard::own_refusals_only))
-        .layer(from_fn(rpc_status::correct))
-        .layer(from_fn(problem::limit_duration))
-        .layer(from_fn(oversize::refuse))
+        .layer(from_fn_with_state(guard, middleware::innermost))
         .layer(RequestBodyLimitLayer::new(REQUEST_BODY_BYTES_MAX));
     routes
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
@@ -189,7 +180,7 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
     }
     let address = config.listen;
     let refused = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listener = listen(address).map_err(refused)?;
     let listening = listener.local_addr().map_err(refused)?;
     let mark = OwnMark::new(SystemClock.new_id());
     let terms = lease_terms(&config);
@@ -210,7 +201,8 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
     });
-    let server = axum::serve(listener, router(state))
+    // Else each connection would get a router of its own, a copy of all routes with all that is around them.
+    let server = axum::serve(listener, router(state).into_make_service())
         .with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::spawn(cancel_on_signal(stopping.clone()));
     tokio::spawn(cancel_when_replaced(service.clone(), stopping.clone()));
@@ -233,6 +225,22 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         return Err(ServeError::LeaseLost);
     }
     served
+}
+
+/// Of more connections that come at once than the queue holds, the system drops the rest without a word, and each is tried
+/// again a second later.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // As the standard library does it: a server that is started again must not wait for the last one's connections to
+    // be forgotten. Elsewhere than on Unix it would let two servers share the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CONNECTIONS_WAITING_MAX)
 }
 
 /// Named so that the operator of the next process finds this one.

@@ -5,22 +5,22 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_LENGTH;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 
 use super::limits::{DISCARD_BYTES_MAX, DISCARD_MAX, REQUEST_BODY_BYTES_MAX};
 use super::problem;
 
-pub async fn refuse(request: Request, next: Next) -> Response {
+pub fn is_announced_by(request: &Request) -> bool {
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse::<usize>().ok());
-    if announced.is_none_or(|bytes| bytes <= REQUEST_BODY_BYTES_MAX) {
-        return next.run(request).await;
-    }
+    announced.is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX)
+}
+
+pub async fn refuse(request: Request) -> Response {
     discard(request.into_body()).await;
     problem::from_status(StatusCode::PAYLOAD_TOO_LARGE).into_response()
 }

@@ -1,14 +1,13 @@
 //! Errors as programs read them: `application/problem+json` (RFC 9457) with a `code` to branch on
 //! and the `request_id` to quote. Causes are logged where they happen and never sent.
 
-use super::limits::{PROBLEM_BYTES_MAX, RESPONSE_START_MAX};
+use super::limits::PROBLEM_BYTES_MAX;
 use crate::api::problem::{PROBLEM_JSON, Problem};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use std::any::Any;
@@ -45,40 +44,47 @@ pub fn from_status(status: StatusCode) -> Problem {
     Problem::new(status, code, detail)
 }
 
-/// The outermost layer: names the request, and sees to it that every problem carries that name and
-/// that programs get a problem where an inner layer answered with plain text or nothing.
-pub async fn finish(mut request: Request, next: Next) -> Response {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "decides nothing: it only names the request"
-    )]
-    let id = RequestId(Uuid::now_v7());
-    request.extensions_mut().insert(id);
-    let for_program = is_api_path(request.uri().path());
-    let mut response = next.run(request).await;
-    let failed = response.status().is_client_error() || response.status().is_server_error();
-    if is_problem(&response) {
-        response = name_problem(response, id).await;
-    } else if failed && for_program && !is_json(&response) {
-        response = name_problem(as_problem(response).await, id).await;
-    }
-    if let Ok(value) = HeaderValue::from_str(&id.0.to_string()) {
-        response.headers_mut().insert(REQUEST_ID_HEADER, value);
-    }
-    response
+/// What has to be known of a request when its answer is finished.
+pub struct Asked {
+    id: RequestId,
+    for_program: bool,
 }
 
-/// Refuses to let a request wait for ever. Only the time until the answer begins counts.
-pub async fn limit_duration(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(RESPONSE_START_MAX, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "timeout",
-            "The server took too long to answer.",
-        )
-        .into_response(),
+impl Asked {
+    /// Names the request.
+    pub fn named(request: &mut Request) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "decides nothing: it only names the request"
+        )]
+        let id = RequestId(Uuid::now_v7());
+        request.extensions_mut().insert(id);
+        let for_program = is_api_path(request.uri().path());
+        Self { id, for_program }
     }
+
+    /// Sees to it that every problem carries that name, and that programs get a problem where something further in
+    /// answered with plain text or nothing.
+    pub async fn finish(self, mut response: Response) -> Response {
+        let failed = response.status().is_client_error() || response.status().is_server_error();
+        if is_problem(&response) {
+            response = name_problem(response, self.id).await;
+        } else if failed && self.for_program && !is_json(&response) {
+            response = name_problem(as_problem(response).await, self.id).await;
+        }
+        if let Ok(value) = HeaderValue::from_str(&self.id.0.to_string()) {
+            response.headers_mut().insert(REQUEST_ID_HEADER, value);
+        }
+        response
+    }
+}
+
+pub fn too_slow() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "timeout",
+        "The server took too long to answer.",
+    )
 }
 
 /// What a caller learns of a panic: that there was one. The log has the rest under the request id.

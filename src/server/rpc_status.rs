@@ -1,19 +1,21 @@
-//! Server functions answer every error with status 500. This layer gives each the status that belongs to it, so that
+//! Server functions answer every error with status 500. This gives each the status that belongs to it, so that
 //! malformed input is a 4xx here too.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::Response;
 
 use super::limits::PROBLEM_BYTES_MAX;
 use crate::rpc::error::PageError;
 
-pub async fn correct(request: Request, next: Next) -> Response {
-    let called = request.uri().path().starts_with("/rpc/");
-    let response = next.run(request).await;
-    if !called || response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+pub fn is_call(request: &Request) -> bool {
+    request.uri().path().starts_with("/rpc/")
+}
+
+/// The answer to a call of a server function.
+pub async fn correct(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -329,3 +329,17 @@ fn get_request(path: &str) -> Request<Body> {
 fn own(builder: axum::http::request::Builder) -> axum::http::request::Builder {
     builder.header("host", OWN_HOST)
 }
+
+/// Nobody takes them up here: what has no place in the queue is not connected before the test gives up.
+#[tokio::test]
+async fn hundreds_that_come_at_once_are_let_in() {
+    let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let mut waiting = Vec::new();
+    while waiting.len() < 400 {
+        let coming = tokio::net::TcpStream::connect(address);
+        let came = tokio::time::timeout(Duration::from_secs(5), coming).await;
+        let came = came.unwrap_or_else(|_| panic!("only {} are let in", waiting.len()));
+        waiting.push(came.expect("somebody listens"));
+    }
+}
