@@ -1,17 +1,40 @@
 //! Workflows as they come in: JSON or YAML, by content type. Unknown fields are refused, with their place.
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
 use crate::engine::reading;
 use crate::engine::workflow::Workflow;
 
-pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Workflow, Problem> {
+/// From this size on a document is worked on beside the requests that come meanwhile: the slowest takes a third of a
+/// second, and all requests share as many threads as there are processors.
+const APART_BYTES: usize = 16 * 1_024;
+
+/// Does what a document of so many bytes needs to be done.
+pub(super) async fn apart<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    if bytes < APART_BYTES {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    // Nobody aborts it, so the only error is a panic.
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+pub(super) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Workflow, Problem> {
     let media_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let media_type = media_type.to_owned();
+    apart(body.len(), move || read_as(&media_type, &body)).await
+}
+
+fn read_as(media_type: &str, body: &[u8]) -> Result<Workflow, Problem> {
     let refused = |error: String| {
         Problem::new(
             StatusCode::BAD_REQUEST,

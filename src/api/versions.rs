@@ -126,7 +126,7 @@ pub(super) async fn add(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<SavedItem>, Problem> {
-    let definition = document::read(&headers, &body)?;
+    let definition = document::read(&headers, body).await?;
     let edit = edit(query.note, query.expected_current);
     let saved = service.add_version(&slug, definition, edit).await?;
     Ok(Json(saved.into()))

@@ -166,7 +166,9 @@ pub(super) async fn validate(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Verdict>, Problem> {
-    let errors = service.problems(&document::read(&headers, &body)?);
+    let bytes = body.len();
+    let definition = document::read(&headers, body).await?;
+    let errors = document::apart(bytes, move || service.problems(&definition)).await;
     Ok(Json(Verdict {
         valid: errors.is_empty(),
         errors,
@@ -178,7 +180,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let definition = document::read(&headers, &body)?;
+    let definition = document::read(&headers, body).await?;
     let row = service.create_workflow(definition, LOCAL_ACTOR).await?;
     created(&service, &row).await
 }
