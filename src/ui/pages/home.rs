@@ -17,7 +17,10 @@ pub fn HomePage() -> impl IntoView {
     let view = Resource::new(move || live.lists.get(), |_| home());
     view! {
         <Title text="Home" />
-        <h1>"Home"</h1>
+        <div class="page-head">
+            <h1>"Home"</h1>
+            <a class="button" href="/workflows/new">"New workflow"</a>
+        </div>
         <Transition>
             {move || Suspend::new(async move {
                 match view.await {

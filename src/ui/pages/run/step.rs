@@ -16,6 +16,7 @@ use crate::engine::plan::Outline;
 use crate::engine::state::{
     Attempt, AttemptOutcome, EdgeState, Gate, RunState, StepRun, StepStatus,
 };
+use crate::engine::workflow::StepKind;
 use crate::ui::components::{Bar, Elapsed, GateForm, Moment, StepBadge, ValueView, branch_labels};
 use crate::ui::format;
 use crate::ui::theme;
@@ -34,6 +35,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
     let landing = format!("step-{path}");
     let name = shape.name.clone();
     let goes_on = Memo::new(move |_| viewer.state.with(|state| goes_on_after_failure(state, at)));
+    let led = Memo::new(move |_| viewer.state.with(|state| where_it_led(state, at)));
     let labels: Vec<_> = branch_labels(&outline, position)
         .into_iter()
         .map(|label| view! { <span class="tag">{label}</span> })
@@ -69,6 +71,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             <Running step />
             {move || step.with(|step| reason(step, &outline))}
             {move || goes_on.get().then(|| view! { <p class="muted step-goes-on">"The run goes on with what is known."</p> })}
+            {move || led.get().map(|led| view! { <p class="muted">{led}</p> })}
             {move || step.with(waits_for)}
             {question}
             {move || step.with(decision)}
@@ -119,6 +122,29 @@ fn goes_on_after_failure(state: &RunState, at: usize) -> bool {
     let step = &state.steps[at];
     let way = |&edge: &usize| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Taken;
     step.status == StepStatus::Failed && state.outline.outgoing(step.shape).iter().any(way)
+}
+
+/// What a condition has answered, and the steps that the run went on with.
+fn where_it_led(state: &RunState, at: usize) -> Option<String> {
+    let step = &state.steps[at];
+    let outline = &state.outline;
+    if outline.steps[step.shape].kind != StepKind::Condition {
+        return None;
+    }
+    let answer = match step.output.as_ref()?.get("result")? {
+        Value::Bool(true) => "True".to_owned(),
+        Value::Bool(false) => "Not true".to_owned(),
+        other => format::text(other),
+    };
+    let taken = |&&edge: &&usize| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Taken;
+    let ways = outline.outgoing(step.shape).iter().filter(taken);
+    let names: Vec<String> = ways
+        .map(|&edge| format!("“{}”", outline.steps[outline.edges[edge].to].name))
+        .collect();
+    Some(match names.is_empty() {
+        true => format!("{answer}. No step follows on that."),
+        false => format!("{answer}: on to {}.", names.join(", ")),
+    })
 }
 
 /// The bar, while a tool works.
