@@ -119,6 +119,40 @@ test("a value is picked from what comes before, with a look at what it may be", 
   await expect(panel(page).locator(".preview-misfit")).toContainText("list; text is wanted");
 });
 
+test("a short list is typed with commas", async ({ page, request }) => {
+  const given = { ...fetch.with, expect_status: ["200-599", 404] };
+  const name = await edit(page, request, { steps: [{ ...fetch, with: given }] });
+  await select(page, "Fetch");
+  const expected = panel(page).getByLabel("Expected status (optional)", { exact: true });
+  await expect(expected).toHaveValue("200-599, 404");
+  await expected.fill("204, 300-399");
+  await expect(findings(page)).toContainText("Nothing to mend");
+  const { steps } = (await kept(page, request, name)) as { steps: { with: Json }[] };
+  expect(steps[0].with.expect_status).toEqual([204, "300-399"]);
+});
+
+test("a condition that can only go one way is said to be one, and can be published", async ({ page, request }) => {
+  const above = { id: "above", name: "Above", kind: "condition", expression: "fetch.status >= 400" };
+  await edit(page, request, {
+    steps: [fetch, above, noop, { ...noop, id: "other", name: "Other" }],
+    edges: [
+      { from: "fetch", to: "above" },
+      { from: "above", to: "noop", when: "above.result == true" },
+      { from: "above", to: "other", default: true },
+    ],
+  });
+  await expect(findings(page)).toContainText("Worth a look");
+  await findings(page).getByRole("button", { name: /is never true/ }).click();
+  const condition = panel(page).getByLabel("Condition", { exact: true });
+  await expect(panel(page).locator(".field-warning")).toContainText("with a status outside of 200-299");
+  await expect(condition).not.toHaveAttribute("aria-invalid");
+  await expectAccessible(page);
+  await page.getByText("Publish…").click();
+  await condition.fill("fetch.status == 204");
+  await expect(findings(page)).not.toContainText("Worth a look");
+  await expect(page.getByRole("button", { name: /^Publish/ }).last()).toBeEnabled();
+});
+
 test("every policy of a step is written in words and units, and what cannot be read is kept and said", async ({
   page,
   request,
@@ -335,6 +369,34 @@ test("steps are dragged onto the picture, between two others, and up and down th
   await expect.poll(names).toEqual([before[1], before[0], before[2], before[3]]);
   ({ steps } = (await kept(page, request, draft)) as { steps: Json[]; edges: Json[] });
   expect(steps.map(({ id }) => id)).toEqual(["ask", "noop", "other", "ask_2"]);
+});
+
+test("the picture shows what is added, and what is chosen in the list", async ({ page, request }) => {
+  const steps = Array.from({ length: 3 }, (_, at) => ({ ...noop, id: `s${at}`, name: `Step ${at}` }));
+  const edges = steps.slice(1).map(({ id }, at) => ({ from: `s${at}`, to: id }));
+  await edit(page, request, { steps, edges });
+  const picture = page.locator(".picture");
+  const shows = async (name: string) => {
+    const frame = (await picture.boundingBox())!;
+    const step = await picture.locator(".picture-step").filter({ hasText: name }).boundingBox({ timeout: 100 }).catch(() => null);
+    return !!step && step.y >= frame.y && step.y + step.height <= frame.y + frame.height;
+  };
+  await select(page, "Step 2");
+  for (let added = 0; added < 6; added++) {
+    await page.getByLabel("Add a step").selectOption("util.noop");
+    await page.getByRole("button", { name: "Add after" }).click();
+    await expect(page.locator(".outline-step")).toHaveCount(4 + added);
+  }
+  const last = "Noop 6";
+  await expect.poll(() => shows(last)).toBe(true);
+  await expect.poll(() => shows("Step 0")).toBe(true);
+  // Somebody looks nearer at the beginning: now it stays where it is, until something else is chosen.
+  for (let nearer = 0; nearer < 5; nearer++) await page.getByRole("button", { name: "Larger" }).click();
+  await select(page, "Step 0");
+  await expect.poll(() => shows("Step 0")).toBe(true);
+  expect(await shows(last)).toBe(false);
+  await select(page, last);
+  await expect.poll(() => shows(last)).toBe(true);
 });
 
 test("a long workflow has a map of its picture, and only what is seen is drawn", async ({ page, request }) => {

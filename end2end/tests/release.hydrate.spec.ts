@@ -88,8 +88,10 @@ class Author {
     await hand.fill(field(page, "Question"), "Shall this be released?");
     await hand.fill(field(page, "What is shown"), "lint.statu");
     await expect(page.locator(".field-invalid")).toContainText("statu");
-    await hand.press(findings(page).getByRole("button", { name: /status/ }).last());
+    // The same is offered where it stands.
+    await hand.press(page.locator(".field-invalid").getByRole("button", { name: /status/ }));
     await expect(field(page, "What is shown")).toHaveValue("lint.status");
+    await expect(field(page, "What is shown")).toBeFocused();
 
     await hand.press(line(page, "Green?"));
     await this.add("http.request", "Add after", "Tell");
@@ -121,6 +123,7 @@ class Author {
     await hand.press(row(page, "Release?").getByRole("button", { name: "Say it" }));
     await expect(ended(page)).toBeVisible();
     await expect(row(page, "Release?")).toContainText("Approved by ann");
+    await expect(row(page, "Green?")).toContainText("True: on to “Release?”.");
     await hand.fill(page.getByLabel("Name of the test case"), "green and released");
     await hand.press(button(page, "Keep as a test case"));
     await expect(page.locator(".case")).toContainText("holds");
@@ -137,6 +140,7 @@ class Author {
     await hand.press(button(page, "Let all tools answer"));
     await expect(ended(page)).toBeVisible();
     await expect(row(page, "Release?")).toContainText("Skipped");
+    await expect(row(page, "Green?")).toContainText("Not true: on to");
     await expect(row(page, "Tell")).toContainText("Completed");
     await hand.press(button(page, "Write"));
   }

@@ -60,6 +60,7 @@ pub struct Expression {
     bounded: Option<Arc<IdedExpr>>,
     variables: BTreeSet<String>,
     fields: BTreeSet<(String, String)>,
+    reads_only_fields: bool,
 }
 
 impl std::fmt::Debug for Expression {
@@ -109,6 +110,7 @@ impl Expression {
             bounded: effort::bounded(program.expression()).map(Arc::new),
             program: Arc::new(program),
             variables: survey.variables,
+            reads_only_fields: survey.names == survey.selected,
             fields: survey.fields.difference(&survey.tested).cloned().collect(),
         })
     }
@@ -126,6 +128,15 @@ impl Expression {
     /// first, as in `has(host.load)`.
     pub fn fields(&self) -> &BTreeSet<(String, String)> {
         &self.fields
+    }
+
+    /// The one field of the one variable that it reads, where the rest of that variable makes no difference to it.
+    pub fn sole_field(&self) -> Option<(&str, &str)> {
+        if !self.reads_only_fields || self.fields.len() != 1 {
+            return None;
+        }
+        let (name, field) = self.fields.first()?;
+        Some((name, field))
     }
 
     /// Evaluates with the values that the scope gives for each of `variables()`. The error is a sentence.
@@ -226,6 +237,9 @@ struct Survey {
     fields: BTreeSet<(String, String)>,
     /// Fields that it asks for with `has`.
     tested: BTreeSet<(String, String)>,
+    /// How often it names a variable, and how often to read a field of it.
+    names: usize,
+    selected: usize,
     functions: BTreeSet<String>,
     nesting: u32,
     too_deep: bool,
@@ -253,6 +267,7 @@ impl Survey {
             Expr::Ident(name) => {
                 if !name.starts_with('@') && !bound.contains(name) {
                     self.variables.insert(name.clone());
+                    self.names += 1;
                 }
             }
             Expr::Select(select) => {
@@ -260,10 +275,12 @@ impl Survey {
                     && !bound.contains(name)
                 {
                     let read = (name.clone(), select.field.clone());
-                    match select.test {
-                        true => self.tested.insert(read),
-                        false => self.fields.insert(read),
-                    };
+                    if select.test {
+                        self.tested.insert(read);
+                    } else {
+                        self.fields.insert(read);
+                        self.selected += 1;
+                    }
                 }
                 self.visit(&select.operand, bound, at);
             }
@@ -393,6 +410,25 @@ mod tests {
             expression.variables().iter().collect::<Vec<_>>(),
             ["d", "limit"]
         );
+    }
+
+    #[test]
+    fn what_reads_one_field_and_nothing_else_is_known() {
+        for (source, expected) in [
+            ("d.a == 200", Some(("d", "a"))),
+            ("d.a >= 200 && d.a < 300", Some(("d", "a"))),
+            ("[200, 204].exists(n, n == d.a)", Some(("d", "a"))),
+            ("d.a == d.b", None),
+            ("d.a == 200 || input.force", None),
+            ("has(d.a) && d.a == 200", None),
+            ("has(d.b) && d.a == 200", None),
+            ("size(d) > 1 && d.a == 200", None),
+            ("'b' in d || d.a == 200", None),
+            ("1 == 1", None),
+        ] {
+            let expression = Expression::parse(source).expect("it parses");
+            assert_eq!(expression.sole_field(), expected, "{source}");
+        }
     }
 
     #[test]

@@ -37,8 +37,25 @@ pub enum FieldKind {
     Lines {
         format: TextFormat,
     },
+    /// Short items with commas between them; what reads as a number is one.
+    Words,
     /// Anything else, as JSON text.
     Json,
+}
+
+impl FieldKind {
+    /// How it is typed, where nobody would know and the author's description does not say it.
+    pub fn how(&self) -> Option<&'static str> {
+        match self {
+            FieldKind::Words => Some("Several with commas between them."),
+            FieldKind::Lines { .. }
+            | FieldKind::Text { .. }
+            | FieldKind::Number { .. }
+            | FieldKind::Boolean
+            | FieldKind::Choice { .. }
+            | FieldKind::Json => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,13 +114,13 @@ fn field(name: &str, schema: &Value, required: bool) -> Field {
             maximum: number("maximum"),
         },
         (_, Some("boolean")) => FieldKind::Boolean,
-        (_, Some("array"))
-            if schema.pointer("/items/type").and_then(Value::as_str) == Some("string") =>
-        {
-            FieldKind::Lines {
-                format: schema.get("items").map_or(TextFormat::Plain, text_format),
-            }
-        }
+        (_, Some("array")) => match schema.get("items") {
+            Some(items) if types(items) == ["string"] => FieldKind::Lines {
+                format: text_format(items),
+            },
+            Some(items) if are_words(&types(items)) => FieldKind::Words,
+            Some(_) | None => FieldKind::Json,
+        },
         _ => FieldKind::Json,
     };
     Field {
@@ -114,6 +131,26 @@ fn field(name: &str, schema: &Value, required: bool) -> Field {
         default: schema.get("default").cloned(),
         kind,
     }
+}
+
+/// What a value may be; empty where the schema does not say it here.
+fn types(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => return vec![one],
+        Some(Value::Array(some)) => return some.iter().filter_map(Value::as_str).collect(),
+        Some(_) | None => {}
+    }
+    let choices = ["oneOf", "anyOf"].map(|key| schema.get(key).and_then(Value::as_array));
+    let choices = choices.into_iter().flatten().flatten();
+    let of_each: Option<Vec<&str>> = choices
+        .map(|choice| choice.get("type").and_then(Value::as_str))
+        .collect();
+    of_each.unwrap_or_default()
+}
+
+fn are_words(types: &[&str]) -> bool {
+    let is_word = |kind: &&str| matches!(*kind, "string" | "integer" | "number");
+    !types.is_empty() && types.iter().all(is_word)
 }
 
 fn text_format(schema: &Value) -> TextFormat {
@@ -168,6 +205,9 @@ pub fn initial_text(field: &Field) -> String {
             })
             .collect::<Vec<_>>()
             .join("\n"),
+        (FieldKind::Words, Some(Value::Array(items))) => {
+            words_shown(items).unwrap_or_else(|| Value::Array(items.clone()).to_string())
+        }
         (FieldKind::Boolean, Some(value)) => {
             if value.as_bool() == Some(true) {
                 "true".to_owned()
@@ -238,10 +278,41 @@ fn parse_field(field: &Field, text: &str) -> Result<Option<Value>, String> {
                 lines.map(|line| Value::String(line.to_owned())).collect(),
             )))
         }
+        FieldKind::Words => Ok(Some(Value::Array(words_read(text)))),
         FieldKind::Json => serde_json::from_str(text)
             .map(Some)
             .map_err(|error| format!("{} is not JSON: {error}.", field.title)),
     }
+}
+
+/// Items as they are typed into a field of words; none where `words_read` would read something else.
+pub fn words_shown(items: &[Value]) -> Option<String> {
+    let shown = |item: &Value| match item {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) if number_of(text).is_none() => Some(text.clone()),
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
+    };
+    let words: Option<Vec<String>> = items.iter().map(shown).collect();
+    let text = words?.join(", ");
+    (words_read(&text) == items && !text.is_empty()).then_some(text)
+}
+
+/// The items that a typed text means. A list in JSON means itself.
+pub fn words_read(text: &str) -> Vec<Value> {
+    if let Ok(items) = serde_json::from_str(text) {
+        return items;
+    }
+    let words = text.split([',', '\n']).map(str::trim);
+    let words = words.filter(|word| !word.is_empty());
+    words
+        .map(|word| number_of(word).map_or_else(|| Value::from(word), Value::Number))
+        .collect()
+}
+
+fn number_of(word: &str) -> Option<Number> {
+    serde_json::from_str(word).ok()
 }
 
 fn parse_number(title: &str, text: &str, integer: bool) -> Result<Value, String> {
@@ -362,5 +433,63 @@ mod tests {
     fn defaults_fill_what_is_absent_and_nothing_else() {
         let filled = with_defaults(Some(&schema()), json!({"limit": 5}));
         assert_eq!(filled, json!({"limit": 5, "mode": "fast"}));
+    }
+
+    #[test]
+    fn words_are_read_back_as_they_were_shown() {
+        for (items, shown) in [
+            (json!(["200-299", 404]), Some("200-299, 404")),
+            (json!([1.5, -2, "a b"]), Some("1.5, -2, a b")),
+            (json!([]), None),
+            (json!(["404"]), None),
+            (json!(["a,b"]), None),
+            (json!([" a"]), None),
+            (json!([""]), None),
+            (json!(["[1]"]), None),
+            (json!(["[1]", 2]), Some("[1], 2")),
+            (json!([true]), None),
+            (json!([["a"]]), None),
+        ] {
+            let items = items.as_array().expect("a list");
+            let text = words_shown(items);
+            assert_eq!(text.as_deref(), shown);
+            if let Some(text) = text {
+                assert_eq!(&words_read(&text), items, "{text}");
+            }
+        }
+        assert_eq!(
+            words_read("200 ,, 201-204\n 7,"),
+            [json!(200), json!("201-204"), json!(7)]
+        );
+        assert_eq!(words_read(r#"["404"]"#), [json!("404")]);
+        assert!(words_read(" , ").is_empty());
+    }
+
+    #[test]
+    fn a_list_is_typed_as_its_items_allow() {
+        let kind = |items: Value| {
+            let schema = json!({ "properties": { "list": { "type": "array", "items": items } } });
+            fields(Some(&schema)).remove(0).kind
+        };
+        let whole = json!({ "type": "integer" });
+        let text = json!({ "type": "string" });
+        for words in [
+            whole.clone(),
+            json!({ "type": ["number", "string"] }),
+            json!({ "oneOf": [whole, text] }),
+            json!({ "anyOf": [text, { "type": "number" }] }),
+        ] {
+            assert_eq!(kind(words.clone()), FieldKind::Words, "{words}");
+        }
+        assert!(matches!(kind(text.clone()), FieldKind::Lines { .. }));
+        for other in [
+            json!({}),
+            json!(true),
+            json!({ "type": "object" }),
+            json!({ "type": ["string", "null"] }),
+            json!({ "oneOf": [text, { "enum": [1] }] }),
+        ] {
+            assert_eq!(kind(other.clone()), FieldKind::Json, "{other}");
+        }
     }
 }

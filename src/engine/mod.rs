@@ -52,5 +52,6 @@ pub mod time;
 pub mod tool;
 pub mod trigger;
 pub mod upstream;
+pub mod warnings;
 pub mod workflow;
 pub mod yaml;

@@ -152,6 +152,15 @@ impl FailsOutside {
     }
 }
 
+/// A field with the title that its schema gives it.
+pub(in crate::engine) fn titled(field: &str, schema: Option<&Value>) -> String {
+    let title = schema.and_then(|schema| schema.get("title")?.as_str());
+    match title {
+        Some(title) => format!("*{title}* (`{field}`)"),
+        None => format!("`{field}`"),
+    }
+}
+
 /// A tool as workflows, forms and the compiler see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolSpec {
@@ -207,6 +216,15 @@ impl ToolSpec {
             }),
             ..Self::plain(name, EffectClass::Read)
         }
+    }
+
+    /// A field of the input as people know it from forms, and as it is called: *Expected status* (`expect_status`).
+    pub fn titled(&self, field: &str) -> String {
+        let properties = self.input_schema.get("properties");
+        titled(
+            field,
+            properties.and_then(|properties| properties.get(field)),
+        )
     }
 
     /// Whether calls with these two inputs take the same answers for successes.

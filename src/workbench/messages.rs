@@ -76,7 +76,18 @@ pub struct Checked {
     pub revision: u32,
     /// In the author's order; empty when the draft can be published.
     pub findings: Vec<Diagnostic>,
+    /// What keeps nobody from publishing it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Diagnostic>,
     pub picture: Picture,
+}
+
+impl Checked {
+    /// Leaves the picture as it is.
+    pub fn forget_what_is_wrong(&mut self) {
+        self.findings.clear();
+        self.warnings.clear();
+    }
 }
 
 /// What came of a test case.

@@ -21,6 +21,7 @@ use crate::engine::layout::{Graph, Picture, SIZES, layout};
 use crate::engine::limits::DEFINITION_BYTES_MAX;
 use crate::engine::rehearse::{check_case, impact};
 use crate::engine::tool::Catalogue;
+use crate::engine::warnings::warnings;
 use crate::engine::workflow::Workflow;
 use stage::Stage;
 
@@ -102,9 +103,14 @@ impl Bench {
     }
 
     fn check(&self, revision: u32, workflow: &Workflow) -> Checked {
+        let (findings, warnings) = match compile(workflow, &self.catalogue) {
+            Ok(plan) => (Vec::new(), warnings(workflow, &plan)),
+            Err(findings) => (findings, Vec::new()),
+        };
         Checked {
             revision,
-            findings: compile(workflow, &self.catalogue).err().unwrap_or_default(),
+            findings,
+            warnings,
             picture: if has_too_many_parts(workflow) {
                 Picture::default()
             } else {
@@ -133,6 +139,7 @@ fn refused_unread(ask: &str) -> Answer {
         }) => Answer::Checked(Box::new(Checked {
             revision,
             findings: vec![too_long()],
+            warnings: Vec::new(),
             picture: Picture::default(),
         })),
         Ok(Heading { check: None }) => {

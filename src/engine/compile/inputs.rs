@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Compiling, listed};
 use crate::engine::binding::Binding;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::tool::ToolSpec;
+use crate::engine::tool::{ToolSpec, titled};
 use crate::engine::workflow::Step;
 
 impl Compiling<'_> {
@@ -62,12 +62,15 @@ impl Compiling<'_> {
         {
             if !fields.contains_key(name) {
                 let repair = self.missing_input(step, prefix, spec, fields, name);
-                let problem =
-                    Diagnostic::new("missing_field", format!("`{}` needs `{name}`.", spec.name))
-                        .step(&step.id)
-                        .field(format!("{prefix}with.{name}"))
-                        .fix(format!("Add `{name}` to `{prefix}with`."))
-                        .repair(repair);
+                let field = spec.titled(name);
+                let message = format!("`{}` needs {field}.", spec.name);
+                let problem = Diagnostic::new("missing_field", message)
+                    .step(&step.id)
+                    .field(format!("{prefix}with.{name}"))
+                    .fix(format!(
+                        "Give it a value: in the file it stands in `{prefix}with`."
+                    ))
+                    .repair(repair);
                 self.report(problem);
             }
         }
@@ -120,11 +123,15 @@ impl Compiling<'_> {
         };
         if !is_of_type(value, wanted) {
             let repair = self.fitting_input(step, prefix, name, value, schema);
-            let problem =
-                Diagnostic::new("wrong_type", format!("`{name}` must be of type {wanted}."))
-                    .step(&step.id)
-                    .field(format!("{prefix}with.{name}"))
-                    .repair(repair);
+            let message = format!(
+                "{} must be {}.",
+                titled(name, Some(schema)),
+                type_in_words(wanted)
+            );
+            let problem = Diagnostic::new("wrong_type", message)
+                .step(&step.id)
+                .field(format!("{prefix}with.{name}"))
+                .repair(repair);
             self.report(problem);
         }
     }
@@ -143,6 +150,20 @@ impl Compiling<'_> {
             .flatten();
         self.bad_value(step, &field, "`with` must be an object", repair);
     }
+}
+
+fn type_in_words(wanted: &str) -> String {
+    let words = match wanted {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "an object",
+        "null" => "null",
+        other => return format!("of the type {other}"),
+    };
+    words.to_owned()
 }
 
 pub(super) fn is_of_type(value: &Value, wanted: &str) -> bool {

@@ -445,7 +445,7 @@ pub(in crate::engine) fn is_reserved(id: &str) -> bool {
 }
 
 /// `probe_host` → `Probe host`.
-pub(in crate::engine) fn in_words(id: &StepId) -> String {
+pub fn in_words(id: &StepId) -> String {
     capitalised(&id.as_str().replace('_', " "))
 }
 

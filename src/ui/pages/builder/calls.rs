@@ -184,11 +184,15 @@ fn input_field(form: &StepForm, input: &Input, field: Field) -> AnyView {
         format!("{} (optional)", field.title)
     };
     let name = format!("{}.{}", input.name, field.name);
-    let hint = match field.default.as_ref().and_then(default_in_words) {
-        Some(default) => format!("{} Without it: {default}.", field.description),
-        None => field.description,
-    };
-    let of = form.field(&name, &label, hint.trim_start());
+    let default = field.default.as_ref().and_then(default_in_words);
+    let default = default.map(|default| format!("Without it: {default}."));
+    let parts = [
+        Some(field.description.as_str()),
+        field.kind.how(),
+        default.as_deref(),
+    ];
+    let hint: Vec<&str> = parts.into_iter().flatten().collect();
+    let of = form.field(&name, &label, hint.join(" ").trim_start());
     let value = entry(form, input, &field.name);
     value_field(of, Literal::Kind(field.kind), input.reader.clone(), value)
 }

@@ -302,6 +302,17 @@ impl Editor {
         })
     }
 
+    /// What stops nobody and is hardly meant, of this step.
+    pub fn warnings_of(self, selected: &Selected) -> Vec<Diagnostic> {
+        self.checked.with(|checked| {
+            let warnings = checked.warnings.iter();
+            warnings
+                .filter(|warning| is_about(warning, selected))
+                .cloned()
+                .collect()
+        })
+    }
+
     /// Asks the worker, which answers when it has done what it was asked before.
     pub fn ask(self, ask: Ask) {
         if let Some(bench) = self.ask.get_value() {

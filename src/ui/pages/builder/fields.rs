@@ -5,7 +5,9 @@ use leptos::prelude::*;
 use std::sync::Arc;
 
 use super::editor::{Editor, Selected};
-use crate::ui::components::{prose, with_code};
+use super::findings::Wrong;
+use crate::engine::diagnostic::Diagnostic;
+use crate::ui::components::with_code;
 
 /// A value of the draft that a field shows and changes. No type of its own for each field: the client would be as much
 /// larger as there are fields.
@@ -97,18 +99,18 @@ impl FieldOf {
         format!("field-{place}-{}", id_part(&self.name))
     }
 
-    /// The sentences about this field, and about what is inside it.
-    fn wrong(&self) -> Vec<String> {
+    /// What is wrong with this field, and with what is inside it.
+    fn wrong(&self) -> Vec<Wrong> {
         let inner = format!("{}.", self.name);
-        self.editor
-            .findings_of(&self.place)
-            .into_iter()
-            .filter(|finding| {
-                let field = finding.field.as_deref().unwrap_or_default();
-                field == self.name || field.starts_with(&inner)
-            })
-            .map(|finding| finding.to_string())
-            .collect()
+        let is_here = |finding: &Diagnostic| {
+            let field = finding.field.as_deref().unwrap_or_default();
+            field == self.name || field.starts_with(&inner)
+        };
+        let findings = self.editor.findings_of(&self.place).into_iter();
+        let warnings = self.editor.warnings_of(&self.place).into_iter();
+        let findings = findings.filter(is_here).map(Wrong::from);
+        let warnings = warnings.filter(is_here).map(Wrong::warning);
+        findings.chain(warnings).collect()
     }
 }
 
@@ -129,7 +131,7 @@ pub(super) struct Frame {
     of: FieldOf,
     pub id: String,
     pub hint: String,
-    wrong: Memo<Vec<String>>,
+    wrong: Memo<Vec<Wrong>>,
 }
 
 impl Frame {
@@ -145,7 +147,7 @@ impl Frame {
         let id = of.id();
         let known = of.clone();
         let wrong = Memo::new(move |_| match problem() {
-            Some(problem) => vec![problem],
+            Some(sentence) => vec![Wrong::typed(sentence)],
             None => known.wrong(),
         });
         Self {
@@ -159,7 +161,7 @@ impl Frame {
     /// For `aria-invalid` of the control.
     pub fn invalid(&self) -> impl Fn() -> Option<&'static str> + Send + Sync + Clone + 'static {
         let wrong = self.wrong;
-        move || wrong.with(|wrong| !wrong.is_empty()).then_some("true")
+        move || stops(wrong).then_some("true")
     }
 
     pub fn around(self, control: AnyView) -> AnyView {
@@ -169,25 +171,29 @@ impl Frame {
             hint,
             wrong,
         } = self;
+        let said = said(of.editor, id.clone(), wrong);
         view! {
-            <div class="field" class:field-invalid=move || wrong.with(|wrong| !wrong.is_empty())>
+            <div class="field" class:field-invalid=move || stops(wrong)>
                 <label for=id>{of.label}</label>
                 {control}
-                <p class="hint" id=hint>{said(wrong)}{with_code(&of.hint)}</p>
+                <p class="hint" id=hint>{said}{with_code(&of.hint)}</p>
             </div>
         }
         .into_any()
     }
 }
 
-/// What is wrong, a sentence each.
-fn said(wrong: Memo<Vec<String>>) -> impl Fn() -> Vec<AnyView> {
+fn stops(wrong: Memo<Vec<Wrong>>) -> bool {
+    wrong.with(|wrong| wrong.iter().any(Wrong::stops))
+}
+
+/// What is wrong, one after the other. `id` is that of the control.
+fn said(editor: Editor, id: String, wrong: Memo<Vec<Wrong>>) -> impl Fn() -> Vec<AnyView> {
     move || {
-        let sentences = wrong.get().into_iter();
-        let sentences = sentences.map(|sentence| {
-            view! { <span class="field-error">{prose(&sentence)}</span> }.into_any()
-        });
-        sentences.collect()
+        let wrong = wrong.get().into_iter();
+        wrong
+            .map(|wrong| wrong.beside(editor, Some(id.clone())))
+            .collect()
     }
 }
 
@@ -293,13 +299,19 @@ pub fn check_field(of: FieldOf, value: Held<bool>) -> AnyView {
     let current = value.memo();
     let frame = Frame::new(of);
     let (id, hint, invalid) = (frame.id, frame.hint, frame.wrong);
-    let label = frame.of.label;
+    let FieldOf {
+        editor,
+        label,
+        hint: about,
+        ..
+    } = frame.of;
+    let said = said(editor, id.clone(), invalid);
     view! {
-        <div class="field field-check" class:field-invalid=move || invalid.with(|wrong| !wrong.is_empty())>
+        <div class="field field-check" class:field-invalid=move || stops(invalid)>
             <input id=id.clone() type="checkbox" aria-describedby=hint.clone() prop:checked=move || current.get() on:change:target=move |event| value.set(event.target().checked()) />
             <div>
                 <label for=id>{label}</label>
-                <p class="hint" id=hint>{said(invalid)}{with_code(&frame.of.hint)}</p>
+                <p class="hint" id=hint>{said}{with_code(&about)}</p>
             </div>
         </div>
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::durations::{duration_field, in_ms};
 use super::editor::{Editor, Selected};
 use super::fields::{FieldOf, Held, number_field, text_field, words_field};
+use super::findings::Wrong;
 use super::values::{Literal, expression_field, value_field};
 use crate::engine::edit;
 use crate::engine::ids::StepId;
@@ -96,7 +97,7 @@ impl StepForm {
     }
 
     /// Findings about the step that belong to none of the fields that were made so far.
-    pub fn elsewhere(&self) -> Vec<String> {
+    pub fn elsewhere(&self) -> Vec<Wrong> {
         let place = Selected::Step(self.id.clone());
         let findings = self.editor.findings_of(&place).into_iter();
         let is_shown = |field: &str| {
@@ -110,7 +111,7 @@ impl StepForm {
         };
         findings
             .filter(|finding| !finding.field.as_deref().is_some_and(is_shown))
-            .map(|finding| finding.to_string())
+            .map(Wrong::from)
             .collect()
     }
 

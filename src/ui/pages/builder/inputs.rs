@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::editor::{Editor, Selected};
 use super::fields::{FieldOf, Frame, Held, check_field, choice_field, lines_field, text_field};
+use super::findings::Wrong;
 use super::input_schema::{
     KINDS, OTHER, bound_of, choices_of, default_of, is_required, kind_of, move_field, names_of,
     opened, part, put, put_bound, put_default, put_kind, read_schema, set_required, text_of,
@@ -50,7 +51,7 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
         let of_all = |field: &str| field == "inputs" || field.starts_with("inputs.required");
         findings
             .filter(|finding| finding.field.as_deref().is_some_and(of_all))
-            .map(|finding| view! { <p class="field-error">{finding.to_string()}</p> })
+            .map(|finding| view! { <p>{Wrong::from(finding).beside(editor, None)}</p> })
             .collect::<Vec<_>>()
     };
     view! {
@@ -61,7 +62,7 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
             {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. Each field becomes a part of the start form, and $input.name in the steps."</p> })}
             <div class="set-add">
                 <label class="visually-hidden" for="input-new">"Name of a new input"</label>
-                <input id="input-new" aria-describedby="input-new-hint" placeholder="name of a new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
+                <input id="input-new" aria-describedby="input-new-hint" placeholder="its name" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
                     on:input:target=move |event| { problem.set(None); new.set(event.target().value()); } />
                 <button type="button" class="button button-small" on:click=move |_| add()>"Add a field"</button>
             </div>

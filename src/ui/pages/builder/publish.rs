@@ -29,7 +29,10 @@ pub(super) fn PublishBar(editor: Editor, slug: Option<String>) -> impl IntoView 
             navigate(&page, Default::default());
         }
         Some(Ok(Publication::Refused { problems })) => {
-            editor.checked.update(|checked| checked.findings = problems);
+            editor.checked.update(|checked| {
+                checked.forget_what_is_wrong();
+                checked.findings = problems;
+            });
         }
         // What it was compared with is no longer what it would replace.
         Some(Ok(Publication::Overtaken { .. })) => editor.study.fetch_again(),

@@ -18,7 +18,6 @@ use super::words;
 use crate::engine::ids::StepId;
 use crate::engine::rename::can_be_called;
 use crate::engine::workflow::{JoinRule, Step, StepKind};
-use crate::ui::components::prose;
 
 /// The form of the step with this id.
 #[component]
@@ -34,6 +33,7 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
         1,
         part!(name),
     );
+    let read_as = form.id.to_string();
     let id = id_field(&form);
     let about = words::about(step.kind);
     let description = form.text("description", "Description", "", 2, part!(description));
@@ -44,14 +44,14 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
     let elsewhere = RwSignal::new(Vec::new());
     Effect::new(move || elsewhere.set(form.elsewhere()));
     let elsewhere = move || {
-        let sentences = elsewhere.get().into_iter();
-        sentences
-            .map(|sentence| view! { <p class="field-error">{prose(&sentence)}</p> })
+        let wrong = elsewhere.get().into_iter();
+        wrong
+            .map(|wrong| view! { <p>{wrong.beside(editor, None)}</p> })
             .collect::<Vec<_>>()
     };
     view! {
         <div class="form builder-form">
-            {(!about.is_empty()).then(|| view! { <p class="hint builder-about">{about}</p> })}
+            <p class="hint builder-about">{about} " Others read it as " <code>{read_as}</code> "."</p>
             {elsewhere}
             {name}
             {specific}

@@ -224,7 +224,9 @@ fn literal_field(of: FieldOf, kind: FieldKind, value: Held<Option<Value>>) -> An
         FieldKind::Text {
             format: TextFormat::Multiline,
         } => text_field(of, 3, text),
-        FieldKind::Text { .. } | FieldKind::Number { .. } => text_field(of, 1, text),
+        FieldKind::Text { .. } | FieldKind::Number { .. } | FieldKind::Words => {
+            text_field(of, 1, text)
+        }
     }
 }
 

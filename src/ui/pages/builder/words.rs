@@ -1,5 +1,6 @@
 //! What kinds, tools and types are called on the pages of the builder.
 
+use crate::engine::compile::in_words;
 use crate::engine::input::FieldKind;
 use crate::engine::workflow::{Step, StepKind};
 
@@ -19,7 +20,7 @@ pub(super) const KINDS: [(StepKind, &str); 10] = [
 
 pub(super) fn name_of(step: &Step) -> String {
     let name = step.name.clone().filter(|name| !name.trim().is_empty());
-    name.unwrap_or_else(|| step.id.as_str().replace('_', " "))
+    name.unwrap_or_else(|| in_words(&step.id))
 }
 
 /// The tool, or the kind in words.
@@ -90,7 +91,7 @@ pub(super) fn wanted(kind: &FieldKind) -> &'static str {
         FieldKind::Number { integer: true, .. } => "integer",
         FieldKind::Number { integer: false, .. } => "number",
         FieldKind::Boolean => "boolean",
-        FieldKind::Lines { .. } => "array",
+        FieldKind::Lines { .. } | FieldKind::Words => "array",
         FieldKind::Json => "",
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::engine::input::FieldKind;
+use crate::engine::input::{FieldKind, words_read, words_shown};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -45,6 +45,9 @@ pub fn shown(kind: &FieldKind, value: Option<&Value>) -> String {
         (Some(Value::Array(items)), FieldKind::Lines { .. }) => {
             in_lines(items).unwrap_or_else(|| as_json(&Value::Array(items.clone())))
         }
+        (Some(Value::Array(items)), FieldKind::Words) => {
+            in_words(items).unwrap_or_else(|| as_json(&Value::Array(items.clone())))
+        }
         (Some(other), _) => as_json(other),
     }
 }
@@ -54,6 +57,7 @@ fn shown_text(kind: &FieldKind, text: &str) -> String {
         FieldKind::Text { .. } | FieldKind::Choice { .. } => text.to_owned(),
         // A text that looks like something else has its quotes, as in JSON.
         FieldKind::Lines { .. }
+        | FieldKind::Words
         | FieldKind::Number { .. }
         | FieldKind::Boolean
         | FieldKind::Json => match serde_json::from_str::<Value>(text) {
@@ -80,6 +84,16 @@ fn in_lines(items: &[Value]) -> Option<String> {
     (!text.is_empty() && !is_json).then_some(text)
 }
 
+/// The items with commas between them, where none is a reference or an expression.
+fn in_words(items: &[Value]) -> Option<String> {
+    let plain = |item: &Value| match item {
+        Value::String(text) => (Mode::of(item) == Mode::Literal).then(|| Value::from(plain(text))),
+        other => Some(other.clone()),
+    };
+    let items: Option<Vec<Value>> = items.iter().map(plain).collect();
+    words_shown(&items?)
+}
+
 /// A literal text without what keeps it from being a reference or an expression.
 fn plain(text: &str) -> &str {
     let is_escaped = text.starts_with("$$") || text.starts_with("==");
@@ -102,6 +116,10 @@ pub fn written(mode: Mode, kind: &FieldKind, text: &str) -> Option<Value> {
             FieldKind::Lines { .. } => match serde_json::from_str::<Vec<Value>>(text) {
                 Ok(items) => Value::Array(items),
                 Err(_) => Value::Array(text.split('\n').map(literal_text).collect()),
+            },
+            FieldKind::Words => match serde_json::from_str::<Vec<Value>>(text) {
+                Ok(items) => Value::Array(items),
+                Err(_) => Value::Array(words_read(text).into_iter().map(literal).collect()),
             },
             // What is not yet right stays as it was typed; the findings say what is wrong with it.
             FieldKind::Number { .. } | FieldKind::Boolean | FieldKind::Json => {
@@ -130,6 +148,13 @@ pub fn plain_written(text: &str) -> Value {
         return Value::Null;
     }
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+fn literal(value: Value) -> Value {
+    match value {
+        Value::String(text) => literal_text(&text),
+        other => other,
+    }
 }
 
 fn literal_text(text: &str) -> Value {
@@ -171,6 +196,12 @@ mod tests {
             (Mode::Literal, FieldKind::Json, "\"7\"", json!("7")),
             (Mode::Literal, FieldKind::Boolean, "true", json!(true)),
             (Mode::Literal, lines(), "a\n$b", json!(["a", "$$b"])),
+            (
+                Mode::Literal,
+                FieldKind::Words,
+                "200-299, 404, $x",
+                json!(["200-299", 404, "$$x"]),
+            ),
             (Mode::Reference, text(), "input.x", json!("$input.x")),
             (
                 Mode::Expression,
@@ -222,6 +253,7 @@ mod tests {
         }
         for value in &lists {
             check(&lines(), value);
+            check(&FieldKind::Words, value);
         }
     }
 

@@ -80,7 +80,9 @@ pub(in crate::ui::pages) fn FormField(
     let id = format!("input-{}", field.name);
     let name = format!("input.{}", field.name);
     let hint_id = format!("{id}-hint");
-    let described = (!field.description.is_empty() || error.is_some()).then(|| hint_id.clone());
+    let how = field.kind.how();
+    let is_described = !field.description.is_empty() || how.is_some() || error.is_some();
+    let described = is_described.then(|| hint_id.clone());
     let wrong = error.is_some();
     let invalid = wrong.then_some("true");
     let required = field.required;
@@ -103,6 +105,9 @@ pub(in crate::ui::pages) fn FormField(
                 TextFormat::Date => "date",
             };
             view! { <input id=id.clone() name=name type=kind value=text required=required aria-describedby=described aria-invalid=invalid /> }.into_any()
+        }
+        FieldKind::Words => {
+            view! { <input id=id.clone() name=name value=text required=required autocomplete="off" spellcheck="false" aria-describedby=described aria-invalid=invalid /> }.into_any()
         }
         FieldKind::Number { integer, minimum, maximum } => view! {
             <input id=id.clone() name=name type="number" value=text required=required
@@ -131,7 +136,7 @@ pub(in crate::ui::pages) fn FormField(
             {control}
             <p class="hint" id=hint_id>
                 {error.map(|error| view! { <span class="field-error">{error}</span> })}
-                {field.description}
+                {field.description} " " {how}
             </p>
         </div>
     }

@@ -9,7 +9,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::editor::Editor;
-use crate::workbench::{Answer, Ask};
+use crate::workbench::{Answer, Ask, Checked};
 use bench::Bench;
 pub(super) use size::on_resize;
 
@@ -46,9 +46,7 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
         // What it had said so far is no longer about the draft.
         Answer::Failed => {
             let _ = editor.blind.try_set(true);
-            let _ = editor
-                .checked
-                .try_update(|checked| checked.findings.clear());
+            let _ = editor.checked.try_update(Checked::forget_what_is_wrong);
         }
         Answer::NotUnderstood { message } => {
             leptos::logging::error!("the workbench did not understand: {message}");
@@ -74,7 +72,7 @@ pub(super) fn begin(editor: Editor, slug: Option<String>) {
         let workflow = Box::new(editor.document.get_untracked());
         if editor.blind.get_untracked() {
             // What the server refused may be mended by now; it says so again if not.
-            editor.checked.update(|checked| checked.findings.clear());
+            editor.checked.update(Checked::forget_what_is_wrong);
         }
         bench::ask(bench, &Ask::Check { revision, workflow });
     });

@@ -96,6 +96,14 @@ impl DrawnStep {
         (self.x + self.width / 2, self.y + self.height)
     }
 
+    pub fn middle(&self) -> (f64, f64) {
+        let half = |length: i32| f64::from(length) / 2.0;
+        (
+            f64::from(self.x) + half(self.width),
+            f64::from(self.y) + half(self.height),
+        )
+    }
+
     /// Its outline, as a path.
     pub fn outline(&self) -> String {
         let Self {

@@ -85,16 +85,40 @@ impl Looking {
         self.sight.set(sight);
     }
 
-    /// A picture that nobody has moved since it was fitted is fitted again, unless a scrollbar has merely come or gone.
-    fn resized(self) {
-        let Extent { width, height } = self.measure();
-        let Some((sight, then)) = self.fitted.get_value() else {
-            return;
-        };
-        let is_other = (width - then.width).abs() > SCROLLBAR || height != then.height;
-        if is_other && sight == self.sight.get_untracked() {
+    /// Fits in what has not been fitted in yet, or what nobody has moved since.
+    fn refit(self) {
+        let fitted = self.fitted.get_value();
+        let is_as_fitted = |(sight, _)| sight == self.sight.get_untracked();
+        if fitted.is_none_or(is_as_fitted) {
             self.fit();
         }
+    }
+
+    /// A scrollbar that merely comes or goes moves nothing.
+    fn resized(self) {
+        let Extent { width, height } = self.measure();
+        let Some((_, then)) = self.fitted.get_value() else {
+            return;
+        };
+        if (width - then.width).abs() > SCROLLBAR || height != then.height {
+            self.refit();
+        }
+    }
+
+    /// Moves the picture so that this is seen, if it is not. False where it is not drawn yet.
+    fn turn_to(self, drawn: &Drawn, chosen: &Selected) -> bool {
+        let Selected::Step(id) = chosen else {
+            return true;
+        };
+        let Some(step) = drawn.step(id) else {
+            return false;
+        };
+        let (place, extent) = (step.middle(), self.measure());
+        let sight = self.sight.get_untracked();
+        if !sight.sees(place, extent) {
+            self.sight.set(sight.centred(place, extent));
+        }
+        true
     }
 
     fn zoom_by(self, factor: f64) {
@@ -249,10 +273,22 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
         extent: RwSignal::new(Extent::default()),
         fitted: StoredValue::new(None),
     };
-    // Once, when there is something to see.
+    let size = Memo::new(move |_| drawn.with(|drawn| (drawn.width, drawn.height)));
     Effect::new(move || {
-        if drawn.with(|drawn| !drawn.steps.is_empty()) && looking.fitted.get_value().is_none() {
-            looking.fit();
+        size.track();
+        if drawn.with_untracked(|drawn| !drawn.steps.is_empty()) {
+            looking.refit();
+        }
+    });
+    // What has been chosen outside of the picture is looked for in it, as soon as it is drawn there.
+    let sought = StoredValue::new(None);
+    Effect::new(move || {
+        let chosen = editor.selected.get();
+        if sought.with_value(|sought| *sought == Some(chosen.clone())) {
+            return;
+        }
+        if drawn.with(|drawn| looking.turn_to(drawn, &chosen)) {
+            sought.set_value(Some(chosen));
         }
     });
     Effect::new(move || {

@@ -82,6 +82,12 @@ impl Sight {
         }
     }
 
+    /// Whether this place of the picture is within the frame.
+    pub fn sees(self, place: (f64, f64), frame: Extent) -> bool {
+        let (right, bottom) = self.place((frame.width, frame.height));
+        (self.x..=right).contains(&place.0) && (self.y..=bottom).contains(&place.1)
+    }
+
     /// Where a place of the frame is in the picture.
     pub fn place(self, at: (f64, f64)) -> (f64, f64) {
         (at.0 / self.zoom + self.x, at.1 / self.zoom + self.y)
@@ -157,6 +163,15 @@ mod tests {
         let (was_x, was_y) = before.place((300.0, 200.0));
         assert!((x - was_x).abs() < 1e-9 && (y - was_y).abs() < 1e-9);
         assert_eq!(before.zoomed(100.0, (0.0, 0.0)).zoom, ZOOM_MAX);
+    }
+
+    #[test]
+    fn what_is_outside_of_the_frame_is_not_seen_until_it_is_centred() {
+        let sight = Sight::begun();
+        assert!(sight.sees((0.0, 0.0), FRAME) && sight.sees((776.0, 576.0), FRAME));
+        let below = (300.0, 600.0);
+        assert!(!sight.sees(below, FRAME));
+        assert!(sight.centred(below, FRAME).sees(below, FRAME));
     }
 
     #[test]
