@@ -4,6 +4,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::run::link_to;
 use crate::engine::state::StepStatus;
 use crate::rpc::actions::DecideGate;
 use crate::rpc::pages::approvals;
@@ -117,7 +118,7 @@ fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
 
 #[component]
 fn Doubt(doubt: DoubtCard) -> impl IntoView {
-    let href = format!("/runs/{}#step-{}", doubt.run_id, doubt.step_id);
+    let href = format!("/runs/{}{}", doubt.run_id, link_to(&doubt.step_id));
     let message = doubt.message.trim_end_matches('.').to_owned();
     view! {
         <article class="card card-waiting">

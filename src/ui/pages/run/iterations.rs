@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::Viewer;
+use super::paging::{self, Pager};
 use super::step::StepRow;
 use crate::engine::state::{Frame, FrameEnd, RunState, StepStatus};
 use crate::ui::components::StatusIcon;
@@ -13,14 +14,25 @@ use crate::ui::theme;
 /// Iterations shown at once.
 const PAGE: usize = 20;
 
-/// The steps of the run itself, or of one iteration.
+/// The steps of the run itself, or of one iteration, a page of them at a time.
 #[component]
 pub fn Steps(viewer: Viewer, frame: usize) -> impl IntoView {
-    let rows = Memo::new(move |_| viewer.state.with(|state| shown_steps(state, frame)));
+    let all = Memo::new(move |_| viewer.state.with(|state| shown_steps(state, frame)));
+    let first = paging::first_of(viewer, frame, all);
+    let total = Signal::derive(move || all.with(Vec::len));
+    let rows = Memo::new(move |_| {
+        all.with(|all| {
+            let page = all.iter().skip(first.get()).take(paging::STEPS);
+            page.copied().collect::<Vec<_>>()
+        })
+    });
+    let linked = frame == 0 && viewer.has_address();
     view! {
+        <Pager first page=paging::STEPS total what="steps" linked />
         <ol class="steps" class:steps-inner={frame != 0}>
             <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at /> } />
         </ol>
+        <Pager first page=paging::STEPS total what="steps" linked />
     }
     .into_any()
 }
@@ -61,13 +73,25 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
             (run.frames.len(), run.ended, run.failed, total)
         })
     });
+    let ordered = move |state: &RunState| {
+        let mut frames = state.steps[owner].frames.clone();
+        frames.sort_by_key(|&frame| !needs_attention(state, frame));
+        frames
+    };
+    let sought = move || {
+        let frame = viewer.sought_inside(owner)?;
+        let ordered = viewer.state.with_untracked(ordered);
+        ordered.iter().position(|found| *found == frame)
+    };
+    first.set(untrack(sought).unwrap_or(0) / PAGE * PAGE);
+    Effect::new(move || {
+        if let Some(at) = sought() {
+            first.set(at / PAGE * PAGE);
+        }
+    });
     let rows = Memo::new(move |_| {
-        viewer.state.with(|state| {
-            let mut frames = state.steps[owner].frames.clone();
-            frames.sort_by_key(|&frame| !needs_attention(state, frame));
-            let page = frames.into_iter().skip(first.get()).take(PAGE);
-            page.collect::<Vec<_>>()
-        })
+        let page = viewer.state.with(ordered).into_iter();
+        page.skip(first.get()).take(PAGE).collect::<Vec<_>>()
     });
     let summary = move || {
         let (_, ended, failed, total) = counts.get();
@@ -77,27 +101,14 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
         };
         format!("{ended} of {total} done{failed}")
     };
-    let pager = move || {
-        let (begun, ..) = counts.get();
-        (begun > PAGE).then(|| {
-            let from = first.get();
-            let until = (from + PAGE).min(begun);
-            view! {
-                <p class="pager">
-                    <button class="button button-small" disabled={from == 0} on:click=move |_| first.set(from.saturating_sub(PAGE))>"Earlier"</button>
-                    <span class="muted">{format!("{}–{until} of {begun} begun", from + 1)}</span>
-                    <button class="button button-small" disabled={until == begun} on:click=move |_| first.set(from + PAGE)>"Later"</button>
-                </p>
-            }
-        })
-    };
+    let begun = Signal::derive(move || counts.get().0);
     view! {
         <Show when=move || { counts.get().0 > 0 }>
             <p class="muted iterations-summary">{summary}</p>
             <ol class="iterations">
                 <For each=move || rows.get() key=|frame| *frame children=move |frame| view! { <Iteration viewer owner frame /> } />
             </ol>
-            {pager}
+            <Pager first page=PAGE total=begun what="begun" />
         </Show>
     }
 }
@@ -128,9 +139,10 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
         state.with(|state| needs_attention(state, frame) || state.steps[owner].frames.len() == 1)
     });
     // Opened where somebody has to do something; what a reader has folded or unfolded stays so until then.
-    let open = RwSignal::new(attention.get_untracked());
+    let sought = move || viewer.sought_inside(owner) == Some(frame);
+    let open = RwSignal::new(attention.get_untracked() || untrack(sought));
     Effect::new(move || {
-        if attention.get() {
+        if attention.get() || sought() {
             open.set(true);
         }
     });

@@ -2,6 +2,7 @@
 
 mod acts;
 mod iterations;
+mod paging;
 mod step;
 
 use leptos::prelude::*;
@@ -28,6 +29,8 @@ use crate::ui::theme;
 use acts::RunActs;
 pub(super) use iterations::Steps;
 use iterations::iteration_of;
+use paging::Jumps;
+pub(super) use paging::{Looked, follow, link_to};
 
 /// What the parts of the viewer share.
 #[derive(Clone, Copy)]
@@ -36,6 +39,7 @@ pub(super) struct Viewer {
     /// Until when what goes on has lasted.
     pub now: Signal<Timestamp>,
     pub asks: Asks,
+    pub looked: Looked,
 }
 
 /// Who answers what the run asks.
@@ -111,7 +115,9 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         state,
         now: live.now(now),
         asks: Asks::Server(StoredValue::new(forms)),
+        looked: Looked::by_address(),
     };
+    follow(viewer);
     view! {
         <Title text=header.workflow_name.clone() />
         <div class="run-head">
@@ -125,8 +131,9 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         <Result viewer />
         <WaitingHere viewer />
         <Artifacts viewer forms artifacts />
-        <section aria-labelledby="steps-title">
+        <section class="run-steps" aria-labelledby="steps-title">
             <h2 id="steps-title">"Steps"</h2>
+            <Jumps viewer />
             <Steps viewer frame=0 />
         </section>
         <Details viewer forms />
@@ -255,7 +262,15 @@ fn held_up(state: &RunState) -> Option<String> {
 /// A refused answer whose question is not on the page any more.
 #[component]
 fn RefusedElsewhere(viewer: Viewer, forms: Forms) -> impl IntoView {
+    let is_refused = Memo::new(move |_| {
+        let decision = forms.decide.refusal();
+        let other = || forms.resolve.refusal().or_else(|| forms.on_step.refusal());
+        decision.or_else(other).is_some()
+    });
     let open = Memo::new(move |_| {
+        if !is_refused.get() {
+            return Vec::new();
+        }
         viewer.state.with(|state| {
             let gates = state
                 .waiting_for_people()
@@ -301,7 +316,7 @@ fn WaitingHere(viewer: Viewer) -> impl IntoView {
             .into_iter()
             .map(|(id, name, status)| {
                 view! {
-                    <a class="waiting-row" href=format!("#step-{id}") rel="external">
+                    <a class="waiting-row" href=link_to(&id)>
                         <StatusIcon look=theme::of_step(status) />
                         <span class="waiting-title">{name}</span>
                         <span>"Look and answer"</span>

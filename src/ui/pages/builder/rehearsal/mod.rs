@@ -18,7 +18,7 @@ use crate::engine::state::RunState;
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::ui::components::prose;
-use crate::ui::pages::run::{Asks, Head, Result, Steps, Viewer};
+use crate::ui::pages::run::{Asks, Head, Looked, Result, Steps, Viewer, follow};
 use crate::workbench::{Ask, Move, Scene, Verdict};
 use answers::AnswerPlace;
 use begin::BeginForm;
@@ -177,12 +177,15 @@ fn Played(editor: Editor, number: u32) -> impl IntoView {
     let state = RwSignal::from(play.state);
     let began = state.with_untracked(|state| state.started_at);
     let began = began.unwrap_or(Timestamp::from_micros(0));
+    let sought = RwSignal::new(None);
     let ask = move |path: StepPath| view! { <AnswerPlace editor state path /> }.into_any();
     let viewer = Viewer {
         state,
         now: Signal::derive(move || stage.scene.with(|scene| scene.now.unwrap_or(began))),
         asks: Asks::Rehearser(Callback::new(ask)),
+        looked: Looked::by_hand(sought),
     };
+    follow(viewer);
     let changed = Memo::new(move |_| {
         let draft = editor.document.get();
         stage.played.with(|played| {
@@ -196,14 +199,18 @@ fn Played(editor: Editor, number: u32) -> impl IntoView {
         {move || changed.get().then(|| view! { <p class="notice">"The draft has been changed since. Begin again to rehearse it as it is now."</p> })}
         <Head viewer />
         <Result viewer />
-        <Asking editor state />
+        <Asking editor state sought />
         <Steps viewer frame=0 />
     })
 }
 
 /// The way to each question that is open.
 #[component]
-fn Asking(editor: Editor, state: RwSignal<RunState>) -> impl IntoView {
+fn Asking(
+    editor: Editor,
+    state: RwSignal<RunState>,
+    sought: RwSignal<Option<StepPath>>,
+) -> impl IntoView {
     use crate::engine::rehearse::Intent;
     let open = Memo::new(move |_| {
         editor.stage.scene.with(|scene| {
@@ -221,8 +228,10 @@ fn Asking(editor: Editor, state: RwSignal<RunState>) -> impl IntoView {
                     let at = state.find(&step);
                     at.map_or_else(|| step.to_string(), |at| state.name(at).to_owned())
                 });
+                let href = format!("#step-{step}");
+                let seek = move |_| sought.set(Some(step.clone()));
                 view! {
-                    <li><a href=format!("#step-{step}") rel="external">{name}</a> <span class="muted">" waits for " {prose(&what)}</span></li>
+                    <li><a href=href rel="external" on:click=seek>{name}</a> <span class="muted">" waits for " {prose(&what)}</span></li>
                 }
             })
             .collect();
