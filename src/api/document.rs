@@ -2,14 +2,23 @@
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
+use std::num::NonZero;
+use std::sync::LazyLock;
+use std::thread::available_parallelism;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use super::problem::Problem;
 use crate::engine::reading;
 use crate::engine::workflow::Workflow;
 
-/// From this size on a document is worked on beside the requests that come meanwhile: the slowest takes a third of a
-/// second, and all requests share as many threads as there are processors.
+/// From this size on a document is read and validated beside the requests that come meanwhile: they would wait as long,
+/// for all of them share as many threads as there are processors.
 const APART_BYTES: usize = 16 * 1_024;
+
+/// As many at once as there are processors; more would only take turns.
+static APART: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// Does what a document of so many bytes needs to be done.
 pub(super) async fn apart<T: Send + 'static>(
@@ -19,9 +28,16 @@ pub(super) async fn apart<T: Send + 'static>(
     if bytes < APART_BYTES {
         return work();
     }
-    let done = tokio::task::spawn_blocking(work).await;
-    // Nobody aborts it, so the only error is a panic.
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    // It is never closed.
+    let _turn = APART.acquire().await;
+    let request = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || request.in_scope(work)).await;
+    match done.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime ends, and this request with it.
+        Err(Err(_)) => std::future::pending().await,
+    }
 }
 
 pub(super) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Workflow, Problem> {

@@ -130,6 +130,11 @@ impl Expression {
         &self.fields
     }
 
+    /// Whether it goes through lists or makes texts, so that what it takes has to be counted.
+    pub fn is_bounded(&self) -> bool {
+        self.bounded.is_some()
+    }
+
     /// The one field of the one variable that it reads, where the rest of that variable makes no difference to it.
     pub fn sole_field(&self) -> Option<(&str, &str)> {
         if !self.reads_only_fields || self.fields.len() != 1 {

@@ -37,7 +37,7 @@ pub enum FieldKind {
     Lines {
         format: TextFormat,
     },
-    /// Short items with commas between them; what reads as a number is one.
+    /// Short items with commas between them; what is a number to the last digit is one.
     Words,
     /// Anything else, as JSON text.
     Json,
@@ -66,6 +66,20 @@ pub enum TextFormat {
     Url,
     Email,
     Date,
+}
+
+/// A type of JSON Schema in words; nothing for one that is not known.
+pub fn type_in_words(kind: &str) -> &'static str {
+    match kind {
+        "string" => "text",
+        "integer" => "whole number",
+        "number" => "number",
+        "boolean" => "yes or no",
+        "array" => "list",
+        "object" => "object",
+        "null" => "nothing",
+        _ => "",
+    }
 }
 
 /// What is wrong with one field, in a sentence.
@@ -311,8 +325,10 @@ pub fn words_read(text: &str) -> Vec<Value> {
         .collect()
 }
 
+/// Only what is written as the number would be: `1.10` is a text, or a version would lose its last digit.
 fn number_of(word: &str) -> Option<Number> {
-    serde_json::from_str(word).ok()
+    let number: Number = serde_json::from_str(word).ok()?;
+    (number.to_string() == word).then_some(number)
 }
 
 fn parse_number(title: &str, text: &str, integer: bool) -> Result<Value, String> {
@@ -462,6 +478,8 @@ mod tests {
             [json!(200), json!("201-204"), json!(7)]
         );
         assert_eq!(words_read(r#"["404"]"#), [json!("404")]);
+        let exact = ["1.10", "1e5", "123456789012345678901"];
+        assert_eq!(words_read(&exact.join(", ")), exact.map(Value::from));
         assert!(words_read(" , ").is_empty());
     }
 

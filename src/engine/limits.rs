@@ -23,6 +23,9 @@ pub const EXPRESSION_LEVELS_MAX: usize = 200;
 /// Operators, fields and brackets in a row before an expression is parsed at all: the parser descends one call each, and
 /// two thousand of them are more than a browser's stack. What is counted by the text is counted generously (`==` twice).
 pub const EXPRESSION_CHAIN_MAX: usize = 2 * EXPRESSION_LEVELS_MAX;
+/// How often conditions are tried to find out whether they can only go one way. A request has five hundred statuses that
+/// may be expected, and the costliest condition takes a tenth of a millisecond.
+pub const WARNING_EVALUATIONS_MAX: u64 = 1_000;
 /// How deep a `with`, `set` or input value may nest.
 pub const VALUE_DEPTH_MAX: usize = 64;
 /// One step's output or one run's input, as JSON text. Larger results belong into an artifact.

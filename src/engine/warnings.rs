@@ -7,17 +7,14 @@ use super::binding::Scope;
 use super::diagnostic::Diagnostic;
 use super::edit;
 use super::expression::Expression;
+use super::limits::WARNING_EVALUATIONS_MAX;
 use super::plan::{Plan, Work};
-use super::tool::NumberRange;
-use super::workflow::Workflow;
-
-/// Evaluations over all conditions. A request has three hundred statuses that may be expected, so this is enough for
-/// the first of them, and what somebody made to hurt costs milliseconds.
-const EFFORT: u64 = 2_000;
+use super::tool::{EffectClass, NumberRange};
+use super::workflow::{EdgeTrigger, ErrorPolicy, Workflow};
 
 /// What to tell of a workflow that compiled to this plan, in the author's order.
 pub fn warnings(workflow: &Workflow, plan: &Plan) -> Vec<Diagnostic> {
-    let mut left = EFFORT;
+    let mut left = WARNING_EVALUATIONS_MAX;
     let steps = plan.outline.steps.iter().zip(&plan.steps);
     let conditions = steps.filter_map(|(shown, step)| match &step.work {
         Work::Condition { expression } => Some((shown, expression)),
@@ -58,16 +55,22 @@ impl<'a> OneWay<'a> {
         left: &mut u64,
     ) -> Option<Self> {
         let (step, number) = expression.sole_field()?;
-        let work = &plan.steps[plan.outline.position(step)?].work;
-        let Work::Tool { spec, .. } = work else {
+        let at = plan.outline.position(step)?;
+        let Work::Tool { spec, .. } = &plan.steps[at].work else {
             return None;
         };
         let rule = spec.fails_outside.as_ref()?;
-        if rule.number != number {
+        // What goes through lists may take its time, and so often.
+        if rule.number != number || expression.is_bounded() || goes_on_after_failure(plan, at) {
             return None;
         }
         let input = &edit::find(workflow, &step.into())?.with;
-        let accepted = rule.accepted(input.as_ref().unwrap_or(&Value::Null))?;
+        let input = input.as_ref().unwrap_or(&Value::Null);
+        // One that has been interrupted may find its work done, and takes that for a success whatever is listed.
+        if spec.effect_of(input) == EffectClass::Idempotent {
+            return None;
+        }
+        let accepted = rule.accepted(input)?;
         let numbers = || accepted.iter().flat_map(|range| range.first..=range.last);
         let answer = |value: u64| {
             let scope = OneField {
@@ -116,6 +119,13 @@ impl<'a> OneWay<'a> {
     }
 }
 
+/// What comes after the step may be reached with its error, which holds the number that was refused.
+fn goes_on_after_failure(plan: &Plan, at: usize) -> bool {
+    let is_fallback = |edge: &usize| plan.outline.edges[*edge].on == Some(EdgeTrigger::Failed);
+    plan.steps[at].on_error == ErrorPolicy::Continue
+        || plan.outline.outgoing(at).iter().any(is_fallback)
+}
+
 /// A step of which nothing is known but one number.
 struct OneField<'a> {
     step: &'a str,
@@ -132,13 +142,28 @@ impl Scope for OneField<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::compile::compile;
+    use crate::engine::compile::{compile, compile_saved};
     use crate::engine::tool::{Catalogue, ToolSpec};
 
     fn told_of(expected: Value, expressions: &[&str]) -> Vec<Diagnostic> {
+        let call = json!({ "id": "tests", "kind": "tool_call", "tool": "t.web", "with": expected });
+        told_after(call, expressions)
+    }
+
+    fn told_after(call: Value, expressions: &[&str]) -> Vec<Diagnostic> {
+        told_by(ToolSpec::web("t.web"), drawn(call, expressions))
+    }
+
+    fn told_by(tool: ToolSpec, draft: Value) -> Vec<Diagnostic> {
+        let workflow = serde_json::from_value(draft).expect("a workflow");
+        let plan = compile(&workflow, &Catalogue::new([tool])).expect("it compiles");
+        warnings(&workflow, &plan)
+    }
+
+    /// The call, and behind it as many conditions.
+    fn drawn(call: Value, expressions: &[&str]) -> Value {
         let ids: Vec<String> = (0..expressions.len()).map(|at| format!("c{at}")).collect();
-        let mut steps =
-            vec![json!({ "id": "tests", "kind": "tool_call", "tool": "t.web", "with": expected })];
+        let mut steps = vec![call];
         let mut edges = Vec::new();
         for (id, expression) in ids.iter().zip(expressions) {
             let (yes, no) = (format!("{id}_yes"), format!("{id}_no"));
@@ -153,11 +178,7 @@ mod tests {
             ]);
         }
         let inputs = json!({ "type": "object", "properties": { "all": {} } });
-        let workflow = json!({ "name": "W", "inputs": inputs, "steps": steps, "edges": edges });
-        let workflow = serde_json::from_value(workflow).expect("a workflow");
-        let catalogue = Catalogue::new([ToolSpec::web("t.web")]);
-        let plan = compile(&workflow, &catalogue).expect("it compiles");
-        warnings(&workflow, &plan)
+        json!({ "name": "W", "inputs": inputs, "steps": steps, "edges": edges })
     }
 
     fn code_of(expected: &Value, expression: &str) -> Option<String> {
@@ -206,8 +227,61 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_said_where_the_run_goes_on_with_the_error() {
+        let call = json!({ "id": "tests", "kind": "tool_call", "tool": "t.web" });
+        let one_way = ["tests.status >= 400"];
+        assert_eq!(told_after(call.clone(), &one_way).len(), 1);
+        let mut goes_on = call.clone();
+        goes_on["on_error"] = json!("continue");
+        assert!(told_after(goes_on, &one_way).is_empty());
+        let mut tool = ToolSpec::web("t.web");
+        tool.effect = EffectClass::Idempotent;
+        assert!(told_by(tool, drawn(call.clone(), &one_way)).is_empty());
+        let mut draft = drawn(call, &one_way);
+        let mut add = |list: &str, part: Value| {
+            let list = draft[list].as_array_mut().expect("a list");
+            list.push(part);
+        };
+        add(
+            "steps",
+            json!({ "id": "late", "kind": "transform", "set": { "n": 1 } }),
+        );
+        add(
+            "edges",
+            json!({ "from": "tests", "to": "late", "on": "failed" }),
+        );
+        assert!(told_by(ToolSpec::web("t.web"), draft).is_empty());
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_refused_before() {
+        for (listed, expected) in [
+            (json!([]), "lists nothing"),
+            (json!(["2xx"]), "`\"2xx\"` in"),
+            (json!([204, "399-300"]), "`\"399-300\"` in"),
+            (json!(["200 - 299"]), "neither a number"),
+        ] {
+            let call = json!({ "id": "tests", "kind": "tool_call", "tool": "t.web", "with": { "expect_status": listed } });
+            let workflow = serde_json::from_value(drawn(call, &[])).expect("a workflow");
+            let catalogue = Catalogue::new([ToolSpec::web("t.web")]);
+            let problems = compile(&workflow, &catalogue).expect_err("it is wrong");
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].code, "wrong_range");
+            assert!(problems[0].message.contains(expected), "{problems:?}");
+            assert!(compile_saved(&workflow, &catalogue).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_goes_through_a_list_is_not_tried() {
+        let costly = "[1, 2].all(n, n + tests.status > 0)";
+        assert!(told_of(json!({}), &[costly]).is_empty());
+        assert_eq!(told_of(json!({}), &["tests.status in [100, 101]"]).len(), 1);
+    }
+
+    #[test]
     fn as_much_as_anybody_writes_is_looked_at_and_no_more() {
         let told = told_of(json!({}), &["tests.status < 400"; 50]);
-        assert_eq!(told.len(), 20);
+        assert_eq!(told.len(), 10);
     }
 }

@@ -65,7 +65,8 @@ impl OwnMark {
     }
 }
 
-/// What may be refused before anything of a request is read but its first lines.
+/// What is refused for what stands above the body of a request. Writes that another site's page asks for are refused
+/// before this, by `same_origin_writes`.
 #[derive(Debug, Clone)]
 pub struct Guard {
     hosts: OwnHosts,

@@ -162,6 +162,66 @@ async fn a_panic_becomes_a_problem_that_tells_nothing() {
     assert!(!answer.text().contains("secret"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_becomes_a_problem() {
+    let answer = send(get_request("/slow")).await;
+    answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "timeout");
+}
+
+#[tokio::test]
+async fn a_workflow_of_this_server_changes_nothing_here() {
+    let marked = |request: axum::http::request::Builder| {
+        let request = own(request).header(crate::tools::MARK_HEADER, "own");
+        request.body(Body::empty()).expect("a request")
+    };
+    let write = send(marked(Request::post("/api/v1/echo"))).await;
+    write.is_problem(StatusCode::FORBIDDEN, "own_workflow");
+    let read = send(marked(Request::get("/api/v1/health"))).await;
+    assert_eq!(read.status, StatusCode::OK);
+}
+
+/// One request that two guards refuse.
+#[tokio::test]
+async fn another_sites_write_is_told_so_whatever_else_is_wrong_with_it() {
+    let request = Request::post("/api/v1/echo")
+        .header("host", "rebound.example:3000")
+        .header("sec-fetch-site", "cross-site");
+    let answer = send(request.body(Body::empty()).expect("a request")).await;
+    answer.is_problem(StatusCode::FORBIDDEN, "cross_origin");
+}
+
+#[tokio::test]
+async fn an_ill_call_of_a_page_is_the_callers_mistake_and_has_all_headers() {
+    let call = own(Request::post("/rpc/run")).header("content-type", "application/json");
+    let answer = send(call.body(Body::from("{")).expect("a request")).await;
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert!(!answer.header("x-request-id").is_empty());
+}
+
+/// Nobody takes them up here: what has no place in the queue is not connected before the test gives up.
+#[tokio::test]
+async fn hundreds_that_come_at_once_are_let_in() {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+    if allowed
+        .trim()
+        .parse()
+        .is_ok_and(|allowed: u32| allowed <= 200)
+    {
+        eprintln!("not tried: this system lets {allowed} wait at the most");
+        return;
+    }
+    let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let address = listener.local_addr().expect("it listens");
+    let mut waiting = Vec::new();
+    while waiting.len() < 200 {
+        let coming = tokio::net::TcpStream::connect(address);
+        let came = tokio::time::timeout(Duration::from_secs(5), coming).await;
+        let came = came.unwrap_or_else(|_| panic!("only {} are let in", waiting.len()));
+        waiting.push(came.expect("somebody listens"));
+    }
+}
+
 #[tokio::test]
 async fn a_body_above_the_limit_is_refused() {
     let body = Body::from(vec![b'x'; REQUEST_BODY_BYTES_MAX + 1]);
@@ -305,6 +365,7 @@ async fn send_to(service: Service, request: Request<Body>) -> Answer {
             "/panic",
             get(async || -> &'static str { panic!("a secret") }),
         )
+        .route("/slow", get(std::future::pending::<()>))
         .fallback(pages::file_or_not_found);
     let response = guarded(routes, state)
         .oneshot(request)
@@ -328,18 +389,4 @@ fn get_request(path: &str) -> Request<Body> {
 
 fn own(builder: axum::http::request::Builder) -> axum::http::request::Builder {
     builder.header("host", OWN_HOST)
-}
-
-/// Nobody takes them up here: what has no place in the queue is not connected before the test gives up.
-#[tokio::test]
-async fn hundreds_that_come_at_once_are_let_in() {
-    let listener = listen("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-    let address = listener.local_addr().expect("it listens");
-    let mut waiting = Vec::new();
-    while waiting.len() < 400 {
-        let coming = tokio::net::TcpStream::connect(address);
-        let came = tokio::time::timeout(Duration::from_secs(5), coming).await;
-        let came = came.unwrap_or_else(|_| panic!("only {} are let in", waiting.len()));
-        waiting.push(came.expect("somebody listens"));
-    }
 }

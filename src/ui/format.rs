@@ -57,7 +57,8 @@ pub fn skip_reason(reason: &SkipReason, outline: &Outline) -> String {
         SkipReason::UpstreamFailed { at } => format!("“{}” did not succeed.", name(at)),
         SkipReason::UpstreamSkipped { at } => format!("“{}” was skipped.", name(at)),
         SkipReason::RunEnded => {
-            "The run, or the round that it belongs to, ended before its turn came.".to_owned()
+            "The run, or the item or round that it belongs to, ended before its turn came."
+                .to_owned()
         }
         SkipReason::ByHand { actor, comment } if comment.is_empty() => {
             format!("Skipped by {actor}.")

@@ -1,12 +1,14 @@
 //! The input of tools against their schemas, as far as it can be known before the run.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use super::{Compiling, listed};
 use crate::engine::binding::Binding;
 use crate::engine::diagnostic::Diagnostic;
-use crate::engine::tool::{ToolSpec, titled};
+use crate::engine::input::type_in_words;
+use crate::engine::tool::{NumberRange, ToolSpec, titled};
 use crate::engine::workflow::Step;
 
 impl Compiling<'_> {
@@ -101,6 +103,41 @@ impl Compiling<'_> {
                 }
             }
         }
+        self.check_ranges(step, prefix, spec, fields);
+    }
+
+    /// The list of numbers with which a call succeeds, where it is written out.
+    fn check_ranges(
+        &mut self,
+        step: &Step,
+        prefix: &str,
+        spec: &ToolSpec,
+        fields: &Map<String, Value>,
+    ) {
+        let Some(rule) = spec.fails_outside.as_ref().filter(|_| !self.is_saved) else {
+            return;
+        };
+        let listed = fields.get(&rule.ranges).and_then(Value::as_array);
+        let Some(listed) = listed else {
+            return;
+        };
+        let field = spec.titled(&rule.ranges);
+        let wrong = listed
+            .iter()
+            .find(|item| !is_bound(item) && NumberRange::deserialize(*item).is_err());
+        let message = match wrong {
+            Some(wrong) => format!(
+                "`{wrong}` in {field} is neither a number such as 204 nor a range such as \"200-299\"."
+            ),
+            None if listed.is_empty() => {
+                format!("{field} lists nothing, so every call would fail.")
+            }
+            None => return,
+        };
+        let problem = Diagnostic::new("wrong_range", message)
+            .step(&step.id)
+            .field(format!("{prefix}with.{}", rule.ranges));
+        self.report(problem);
     }
 
     fn check_literal(
@@ -111,23 +148,16 @@ impl Compiling<'_> {
         value: &Value,
         schema: &Value,
     ) {
-        let bound = value
-            .as_str()
-            .is_some_and(|text| text.starts_with(['$', '=']));
         let Some(wanted) = schema
             .get("type")
             .and_then(Value::as_str)
-            .filter(|_| !bound)
+            .filter(|_| !is_bound(value))
         else {
             return;
         };
         if !is_of_type(value, wanted) {
             let repair = self.fitting_input(step, prefix, name, value, schema);
-            let message = format!(
-                "{} must be {}.",
-                titled(name, Some(schema)),
-                type_in_words(wanted)
-            );
+            let message = format!("{} must be {}.", titled(name, Some(schema)), as_a(wanted));
             let problem = Diagnostic::new("wrong_type", message)
                 .step(&step.id)
                 .field(format!("{prefix}with.{name}"))
@@ -152,18 +182,20 @@ impl Compiling<'_> {
     }
 }
 
-fn type_in_words(wanted: &str) -> String {
-    let words = match wanted {
-        "string" => "a text",
-        "integer" => "a whole number",
-        "number" => "a number",
-        "boolean" => "true or false",
-        "array" => "a list",
-        "object" => "an object",
-        "null" => "null",
-        other => return format!("of the type {other}"),
-    };
-    words.to_owned()
+/// What it is will be known when the step is asked.
+fn is_bound(value: &Value) -> bool {
+    let text = value.as_str();
+    text.is_some_and(|text| text.starts_with(['$', '=']))
+}
+
+/// As it is said of a value: "it must be a list".
+fn as_a(wanted: &str) -> String {
+    match type_in_words(wanted) {
+        "" => format!("of the type {wanted}"),
+        words @ ("yes or no" | "nothing") => format!("{words} (`{wanted}`)"),
+        words @ "object" => format!("an {words}"),
+        words => format!("a {words}"),
+    }
 }
 
 pub(super) fn is_of_type(value: &Value, wanted: &str) -> bool {

@@ -395,6 +395,13 @@ impl Editor {
         }
     }
 
+    /// What the step is called once its form is left.
+    pub fn will_be(self, id: &StepId) -> StepId {
+        let is_chosen = self.unchosen.with_value(|unchosen| !unchosen.contains(id));
+        let by_name = self.document.with(|draft| edit::id_by_name(draft, id));
+        by_name.filter(|_| !is_chosen).unwrap_or_else(|| id.clone())
+    }
+
     fn note(self, from: &StepId, to: &StepId) {
         self.called.update_value(|called| {
             // What was called so before is another step.

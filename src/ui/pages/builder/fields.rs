@@ -171,12 +171,13 @@ impl Frame {
             hint,
             wrong,
         } = self;
-        let said = said(of.editor, id.clone(), wrong);
+        let mendings = mendings(of.editor, id.clone(), wrong);
         view! {
             <div class="field" class:field-invalid=move || stops(wrong)>
                 <label for=id>{of.label}</label>
                 {control}
-                <p class="hint" id=hint>{said}{with_code(&of.hint)}</p>
+                <p class="hint" id=hint>{said(wrong)}{with_code(&of.hint)}</p>
+                {mendings}
             </div>
         }
         .into_any()
@@ -187,13 +188,20 @@ fn stops(wrong: Memo<Vec<Wrong>>) -> bool {
     wrong.with(|wrong| wrong.iter().any(Wrong::stops))
 }
 
-/// What is wrong, one after the other. `id` is that of the control.
-fn said(editor: Editor, id: String, wrong: Memo<Vec<Wrong>>) -> impl Fn() -> Vec<AnyView> {
+/// What is wrong, one after the other.
+fn said(wrong: Memo<Vec<Wrong>>) -> impl Fn() -> Vec<AnyView> {
+    move || wrong.with(|wrong| wrong.iter().map(Wrong::sentence).collect())
+}
+
+/// What makes it go away. Not among what describes the control, whose id this is.
+fn mendings(editor: Editor, id: String, wrong: Memo<Vec<Wrong>>) -> impl Fn() -> Option<AnyView> {
     move || {
-        let wrong = wrong.get().into_iter();
-        wrong
-            .map(|wrong| wrong.beside(editor, Some(id.clone())))
-            .collect()
+        let mendings: Vec<AnyView> = wrong.with(|wrong| {
+            let mending = |wrong: &Wrong| wrong.mending(editor, id.clone());
+            wrong.iter().filter_map(mending).collect()
+        });
+        let some = !mendings.is_empty();
+        some.then(|| view! { <div class="field-mendings">{mendings}</div> }.into_any())
     }
 }
 
@@ -305,13 +313,14 @@ pub fn check_field(of: FieldOf, value: Held<bool>) -> AnyView {
         hint: about,
         ..
     } = frame.of;
-    let said = said(editor, id.clone(), invalid);
+    let mendings = mendings(editor, id.clone(), invalid);
     view! {
         <div class="field field-check" class:field-invalid=move || stops(invalid)>
             <input id=id.clone() type="checkbox" aria-describedby=hint.clone() prop:checked=move || current.get() on:change:target=move |event| value.set(event.target().checked()) />
             <div>
                 <label for=id>{label}</label>
-                <p class="hint" id=hint>{said}{with_code(&about)}</p>
+                <p class="hint" id=hint>{said(invalid)}{with_code(&about)}</p>
+                {mendings}
             </div>
         </div>
     }

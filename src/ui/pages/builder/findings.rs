@@ -3,10 +3,12 @@
 use leptos::prelude::*;
 
 use super::browser;
-use super::editor::{Editor, place_of};
+use super::editor::{Editor, PANEL_TITLE, place_of};
 use crate::engine::diagnostic::{Diagnostic, Repair};
 use crate::engine::patch::apply_patch;
 use crate::ui::components::prose;
+
+const TITLE: &str = "findings-title";
 
 #[component]
 pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
@@ -44,8 +46,8 @@ pub(super) fn FindingsView(editor: Editor) -> impl IntoView {
         })
     };
     view! {
-        <section class="findings" class:findings-none=move || count.get() == 0 aria-labelledby="findings-title">
-            <h2 id="findings-title">{heading}</h2>
+        <section class="findings" class:findings-none=move || count.get() == 0 aria-labelledby=TITLE>
+            <h2 id=TITLE tabindex="-1">{heading}</h2>
             <ol class="findings-list">{rows}</ol>
             {unlikely}
         </section>
@@ -61,7 +63,7 @@ fn row(editor: Editor, finding: Diagnostic) -> impl IntoView {
         repair,
         ..
     } = finding;
-    let mend = repair.map(|repair| mending(editor, repair, || {}));
+    let mend = repair.map(|repair| mending(editor, repair, TITLE.to_owned()));
     view! {
         <li class="finding">
             <button type="button" class="finding-place" on:click=move |_| editor.select(place.clone())>{prose(&message)}</button>
@@ -110,46 +112,49 @@ impl Wrong {
         !self.is_warning
     }
 
-    /// A sentence, and what makes it go away. `field` is the id of the control that is written in next.
-    pub fn beside(self, editor: Editor, field: Option<String>) -> AnyView {
-        let Self {
-            sentence,
-            repair,
-            is_warning,
-        } = self;
-        let go_on = move || {
-            if let Some(field) = &field {
-                browser::go_to(field);
+    pub fn sentence(&self) -> AnyView {
+        let sentence = prose(&self.sentence);
+        match self.is_warning {
+            true => {
+                view! { <span class="field-warning">"Worth a look: " {sentence}</span> }.into_any()
             }
-        };
-        let mend = repair.map(|repair| mending(editor, repair, go_on));
-        let class = if is_warning {
-            "field-warning"
-        } else {
-            "field-error"
-        };
-        view! { <span class=class>{prose(&sentence)} " " {mend}</span> }.into_any()
+            false => view! { <span class="field-error">{sentence}</span> }.into_any(),
+        }
+    }
+
+    /// What makes it go away. The focus goes to what has this id.
+    pub fn mending(&self, editor: Editor, next: String) -> Option<AnyView> {
+        let repair = self.repair.clone()?;
+        Some(mending(editor, repair, next))
+    }
+
+    /// Both, where there is no field.
+    pub fn whole(&self, editor: Editor) -> AnyView {
+        let mending = self.mending(editor, PANEL_TITLE.to_owned());
+        view! { <p>{self.sentence()} " " {mending}</p> }.into_any()
     }
 }
 
-/// The button goes away with what was wrong; `after` is where the keyboard goes.
-fn mending(editor: Editor, repair: Repair, after: impl Fn() + 'static) -> AnyView {
+/// The button goes away with what was wrong, so the focus goes to what has the id `next`.
+fn mending(editor: Editor, repair: Repair, next: String) -> AnyView {
     let label = repair.label.clone();
     let patch = move |_| {
-        mend(editor, &repair);
-        after();
+        if mend(editor, &repair) {
+            browser::focus_next(next.clone());
+        }
     };
     view! { <button type="button" class="button button-small" on:click=patch>{prose(&label)}</button> }.into_any()
 }
 
-fn mend(editor: Editor, repair: &Repair) {
+/// Whether it is mended; if not, it is said why.
+fn mend(editor: Editor, repair: &Repair) -> bool {
     // A patch goes by positions: after another change they may be those of other steps.
     let checked = editor.checked.with_untracked(|checked| checked.revision);
     if checked != editor.revision.get_untracked() {
         editor
             .said
             .set("The draft is being checked. Try again in a moment.".to_owned());
-        return;
+        return false;
     }
     let mended = editor
         .document
@@ -158,10 +163,13 @@ fn mend(editor: Editor, repair: &Repair) {
         Ok(mended) => {
             editor.change(None, |draft| *draft = mended);
             editor.said.set(format!("{}: done.", repair.label));
+            true
         }
         // The draft has changed since it was checked.
-        Err(_) => editor
-            .said
-            .set("That does not fit any more. Look at the list again.".to_owned()),
+        Err(_) => {
+            let why = "That does not fit any more. Look at the list again.";
+            editor.said.set(why.to_owned());
+            false
+        }
     }
 }

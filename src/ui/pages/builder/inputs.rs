@@ -51,7 +51,7 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
         let of_all = |field: &str| field == "inputs" || field.starts_with("inputs.required");
         findings
             .filter(|finding| finding.field.as_deref().is_some_and(of_all))
-            .map(|finding| view! { <p>{Wrong::from(finding).beside(editor, None)}</p> })
+            .map(|finding| Wrong::from(finding).whole(editor))
             .collect::<Vec<_>>()
     };
     view! {
@@ -62,7 +62,7 @@ pub(super) fn InputsEditor(editor: Editor) -> impl IntoView {
             {move || names.with(Vec::is_empty).then(|| view! { <p class="hint">"Nothing yet. Each field becomes a part of the start form, and $input.name in the steps."</p> })}
             <div class="set-add">
                 <label class="visually-hidden" for="input-new">"Name of a new input"</label>
-                <input id="input-new" aria-describedby="input-new-hint" placeholder="its name" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
+                <input id="input-new" aria-describedby="input-new-hint" placeholder="new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
                     on:input:target=move |event| { problem.set(None); new.set(event.target().value()); } />
                 <button type="button" class="button button-small" on:click=move |_| add()>"Add a field"</button>
             </div>

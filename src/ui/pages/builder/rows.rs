@@ -77,7 +77,7 @@ pub(super) fn rows(rows: Rows) -> AnyView {
         view! {
             <div class="set-add">
                 <label class="visually-hidden" for=new_id.clone()>"Name of a new field"</label>
-                <input id=id aria-describedby=hint placeholder="name of a new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
+                <input id=id aria-describedby=hint placeholder="new field" autocomplete="off" aria-invalid=move || problem.get().map(|_| "true") prop:value=move || new.get() on:keydown=key
                     on:input:target=move |event| { problem.set(None); new.set(event.target().value()); } />
                 <button type="button" class="button button-small" on:click=move |_| add.with_value(|add| add())>"Add a field"</button>
             </div>

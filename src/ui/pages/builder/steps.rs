@@ -33,7 +33,10 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
         1,
         part!(name),
     );
-    let read_as = form.id.to_string();
+    let read_as = {
+        let id = form.id.clone();
+        Memo::new(move |_| editor.will_be(&id).to_string())
+    };
     let id = id_field(&form);
     let about = words::about(step.kind);
     let description = form.text("description", "Description", "", 2, part!(description));
@@ -42,16 +45,19 @@ pub(super) fn StepPanel(editor: Editor, id: StepId) -> impl IntoView {
     let policies = policies(&form, &step);
     // Once the fields are there, those that come and go included.
     let elsewhere = RwSignal::new(Vec::new());
-    Effect::new(move || elsewhere.set(form.elsewhere()));
+    Effect::new(move || {
+        let found = form.elsewhere();
+        if elsewhere.with_untracked(|known| *known != found) {
+            elsewhere.set(found);
+        }
+    });
     let elsewhere = move || {
         let wrong = elsewhere.get().into_iter();
-        wrong
-            .map(|wrong| view! { <p>{wrong.beside(editor, None)}</p> })
-            .collect::<Vec<_>>()
+        wrong.map(|wrong| wrong.whole(editor)).collect::<Vec<_>>()
     };
     view! {
         <div class="form builder-form">
-            <p class="hint builder-about">{about} " Others read it as " <code>{read_as}</code> "."</p>
+            <p class="hint builder-about">{about} " Others read it as " <code>{move || read_as.get()}</code> "."</p>
             {elsewhere}
             {name}
             {specific}

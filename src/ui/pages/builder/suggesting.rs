@@ -8,8 +8,8 @@ use leptos::web_sys::{Element, EventTarget, HtmlElement, HtmlInputElement, HtmlT
 use std::sync::Arc;
 
 use super::fields::{FieldOf, Frame, Held};
-use super::words;
 use crate::engine::completion::{Completion, Offer};
+use crate::engine::input::type_in_words;
 use crate::engine::upstream::fits;
 
 /// For a text and the place of the caret, in bytes.
@@ -299,14 +299,14 @@ pub(super) fn suggesting_control(frame: &Frame, label: &str, suggesting: Suggest
 
 fn option(list: List, field: String, at: usize, offer: Offer, wanted: &'static str) -> AnyView {
     let misfit = !fits(wanted, &offer.kind);
-    let kind = words::kind(&offer.kind);
+    let kind = type_in_words(&offer.kind);
     let take = move |_| {
         let typing = document().get_element_by_id(&field);
         list.take(at, typing.map(Element::into));
     };
     let is_active = move || list.active.get() == Some(at);
     let note = match (misfit, kind) {
-        (true, kind) => format!("{kind}, not {}", words::kind(wanted)),
+        (true, kind) => format!("{kind}, not {}", type_in_words(wanted)),
         (false, kind) => kind.to_owned(),
     };
     view! {

@@ -9,7 +9,7 @@ use super::offers::{in_expression, look, of_names};
 use super::suggesting::{Shape, Suggesting, suggesting_control, suggesting_field};
 use super::words;
 use super::written::{Mode, shown, written};
-use crate::engine::input::{FieldKind, TextFormat};
+use crate::engine::input::{FieldKind, TextFormat, type_in_words};
 use crate::engine::upstream::{Reader, fits};
 use crate::engine::workflow::Timeout;
 
@@ -167,12 +167,12 @@ fn preview(kind: &str, example: Option<String>, wanted: &str) -> AnyView {
     if !fits(wanted, kind) {
         let sentence = format!(
             "This is of the type {}; {} is wanted here.",
-            words::kind(kind),
-            words::kind(wanted)
+            type_in_words(kind),
+            type_in_words(wanted)
         );
         return view! { <p class="preview preview-misfit"><span aria-hidden="true">"⚠ "</span>{sentence}</p> }.into_any();
     }
-    let kind = words::kind(kind);
+    let kind = type_in_words(kind);
     match example {
         Some(example) => {
             let mut short: String = example.chars().take(EXAMPLE_CHARS).collect();

@@ -70,20 +70,6 @@ pub(super) fn heading(step: &Step) -> String {
     format!("{} · {}", name_of(step), kind_name(step.kind))
 }
 
-/// A type of JSON Schema in words; nothing for one that is not known.
-pub(super) fn kind(kind: &str) -> &'static str {
-    match kind {
-        "string" => "text",
-        "integer" => "whole number",
-        "number" => "number",
-        "boolean" => "yes or no",
-        "array" => "list",
-        "object" => "record",
-        "null" => "nothing",
-        _ => "",
-    }
-}
-
 /// The type that a field takes; empty where it takes any.
 pub(super) fn wanted(kind: &FieldKind) -> &'static str {
     match kind {

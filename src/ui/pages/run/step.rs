@@ -134,8 +134,12 @@ fn where_it_led(state: &RunState, at: usize) -> Option<String> {
     let answer = match step.output.as_ref()?.get("result")? {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "Not true".to_owned(),
-        other => format::text(other),
+        other => format!("“{}”", format::text(other)),
     };
+    // Where none leads on, it was asked for its answer alone.
+    if outline.outgoing(step.shape).is_empty() {
+        return None;
+    }
     let taken = |&&edge: &&usize| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Taken;
     let ways = outline.outgoing(step.shape).iter().filter(taken);
     let names: Vec<String> = ways

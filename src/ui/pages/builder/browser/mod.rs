@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use super::editor::Editor;
+use super::editor::{Editor, PANEL_TITLE};
 use crate::workbench::{Answer, Ask, Checked};
 use bench::Bench;
 pub(super) use size::on_resize;
@@ -21,6 +21,18 @@ pub(super) fn go_to(id: &str) {
         // It can have the focus, so it gets it.
         let _ = element.focus();
     }
+}
+
+/// Gives the focus to what has this id, once what has just been done is seen; else to the heading of the form, which is
+/// there in any case.
+pub(super) fn focus_next(id: String) {
+    request_animation_frame(move || {
+        let found = document().get_element_by_id(&id);
+        let element = found.or_else(|| document().get_element_by_id(PANEL_TITLE));
+        if let Some(element) = element.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+            let _ = element.focus();
+        }
+    });
 }
 
 /// Begins to check and to keep. Ends with the component that asked.

@@ -6,12 +6,15 @@ use super::super::editor::{EdgeAt, Selected, place_of};
 use super::super::words::{name_of, what_of};
 use crate::engine::caption::caption;
 use crate::engine::ids::StepId;
-use crate::engine::layout::{Placed, Point, Route};
+use crate::engine::layout::{Placed, Point, Route, SIZES};
 use crate::engine::workflow::{Step, Workflow};
 use crate::workbench::Checked;
 
 /// Characters of a name that fit into a box.
 const NAME_CHARS: usize = 23;
+/// In px: the box of a step that holds no others.
+const HEADING_HEIGHT: i32 = SIZES.step_height;
+
 /// All that is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Drawn {
@@ -96,12 +99,11 @@ impl DrawnStep {
         (self.x + self.width / 2, self.y + self.height)
     }
 
-    pub fn middle(&self) -> (f64, f64) {
-        let half = |length: i32| f64::from(length) / 2.0;
-        (
-            f64::from(self.x) + half(self.width),
-            f64::from(self.y) + half(self.height),
-        )
+    /// Two corners of what has to be seen of it: all of a box, and of one that holds others its name.
+    pub fn heading(&self) -> ((f64, f64), (f64, f64)) {
+        let (left, top) = (f64::from(self.x), f64::from(self.y));
+        let height = f64::from(self.height.min(HEADING_HEIGHT));
+        ((left, top), (left + f64::from(self.width), top + height))
     }
 
     /// Its outline, as a path.

@@ -57,6 +57,8 @@ struct Looking {
     frame: NodeRef<leptos::html::Div>,
     /// How large the frame is; changes with the window and with what stands beside it.
     extent: RwSignal<Extent>,
+    /// What has been looked for in the picture, or was chosen there.
+    sought: StoredValue<Option<Selected>>,
     /// As it was last fitted into the frame, and how large that was.
     fitted: StoredValue<Option<(Sight, Extent)>>,
 }
@@ -113,12 +115,19 @@ impl Looking {
         let Some(step) = drawn.step(id) else {
             return false;
         };
-        let (place, extent) = (step.middle(), self.measure());
-        let sight = self.sight.get_untracked();
-        if !sight.sees(place, extent) {
-            self.sight.set(sight.centred(place, extent));
+        let ((left, top), (right, bottom)) = step.heading();
+        let (extent, sight) = (self.measure(), self.sight.get_untracked());
+        if !(sight.sees((left, top), extent) && sight.sees((right, bottom), extent)) {
+            let middle = ((left + right) / 2.0, (top + bottom) / 2.0);
+            self.sight.set(sight.centred(middle, extent));
         }
         true
+    }
+
+    /// What is chosen here is seen.
+    fn choose(self, chosen: Selected) {
+        self.sought.set_value(Some(chosen.clone()));
+        self.editor.select(chosen);
     }
 
     fn zoom_by(self, factor: f64) {
@@ -155,8 +164,8 @@ impl Looking {
                 let to = self.place(x, y);
                 self.doing.set(Doing::Drawing { from, to });
             }
-            Hit::Step(id) => self.editor.select(Selected::Step(id)),
-            Hit::Way(at) => self.editor.select(Selected::Edge(at)),
+            Hit::Step(id) => self.choose(Selected::Step(id)),
+            Hit::Way(at) => self.choose(Selected::Edge(at)),
             Hit::Ground => self.doing.set(Doing::Moving {
                 from: self.sight.get_untracked(),
                 at: (f64::from(x), f64::from(y)),
@@ -183,7 +192,7 @@ impl Looking {
         if let Doing::Drawing { from, .. } = self.doing.get_untracked() {
             match self.hit(event.client_x(), event.client_y()) {
                 // A click on the port, and nothing drawn.
-                Hit::Port(to) if to == from => self.editor.select(Selected::Step(from)),
+                Hit::Port(to) if to == from => self.choose(Selected::Step(from)),
                 Hit::Step(to) | Hit::Port(to) => connect(self.editor, &from, &to),
                 Hit::Way(_) | Hit::Ground => {}
             }
@@ -271,19 +280,20 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
         doing: RwSignal::new(Doing::Nothing),
         frame: NodeRef::new(),
         extent: RwSignal::new(Extent::default()),
+        sought: StoredValue::new(None),
         fitted: StoredValue::new(None),
     };
     let size = Memo::new(move |_| drawn.with(|drawn| (drawn.width, drawn.height)));
     Effect::new(move || {
-        size.track();
+        let _ = size.get();
         if drawn.with_untracked(|drawn| !drawn.steps.is_empty()) {
             looking.refit();
         }
     });
     // What has been chosen outside of the picture is looked for in it, as soon as it is drawn there.
-    let sought = StoredValue::new(None);
     Effect::new(move || {
         let chosen = editor.selected.get();
+        let sought = looking.sought;
         if sought.with_value(|sought| *sought == Some(chosen.clone())) {
             return;
         }

@@ -82,9 +82,9 @@ impl Sight {
         }
     }
 
-    /// Whether this place of the picture is within the frame.
+    /// Whether this place of the picture is within the frame, and not below the buttons.
     pub fn sees(self, place: (f64, f64), frame: Extent) -> bool {
-        let (right, bottom) = self.place((frame.width, frame.height));
+        let (right, bottom) = self.place((frame.width, frame.height - TOOLS));
         (self.x..=right).contains(&place.0) && (self.y..=bottom).contains(&place.1)
     }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_outside_of_the_frame_is_not_seen_until_it_is_centred() {
         let sight = Sight::begun();
-        assert!(sight.sees((0.0, 0.0), FRAME) && sight.sees((776.0, 576.0), FRAME));
+        assert!(sight.sees((0.0, 0.0), FRAME) && sight.sees((776.0, 528.0), FRAME));
         let below = (300.0, 600.0);
         assert!(!sight.sees(below, FRAME));
         assert!(sight.centred(below, FRAME).sees(below, FRAME));
