@@ -392,7 +392,7 @@ test("the picture shows what is added, and what is chosen in the list", async ({
     await page.getByRole("button", { name: "Add after" }).click();
     await expect(page.locator(".outline-step")).toHaveCount(4 + added);
   }
-  const last = "Noop 6";
+  const last = "Util noop 6";
   await expect.poll(() => shows(last)).toBe(true);
   await expect.poll(() => shows("Step 0")).toBe(true);
   // Somebody looks nearer at the beginning: now it stays where it is, until something else is chosen.

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
 use std::num::NonZero;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
@@ -17,8 +17,11 @@ use crate::engine::workflow::Workflow;
 const APART_BYTES: usize = 16 * 1_024;
 
 /// As many at once as there are processors; more would only take turns.
-static APART: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
+static APART: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    Arc::new(Semaphore::new(
+        available_parallelism().map_or(1, NonZero::get),
+    ))
+});
 
 /// Does what a document of so many bytes needs to be done.
 pub(super) async fn apart<T: Send + 'static>(
@@ -28,10 +31,14 @@ pub(super) async fn apart<T: Send + 'static>(
     if bytes < APART_BYTES {
         return work();
     }
-    // It is never closed.
-    let _turn = APART.acquire().await;
+    let turn = Arc::clone(&APART).acquire_owned().await;
     let request = tracing::Span::current();
-    let done = tokio::task::spawn_blocking(move || request.in_scope(work)).await;
+    let work = move || {
+        // Kept by the work itself, which goes on when whoever asked has gone away. It is never closed.
+        let _turn = turn;
+        request.in_scope(work)
+    };
+    let done = tokio::task::spawn_blocking(work).await;
     match done.map_err(JoinError::try_into_panic) {
         Ok(done) => done,
         Err(Ok(panic)) => std::panic::resume_unwind(panic),

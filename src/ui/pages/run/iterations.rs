@@ -142,7 +142,12 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
     let sought = move || viewer.sought_inside(owner) == Some(frame);
     let open = RwSignal::new(attention.get_untracked() || untrack(sought));
     Effect::new(move || {
-        if attention.get() || sought() {
+        if attention.get() {
+            open.set(true);
+        }
+    });
+    Effect::new(move || {
+        if sought() {
             open.set(true);
         }
     });

@@ -20,16 +20,13 @@ use crate::rpc::actions::{ActOnRun, ActOnStep, CancelRun, DecideGate, ResolveOut
 use crate::rpc::error::PageError;
 use crate::rpc::pages::{run, run_files};
 use crate::rpc::views::{ArtifactCard, RunView};
-use crate::ui::components::{
-    Answers, Bar, Elapsed, Failure, Moment, Refusal, RunBadge, StatusIcon, ValueView,
-};
+use crate::ui::components::{Answers, Bar, Elapsed, Failure, Moment, Refusal, RunBadge, ValueView};
 use crate::ui::format;
 use crate::ui::live::Live;
 use crate::ui::theme;
 use acts::RunActs;
 pub(super) use iterations::Steps;
-use iterations::iteration_of;
-use paging::Jumps;
+use paging::{Jumps, WaitingHere};
 pub(super) use paging::{Looked, follow, link_to};
 
 /// What the parts of the viewer share.
@@ -291,41 +288,6 @@ fn RefusedElsewhere(viewer: Viewer, forms: Forms) -> impl IntoView {
         })
     });
     view! { <Refusal error=refused /> }
-}
-
-/// The way to what waits for a person, which may be far down the page.
-#[component]
-fn WaitingHere(viewer: Viewer) -> impl IntoView {
-    let steps = Memo::new(move |_| {
-        viewer.state.with(|state| {
-            let waiting = state.waiting_for_people();
-            waiting
-                .map(|at| {
-                    let name = match iteration_of(state, at) {
-                        Some(which) => format!("{} ({which})", state.name(at)),
-                        None => state.name(at).to_owned(),
-                    };
-                    (state.path(at), name, state.steps[at].status)
-                })
-                .collect::<Vec<_>>()
-        })
-    });
-    move || {
-        let rows: Vec<_> = steps
-            .get()
-            .into_iter()
-            .map(|(id, name, status)| {
-                view! {
-                    <a class="waiting-row" href=link_to(&id)>
-                        <StatusIcon look=theme::of_step(status) />
-                        <span class="waiting-title">{name}</span>
-                        <span>"Look and answer"</span>
-                    </a>
-                }
-            })
-            .collect();
-        (!rows.is_empty()).then(|| view! { <div class="waiting-for-you">{rows}</div> })
-    }
 }
 
 #[component]

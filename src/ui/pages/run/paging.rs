@@ -6,11 +6,17 @@ use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::HtmlElement;
 use leptos_router::hooks::use_query_map;
+use std::collections::BTreeSet;
 
+use super::iterations::iteration_of;
 use super::{Asks, Viewer};
 use crate::engine::ids::StepPath;
 use crate::engine::state::{RunState, StepStatus};
-use crate::engine::workflow::StepKind;
+use crate::ui::components::StatusIcon;
+use crate::ui::theme;
+
+/// Of what waits for a person so much is named at the top; the way to the rest is above the steps.
+const WAITING_SHOWN: usize = 5;
 
 /// Steps of one body shown at once.
 pub(super) const STEPS: usize = 100;
@@ -19,7 +25,8 @@ pub(super) const STEPS: usize = 100;
 #[derive(Clone, Copy)]
 pub struct Looked {
     step: Signal<Option<StepPath>>,
-    from: Signal<Option<usize>>,
+    /// As wide as it is read everywhere: the browser's `usize` is not the server's.
+    from: Signal<Option<u32>>,
 }
 
 impl Looked {
@@ -28,7 +35,8 @@ impl Looked {
         Self {
             step: Memo::new(move |_| query.with(|query| query.get("step")).map(StepPath::new))
                 .into(),
-            from: Memo::new(move |_| query.with(|query| query.get("from"))?.parse().ok()).into(),
+            from: Memo::new(move |_| query.with(|query| query.get("from"))?.parse::<u32>().ok())
+                .into(),
         }
     }
 
@@ -45,13 +53,8 @@ impl Viewer {
     /// The step in this frame that is looked for, or that holds it.
     pub(super) fn sought_in(self, frame: usize) -> Option<usize> {
         let path = self.looked.step.get()?;
-        self.state.with_untracked(|state| {
-            let mut step = state.find(&path)?;
-            while state.steps[step].frame != frame {
-                step = state.frames[state.steps[step].frame].owner?;
-            }
-            Some(step)
-        })
+        self.state
+            .with_untracked(|state| holder_in(state, state.find(&path)?, frame))
     }
 
     /// The iteration of this map or loop that holds the step that is looked for.
@@ -82,55 +85,72 @@ pub(super) fn first_of(viewer: Viewer, frame: usize, rows: Memo<Vec<usize>>) -> 
         let place = |step| rows.with_untracked(|rows| rows.iter().position(|row| *row == step));
         match viewer.sought_in(frame) {
             Some(step) => place(step),
-            None if frame == 0 => viewer.looked.from.get(),
+            None if frame == 0 => viewer.looked.from.get().map(|from| from as usize),
             None => None,
         }
     };
-    let to_look_at = move || {
-        let rows = rows.get_untracked();
+    let last = move || rows.with_untracked(Vec::len).saturating_sub(1);
+    let home = rows.with_untracked(|rows| {
         let state = viewer.state.read_untracked();
-        rows.iter().position(|row| needs_somebody(&state, *row))
-    };
-    let begun = untrack(asked).or_else(to_look_at).unwrap_or(0);
-    let last = rows.with_untracked(Vec::len).saturating_sub(1);
-    let first = RwSignal::new(page(begun.min(last)));
+        to_look_at(&state, frame, rows).unwrap_or(0)
+    });
+    let begun = untrack(asked).unwrap_or(home);
+    let first = RwSignal::new(page(begun.min(last())));
+    // The address without a place is that of the page it opened with.
+    let home = (frame == 0 && viewer.has_address()).then_some(home);
     Effect::new(move |begun: Option<()>| {
-        if let (Some(row), Some(())) = (asked(), begun) {
-            let last = rows.with_untracked(Vec::len).saturating_sub(1);
-            first.set(page(row.min(last)));
+        let asked = asked();
+        if let (Some(row), Some(())) = (asked.or(home), begun) {
+            first.set(page(row.min(last())));
         }
     });
     first
+}
+
+/// Among these steps of a frame the first that waits for a person, itself or inside; else the first that has failed.
+fn to_look_at(state: &RunState, frame: usize, rows: &[usize]) -> Option<usize> {
+    let within = |step| holder_in(state, step, frame);
+    let waiting: BTreeSet<usize> = state.waiting_for_people().filter_map(within).collect();
+    let waits = rows.iter().position(|row| waiting.contains(row));
+    waits.or_else(|| {
+        let failed = |row: &usize| state.steps[*row].status == StepStatus::Failed;
+        rows.iter().position(failed)
+    })
+}
+
+/// The step in this frame that is this step, or holds it.
+fn holder_in(state: &RunState, mut step: usize, frame: usize) -> Option<usize> {
+    while state.steps[step].frame != frame {
+        step = state.frames[state.steps[step].frame].owner?;
+    }
+    Some(step)
 }
 
 fn page(row: usize) -> usize {
     row / STEPS * STEPS
 }
 
-/// It waits for a person, or has failed and is what the run failed of.
-fn needs_somebody(state: &RunState, step: usize) -> bool {
-    match state.steps[step].status {
-        StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown => true,
-        StepStatus::Failed => !matches!(
-            state.outline.steps[state.steps[step].shape].kind,
-            StepKind::Map | StepKind::Loop
-        ),
-        StepStatus::Pending
-        | StepStatus::Queued
-        | StepStatus::InProgress
-        | StepStatus::Retrying
-        | StepStatus::WaitingForTimer
-        | StepStatus::WaitingForExternal
-        | StepStatus::Completed
-        | StepStatus::Skipped
-        | StepStatus::Cancelled => false,
-    }
+/// It has failed, and no step inside has failed before it.
+fn has_failed(state: &RunState, step: usize) -> bool {
+    let failed = |step: usize| state.steps[step].status == StepStatus::Failed;
+    let mut inside = state.steps[step]
+        .frames
+        .iter()
+        .flat_map(|&frame| state.steps_of(frame));
+    failed(step) && !inside.any(failed)
 }
 
-/// Gives the focus to the row of the step that is looked for next, once it is there.
+fn waits_for_somebody(state: &RunState, step: usize) -> bool {
+    matches!(
+        state.steps[step].status,
+        StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown
+    )
+}
+
+/// Gives the focus to the row of the step that is looked for, once it is there.
 pub fn follow(viewer: Viewer) {
-    Effect::new(move |begun: Option<()>| {
-        if let (Some(path), Some(())) = (viewer.looked.step.get(), begun) {
+    Effect::new(move || {
+        if let Some(path) = viewer.looked.step.get() {
             let id = format!("step-{path}");
             request_animation_frame(move || {
                 let row = document().get_element_by_id(&id);
@@ -188,15 +208,54 @@ pub(super) fn Pager(
     }
 }
 
+/// The way to what waits for a person, which may be far down the page.
+#[component]
+pub(super) fn WaitingHere(viewer: Viewer) -> impl IntoView {
+    let steps = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let waiting = state.waiting_for_people();
+            let shown = waiting.take(WAITING_SHOWN);
+            shown
+                .map(|at| {
+                    let name = match iteration_of(state, at) {
+                        Some(which) => format!("{} ({which})", state.name(at)),
+                        None => state.name(at).to_owned(),
+                    };
+                    (state.path(at), name, state.steps[at].status)
+                })
+                .collect::<Vec<_>>()
+        })
+    });
+    let more = Memo::new(move |_| {
+        let waiting = |state: &RunState| state.waiting_for_people().count();
+        viewer.state.with(waiting).saturating_sub(WAITING_SHOWN)
+    });
+    move || {
+        let rows: Vec<_> = steps
+            .get()
+            .into_iter()
+            .map(|(id, name, status)| {
+                view! {
+                    <a class="waiting-row" href=link_to(&id)>
+                        <StatusIcon look=theme::of_step(status) />
+                        <span class="waiting-title">{name}</span>
+                        <span>"Look and answer"</span>
+                    </a>
+                }
+            })
+            .collect();
+        let more = (more.get() > 0).then(|| {
+            view! { <p class="muted">{format!("And {} more.", more.get())}</p> }
+        });
+        (!rows.is_empty()).then(|| view! { <div class="waiting-for-you">{rows}{more}</div> })
+    }
+}
+
 /// Ways to what has failed and to what waits for a person, one after the other, wherever in the run they are.
 #[component]
 pub(super) fn Jumps(viewer: Viewer) -> impl IntoView {
-    let failed = jump(viewer, "Next that failed", |state, step| {
-        state.steps[step].status == StepStatus::Failed && needs_somebody(state, step)
-    });
-    let waiting = jump(viewer, "Next that waits for somebody", |state, step| {
-        state.steps[step].status != StepStatus::Failed && needs_somebody(state, step)
-    });
+    let failed = jump(viewer, "Next that failed", has_failed);
+    let waiting = jump(viewer, "Next that waits for somebody", waits_for_somebody);
     viewer
         .has_address()
         .then(|| view! { <p class="jumps">{failed}{waiting}</p> })
