@@ -162,9 +162,13 @@ async fn a_panic_becomes_a_problem_that_tells_nothing() {
     assert!(!answer.text().contains("secret"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_takes_too_long_becomes_a_problem() {
-    let answer = send(get_request("/slow")).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite:{}", folder.path().join("test.db").display()).into();
+    let service = service_on(&database).await;
+    tokio::time::pause();
+    let answer = send_to(service, get_request("/slow")).await;
     answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "timeout");
 }
 

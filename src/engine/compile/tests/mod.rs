@@ -313,6 +313,7 @@ fn catalogue() -> Catalogue {
         spec("t.read", json!({ "type": "object" })),
         spec("t.strict", strict),
         ToolSpec::plain("t.effect", EffectClass::Effect),
+        ToolSpec::web("t.web"),
     ])
 }
 

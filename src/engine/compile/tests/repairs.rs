@@ -29,6 +29,8 @@ const WITHOUT_REPAIR: &[&str] = &[
     "too_many_problems",
     // It goes with the circle before it.
     "unreachable",
+    // What was meant by it cannot be known.
+    "wrong_range",
 ];
 /// What can be offered depends: the smallest examples have nothing to offer, others below do.
 const SOMETIMES: &[&str] = &[

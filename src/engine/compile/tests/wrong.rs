@@ -157,6 +157,12 @@ fn about_steps() -> Vec<Wrong> {
         wrong("wrong_type", strict(json!({ "url": 7 })))
             .at("a")
             .field("with.url"),
+        wrong(
+            "wrong_range",
+            one(json!({ "id": "a", "kind": "tool_call", "tool": "t.web", "with": { "expect_status": ["2xx"] } })),
+        )
+        .at("a")
+        .field("with.expect_status"),
         wrong("bad_value", with("with", json!([1])))
             .at("a")
             .field("with"),

@@ -150,7 +150,7 @@ mod tests {
             .collect();
         assert_eq!(
             others,
-            ["1 b when size.result == 'small'", "3 d when it fails"]
+            ["1 B when size.result == 'small'", "3 D when it fails"]
         );
     }
 }

@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(said, ["0 First", "2 gone when it fails"]);
         let on = super::led(&draft, &"b".into(), Leading::On);
         let on: Vec<&str> = on.iter().map(|led| led.name.as_str()).collect();
-        assert_eq!(on, ["c"]);
+        assert_eq!(on, ["C"]);
     }
 
     #[test]
