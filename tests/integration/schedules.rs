@@ -23,8 +23,9 @@ fn now() -> jiff::Timestamp {
 
 /// Three moments, a second apart, of which the first is soon. As cron; and the last one.
 fn three_moments() -> (String, jiff::Timestamp) {
-    // Not at the end of a second, so that there is time to say it.
-    let first = now() + jiff::SignedDuration::from_millis(2_500);
+    // Time enough to say it three times, also where the machine has other work: a moment that has passed by then is none
+    // of the schedule's.
+    let first = now() + jiff::SignedDuration::from_secs(6);
     let moments = [0, 1, 2].map(|later| first + jiff::SignedDuration::from_secs(later));
     let seconds = moments.map(|moment| moment.as_second().rem_euclid(60).to_string());
     (format!("{} * * * * *", seconds.join(",")), moments[2])
