@@ -284,22 +284,20 @@ pub(super) fn PictureView(editor: Editor) -> impl IntoView {
         fitted: StoredValue::new(None),
     };
     let size = Memo::new(move |_| drawn.with(|drawn| (drawn.width, drawn.height)));
-    Effect::new(move || {
-        let _ = size.get();
-        if drawn.with_untracked(|drawn| !drawn.steps.is_empty()) {
+    // What has been chosen outside of the picture is looked for in it, as soon as it is drawn there.
+    // In one go, for where a step is seen depends on what has been fitted.
+    Effect::new(move |before: Option<(i32, i32)>| {
+        let size = size.get();
+        if before != Some(size) && drawn.with_untracked(|drawn| !drawn.steps.is_empty()) {
             looking.refit();
         }
-    });
-    // What has been chosen outside of the picture is looked for in it, as soon as it is drawn there.
-    Effect::new(move || {
         let chosen = editor.selected.get();
         let sought = looking.sought;
-        if sought.with_value(|sought| *sought == Some(chosen.clone())) {
-            return;
-        }
-        if drawn.with(|drawn| looking.turn_to(drawn, &chosen)) {
+        let is_new = sought.with_value(|sought| *sought != Some(chosen.clone()));
+        if is_new && drawn.with(|drawn| looking.turn_to(drawn, &chosen)) {
             sought.set_value(Some(chosen));
         }
+        size
     });
     Effect::new(move || {
         if let Some(frame) = looking.frame.get() {
