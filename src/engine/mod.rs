@@ -11,6 +11,7 @@
 pub mod binding;
 pub mod bounds;
 pub mod caption;
+pub mod causes;
 pub mod command;
 pub mod compare;
 pub mod compile;
@@ -24,6 +25,7 @@ mod effort;
 pub mod event;
 pub mod expression;
 pub mod failure;
+pub mod film;
 pub mod fork;
 #[cfg(test)]
 mod golden;
@@ -49,6 +51,7 @@ pub mod state;
 pub mod stream;
 pub mod summary;
 pub mod time;
+pub mod timeline;
 pub mod tool;
 pub mod trigger;
 pub mod upstream;

@@ -213,7 +213,7 @@ async fn a_workflow_that_starts_itself_ends_at_the_bound_of_its_family() {
     let mut codes = Vec::new();
     for summary in store.summaries() {
         let state = stage.state(&summary.header.run_id).await;
-        codes.extend(state.steps.into_iter().filter_map(|step| step.error));
+        codes.extend(state.steps.iter().filter_map(|step| step.error.clone()));
     }
     assert!(!codes.is_empty());
     for error in codes {

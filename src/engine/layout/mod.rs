@@ -79,6 +79,9 @@ pub struct Route {
     /// In `edges` of the workflow or of that body. None for the line from a gate that `approval:` stands for to its
     /// step, which is no edge of anybody's.
     pub position: Option<u32>,
+    /// The steps it leaves and leads to.
+    pub from: StepId,
+    pub to: StepId,
     /// From the border of the step that it leaves to the border of the one it leads to.
     pub points: Vec<Point>,
     /// It goes against the direction of the picture: it closes a circle.
@@ -181,6 +184,8 @@ pub fn layout(graph: &Graph, sizes: &Sizes) -> Picture {
             picture.edges.push(Route {
                 inside: body.holder.clone(),
                 position: link.position,
+                from: body.nodes[link.from].id.clone(),
+                to: body.nodes[link.to].id.clone(),
                 points: line.points.iter().map(point).collect(),
                 backwards: line.backwards,
             });

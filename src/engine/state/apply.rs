@@ -169,7 +169,7 @@ impl RunState {
     ) {
         self.tally.remove(&self.outline, step, &self.steps[step]);
         let was_open = !self.steps[step].status.is_terminal();
-        let taken = change(&mut self.steps[step]);
+        let taken = change(Arc::make_mut(&mut self.steps[step]));
         let run = &self.steps[step];
         self.tally.add(&self.outline, step, run);
         let (shape, frame) = (run.shape, run.frame);
@@ -204,6 +204,7 @@ impl RunState {
         self.reopened += 1;
         for run in &mut self.steps {
             if run.skipped == Some(SkipReason::NothingToUndo) {
+                let run = Arc::make_mut(run);
                 run.status = StepStatus::Pending;
                 run.skipped = None;
             }
@@ -249,8 +250,9 @@ impl RunState {
         for step in 0..self.steps.len() {
             let run = &self.steps[step];
             if run.status == StepStatus::Pending && self.outline.steps[run.shape].undoes.is_some() {
-                self.steps[step].status = StepStatus::Skipped;
-                self.steps[step].skipped = Some(SkipReason::NothingToUndo);
+                let run = Arc::make_mut(&mut self.steps[step]);
+                run.status = StepStatus::Skipped;
+                run.skipped = Some(SkipReason::NothingToUndo);
             }
         }
     }

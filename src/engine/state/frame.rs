@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 use super::status::StepStatus;
 use super::step::StepRun;
@@ -43,7 +44,7 @@ impl RunState {
     /// Begins a body: its steps are pending, its edges open.
     pub(super) fn open_frame(&mut self, body: usize, owner: Option<usize>, index: u32) {
         let frame = self.frames.len();
-        let outline = std::sync::Arc::clone(&self.outline);
+        let outline = Arc::clone(&self.outline);
         let shape = &outline.bodies()[body];
         let undoing = |step: &&usize| outline.steps[**step].undoes.is_some();
         self.frames.push(Frame {
@@ -57,14 +58,14 @@ impl RunState {
         });
         for &step in &shape.steps {
             let at = self.steps.len();
-            self.steps.push(StepRun::pending(step, frame));
+            self.steps.push(Arc::new(StepRun::pending(step, frame)));
             self.to_come.push(outline.incoming(step).len());
             self.tally.add(&self.outline, at, &self.steps[at]);
         }
         self.edges
             .resize(self.edges.len() + shape.edges, EdgeState::Open);
         if let Some(owner) = owner {
-            self.steps[owner].frames.push(frame);
+            Arc::make_mut(&mut self.steps[owner]).frames.push(frame);
         }
     }
 

@@ -47,8 +47,8 @@ pub struct RunState {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
     /// First the steps of the run itself, in the order of the outline's top body, then those of iterations in the
-    /// order in which they began.
-    pub steps: Vec<StepRun>,
+    /// order in which they began. Shared between states of which one grew out of the other.
+    pub steps: Vec<Arc<StepRun>>,
     /// In the same order; by frame, the edges of its body.
     pub edges: Vec<EdgeState>,
     /// By step: how many edges lead to it of which it is not known yet whether they are taken.
@@ -195,7 +195,9 @@ impl RunState {
     }
 
     pub fn step(&self, path: &StepPath) -> Option<&StepRun> {
-        self.find(path).and_then(|at| self.steps.get(at))
+        self.find(path)
+            .and_then(|at| self.steps.get(at))
+            .map(Arc::as_ref)
     }
 
     /// The gate with this id, and the position of its step. Of a gate that was asked anew only the last one is kept.

@@ -70,17 +70,17 @@ impl RunState {
         state.find_places()?;
         for step in beside.null_outputs {
             let run = state.steps.get_mut(step).ok_or("a step is missing")?;
-            run.output = Some(Value::Null);
+            Arc::make_mut(run).output = Some(Value::Null);
         }
         for (step, at) in beside.began_again {
             let run = state.steps.get_mut(step).ok_or("a step is missing")?;
-            run.began_again = Some(at);
+            Arc::make_mut(run).began_again = Some(at);
         }
         if beside.made.len() != state.steps.len() {
             return Err("there are other steps than were counted".to_owned());
         }
         for (run, made) in state.steps.iter_mut().zip(beside.made) {
-            run.made = made;
+            Arc::make_mut(run).made = made;
         }
         state.count_anew(beside.gates, beside.value_bytes);
         Ok(state)
@@ -104,6 +104,7 @@ impl RunState {
             }
             for (&shape, slot) in body.steps.iter().zip(steps..) {
                 let run = self.steps.get_mut(slot).ok_or("a step is missing")?;
+                let run = Arc::make_mut(run);
                 (run.shape, run.frame) = (shape, at);
             }
             steps += body.steps.len();

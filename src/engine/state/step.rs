@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 use super::status::StepStatus;
 use crate::engine::event::{Decision, Event, Performer, Question, SkipReason};
@@ -46,8 +47,8 @@ pub struct StepRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_until: Option<Timestamp>,
     /// `map`: what it goes through.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub items: Vec<Value>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub items: Arc<Vec<Value>>,
     /// `map`, `loop`: the iterations begun so far, as positions among the run's frames.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frames: Vec<usize>,
@@ -66,6 +67,10 @@ pub struct StepRun {
 
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+fn is_empty(items: &Arc<Vec<Value>>) -> bool {
+    items.is_empty()
 }
 
 /// Who wants a step skipped, and why.
@@ -210,7 +215,7 @@ impl StepRun {
                 self.waits_for = waits_for.clone();
             }
             Event::MapStarted { items, .. } => {
-                self.items = items.clone();
+                self.items = Arc::new(items.clone());
                 self.begin(at);
             }
             Event::IterationStarted { .. } => self.begin(at),

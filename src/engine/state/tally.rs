@@ -2,6 +2,7 @@
 //! of ten, because nothing has to look at all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::status::StepStatus;
 use super::step::StepRun;
@@ -37,7 +38,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// What a count of all steps finds.
-    pub fn of(outline: &Outline, steps: &[StepRun]) -> Self {
+    pub fn of(outline: &Outline, steps: &[Arc<StepRun>]) -> Self {
         let mut tally = Self::default();
         for (at, step) in steps.iter().enumerate() {
             tally.add(outline, at, step);
