@@ -9,9 +9,11 @@ use super::views::{
 use crate::driver::service::Service;
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::large::lean;
+use crate::engine::layout::{Graph, Picture, SIZES, layout};
 use crate::engine::state::RunStatus;
 use crate::store::{OpenGate, RunFilter};
 use serde_json::value::to_raw_value;
+use tokio::task::spawn_blocking;
 
 /// Items of the short lists on Home.
 const SHORT_LIST: u32 = 8;
@@ -104,6 +106,14 @@ pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, Pa
         artifacts: service.store().artifacts_of(run_id).await?,
         now: service.now(),
     })
+}
+
+/// Beside the runtime: a large one takes a while.
+pub(super) async fn run_picture(service: &Service, run_id: &RunId) -> Result<Picture, PageError> {
+    let run = service.run_summary(run_id).await?;
+    let outline = service.outline(&run.header.version_id).await?;
+    let drawn = spawn_blocking(move || layout(&Graph::of_outline(&outline), &SIZES)).await;
+    drawn.map_err(|error| PageError::new(500, "internal", error.to_string()))
 }
 
 pub(super) async fn run_files(

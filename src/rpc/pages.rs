@@ -7,6 +7,7 @@ use super::error::PageError;
 use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView,
 };
+use crate::engine::layout::Picture;
 
 #[server(prefix = "/rpc", endpoint = "home", output = Told)]
 pub async fn home() -> Result<HomeView, PageError> {
@@ -22,6 +23,12 @@ pub async fn runs(status: String, cursor: Option<String>) -> Result<RunsView, Pa
 #[server(prefix = "/rpc", endpoint = "run", output = Told)]
 pub async fn run(run_id: String) -> Result<RunView, PageError> {
     super::respond(super::assemble::run(&super::service()?, &run_id.as_str().into()).await)
+}
+
+/// Where the picture of a run's workflow has its steps.
+#[server(prefix = "/rpc", endpoint = "run_picture", output = Told)]
+pub async fn run_picture(run_id: String) -> Result<Picture, PageError> {
+    super::respond(super::assemble::run_picture(&super::service()?, &run_id.as_str().into()).await)
 }
 
 /// The files that a run has left so far.

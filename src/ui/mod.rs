@@ -74,7 +74,12 @@ pub async fn fetch_parts() -> Result<(), NotFetched> {
     let page = pages::at(&path).map(|page| page.fetch);
     let panel = document().query_selector(".panel").ok().flatten();
     let panel = panel.map(|_| PANEL.fetch);
-    let needed: Vec<_> = page.into_iter().chain(panel).collect();
+    let views = document()
+        .query_selector("[data-part=views]")
+        .ok()
+        .flatten();
+    let views = views.map(|_| pages::RUN_VIEWS.fetch);
+    let needed: Vec<_> = page.into_iter().chain(panel).chain(views).collect();
     let all = || try_join_all(needed.iter().map(|fetch| fetch()));
     if all().await.is_err() {
         all().await?;

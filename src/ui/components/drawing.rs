@@ -115,8 +115,10 @@ fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
             tip(*before, *end)
         );
     }
-    let edge = edge_of(outline, route);
-    let label = edge.map(|edge| label(outline, edge)).unwrap_or_default();
+    let edge = edge_of(outline, route).map(|at| &outline.edges[at]);
+    let label = edge
+        .map(|edge| edge_label(outline, edge))
+        .unwrap_or_default();
     let middle = route.points.len() / 2;
     if let (false, Some(from), Some(to)) = (
         label.is_empty(),
@@ -133,7 +135,8 @@ fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
     }
 }
 
-fn path(route: &Route) -> String {
+/// The line as the `d` of a path.
+pub fn path(route: &Route) -> String {
     let mut path = String::new();
     for (number, Point { x, y }) in route.points.iter().enumerate() {
         let sign = if number == 0 { 'M' } else { 'L' };
@@ -142,8 +145,8 @@ fn path(route: &Route) -> String {
     path
 }
 
-/// The head of an arrow that comes from there.
-fn tip(from: Point, Point { x, y }: Point) -> String {
+/// The head of an arrow that comes from there, as the `d` of a path.
+pub fn tip(from: Point, Point { x, y }: Point) -> String {
     let (dx, dy) = (f64::from(x - from.x), f64::from(y - from.y));
     let length = dx.hypot(dy).max(1.0);
     let (dx, dy) = (dx / length, dy / length);
@@ -158,22 +161,30 @@ fn tip(from: Point, Point { x, y }: Point) -> String {
     format!("M{x} {y}L{left_x:.1} {left_y:.1}L{right_x:.1} {right_y:.1}z")
 }
 
-/// The edge of the outline that the line stands for. None for the line from a gate that `approval:` stands for.
-fn edge_of<'a>(outline: &'a Outline, route: &Route) -> Option<&'a OutlineEdge> {
-    let position = usize::try_from(route.position?).ok()?;
+/// The edge of the outline that the line stands for, by its position there.
+pub fn edge_of(outline: &Outline, route: &Route) -> Option<usize> {
     let holder = match &route.inside {
         Some(holder) => Some(outline.position(holder.as_str())?),
         None => None,
     };
-    let mut written = outline.edges.iter().filter(|edge| {
+    let is_made = |edge: &OutlineEdge| {
         let (from, to) = (&outline.steps[edge.from], &outline.steps[edge.to]);
-        let is_made = edge.on.is_none() && from.id == to.id.approval_gate();
-        from.parent == holder && !is_made
-    });
-    written.nth(position)
+        edge.on.is_none() && from.id == to.id.approval_gate()
+    };
+    let mut edges = outline.edges.iter().enumerate();
+    let Some(position) = route.position else {
+        // From a gate that `approval:` stands for.
+        let made = edges.find(|(_, edge)| is_made(edge) && outline.steps[edge.to].id == route.to);
+        return made.map(|(at, _)| at);
+    };
+    let mut written =
+        edges.filter(|(_, edge)| outline.steps[edge.from].parent == holder && !is_made(edge));
+    let found = written.nth(usize::try_from(position).ok()?);
+    found.map(|(at, _)| at)
 }
 
-fn label<'a>(outline: &'a Outline, edge: &'a OutlineEdge) -> &'a str {
+/// What stands at the edge.
+pub fn edge_label<'a>(outline: &'a Outline, edge: &'a OutlineEdge) -> &'a str {
     caption(
         outline.steps[edge.from].id.as_str(),
         edge.label.as_deref(),
@@ -265,7 +276,10 @@ mod tests {
             .iter()
             .map(|route| {
                 let edge = edge_of(&outline, route).expect("an edge");
-                (route.inside.is_some(), label(&outline, edge))
+                (
+                    route.inside.is_some(),
+                    edge_label(&outline, &outline.edges[edge]),
+                )
             })
             .collect();
         assert_eq!(labels, [(false, "outer"), (true, "inner")]);

@@ -10,9 +10,14 @@ use crate::engine::state::RunState;
 use crate::rpc::pages::active_run;
 use crate::rpc::views::{ActiveRunView, RunView};
 use crate::ui::components::{Bar, RunBadge, StatusIcon};
+use crate::ui::format;
 use crate::ui::live::Live;
 use crate::ui::parts::{Place, apart};
 use crate::ui::theme;
+
+/// Steps listed at most, and how many of them before the one that matters now.
+const STEPS_SHOWN: usize = 24;
+const STEPS_BEFORE: usize = 4;
 
 apart!(panel, PANEL: ActiveRunView => |run| inside(&run));
 
@@ -69,16 +74,12 @@ fn followed(run: RunView) -> impl IntoView {
     let stands = Memo::new(move |_| {
         state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
     });
-    // The run's own steps: what is inside maps and loops is on its page.
-    let shown = state.with_untracked(|state| {
-        let own = state.steps_of(0);
-        own.filter(|&at| state.outline.steps[state.steps[at].shape].undoes.is_none())
-            .collect::<Vec<_>>()
-    });
-    let steps: Vec<_> = shown
-        .into_iter()
-        .map(|at| view! { <PanelStep state at /> })
-        .collect();
+    let shown = Memo::new(move |_| state.with(steps_shown));
+    let more = move || {
+        let (before, _, behind) = shown.get();
+        let more = u32::try_from(before + behind).unwrap_or(u32::MAX);
+        (more > 0).then(|| view! { <p class="muted">{format!("and {} more", format::counted(more, "step"))}</p> })
+    };
     view! {
         <a class="panel-title" href=address_of(&header.run_id)>{header.workflow_name}</a>
         {move || {
@@ -86,8 +87,32 @@ fn followed(run: RunView) -> impl IntoView {
             view! { <RunBadge status for_people /> }
         }}
         <Bar percent label="Progress of the active run" />
-        <ol class="panel-steps">{steps}</ol>
+        <ol class="panel-steps">
+            <For each=move || shown.get().1 key=|at| *at children=move |at| view! { <PanelStep state at /> } />
+        </ol>
+        {more}
     }
+}
+
+/// Of the run's own steps those around the one that matters now, and how many there are before and behind them. What is
+/// inside maps and loops is on the run's page.
+fn steps_shown(state: &RunState) -> (usize, Vec<usize>, usize) {
+    let is_shown = |at: &usize| {
+        let shape = &state.outline.steps[state.steps[*at].shape];
+        shape.undoes.is_none()
+    };
+    let own: Vec<usize> = state.steps_of(0).filter(is_shown).collect();
+    let current = state.current().map(|mut step| {
+        while let Some(owner) = state.frames[state.steps[step].frame].owner {
+            step = owner;
+        }
+        own.partition_point(|&at| at < step)
+    });
+    let first = current.unwrap_or(0).saturating_sub(STEPS_BEFORE);
+    let first = first.min(own.len().saturating_sub(STEPS_SHOWN));
+    let shown: Vec<usize> = own.iter().skip(first).take(STEPS_SHOWN).copied().collect();
+    let behind = own.len() - first - shown.len();
+    (first, shown, behind)
 }
 
 #[component]

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::de::IgnoredAny;
 use std::pin::pin;
+use std::time::Duration;
 
 use super::follower::Follower;
 use super::{Connection, Live};
@@ -26,6 +27,8 @@ const OUTBOX_MS: u32 = 200;
 const POLL_MS: u32 = 5_000;
 /// How long changes are gathered before lists are fetched again.
 const LISTS_PAUSE_MS: u32 = 250;
+/// How long events are gathered by a page that is not seen.
+const UNSEEN_PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) fn connect(live: Live) {
     spawn_local(tick(live));
@@ -229,8 +232,28 @@ impl Live {
         });
     }
 
-    /// What is missing is asked for again.
+    /// What arrives until the next picture is drawn is taken together.
     fn receive_events(self, run_id: &RunId, answer: &str) {
+        let is_first = self.arrived.try_update_value(|arrived| {
+            arrived.push((run_id.clone(), answer.to_owned()));
+            arrived.len() == 1
+        });
+        if is_first == Some(true) {
+            request_animation_frame(move || self.take_arrived());
+            // A page that nobody sees draws no pictures.
+            set_timeout(move || self.take_arrived(), UNSEEN_PAUSE);
+        }
+    }
+
+    fn take_arrived(self) {
+        let arrived = self.arrived.try_update_value(std::mem::take);
+        for (run_id, answer) in arrived.unwrap_or_default() {
+            self.take_events(&run_id, &answer);
+        }
+    }
+
+    /// What is missing is asked for again.
+    fn take_events(self, run_id: &RunId, answer: &str) {
         let followers = self
             .followed
             .with_value(|followed| followed.get(run_id).cloned().unwrap_or_default());

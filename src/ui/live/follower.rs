@@ -10,11 +10,31 @@ use crate::engine::state::RunState;
 
 /// Somebody who wants to know of all events of a run.
 #[derive(Clone)]
-pub(super) struct Follower(Arc<dyn Follow>);
+pub(super) struct Follower(Arc<dyn Reads>);
 
-trait Follow: Send + Sync {
+/// What keeps up with a run.
+pub trait Follow: Send + Sync + 'static {
+    /// The number of the last event it has.
     fn seq(&self) -> u32;
-    fn take(&self, answer: &str) -> Option<u32>;
+
+    /// Takes what is new of these events, which are in order. False if some are missing before them.
+    fn take(&self, events: Vec<Recorded>) -> bool;
+}
+
+trait Reads: Send + Sync {
+    fn seq(&self) -> u32;
+    fn read(&self, answer: &str) -> Option<u32>;
+}
+
+impl<F: Follow> Reads for F {
+    fn seq(&self) -> u32 {
+        Follow::seq(self)
+    }
+
+    fn read(&self, answer: &str) -> Option<u32> {
+        let events = serde_json::from_str::<Arrived>(answer).ok()?.events;
+        (!self.take(events)).then(|| Follow::seq(self))
+    }
 }
 
 impl PartialEq for Follower {
@@ -24,8 +44,8 @@ impl PartialEq for Follower {
 }
 
 impl Follower {
-    pub fn new(state: RwSignal<RunState>) -> Self {
-        Self(Arc::new(state))
+    pub fn new(follow: impl Follow) -> Self {
+        Self(Arc::new(follow))
     }
 
     /// The number of the last event it has.
@@ -40,7 +60,7 @@ impl Follower {
         expect(dead_code, reason = "only a browser is told of events")
     )]
     pub fn take(&self, answer: &str) -> Option<u32> {
-        self.0.take(answer)
+        self.0.read(answer)
     }
 }
 
@@ -58,15 +78,19 @@ impl Follow for RwSignal<RunState> {
     }
 
     /// Each event once, in order.
-    fn take(&self, answer: &str) -> Option<u32> {
-        let events = serde_json::from_str::<Arrived>(answer).ok()?.events;
-        let seq = self.try_with_untracked(|state| state.seq)?;
+    fn take(&self, events: Vec<Recorded>) -> bool {
+        let Some(seq) = self.try_with_untracked(|state| state.seq) else {
+            return true;
+        };
         let news: Vec<&Recorded> = events.iter().filter(|event| event.seq > seq).collect();
-        if news.first()?.seq != seq + 1 {
-            return Some(seq);
+        let Some(first) = news.first() else {
+            return true;
+        };
+        if first.seq != seq + 1 {
+            return false;
         }
         self.update(|state| news.iter().for_each(|event| state.apply(event)));
-        None
+        true
     }
 }
 

@@ -12,12 +12,12 @@ use leptos::prelude::*;
 use std::collections::BTreeMap;
 
 use crate::engine::ids::RunId;
-use crate::engine::state::RunState;
 use crate::engine::stream::Request;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 
 pub use browser::local_time;
+pub use follower::Follow;
 use follower::Follower;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,12 @@ pub struct Live {
     )]
     lists_due: StoredValue<bool>,
     followed: StoredValue<BTreeMap<RunId, Vec<Follower>>>,
+    /// Answers with events that have not been taken yet.
+    #[cfg_attr(
+        not(feature = "hydrate"),
+        expect(dead_code, reason = "only a browser is told of events")
+    )]
+    arrived: StoredValue<Vec<(RunId, String)>>,
     /// Requests that wait to be sent.
     outbox: StoredValue<Vec<Request>>,
 }
@@ -64,6 +70,7 @@ impl Live {
             retries: RwSignal::new(0),
             lists_due: StoredValue::new(false),
             followed: StoredValue::new(BTreeMap::new()),
+            arrived: StoredValue::new(Vec::new()),
             outbox: StoredValue::new(Vec::new()),
         };
         provide_context(live);
@@ -76,10 +83,10 @@ impl Live {
         expect_context::<Self>()
     }
 
-    /// Keeps the state up to date until the component that asked is gone. Also of a run that has ended: somebody may
+    /// Keeps it up to date until the component that asked is gone. Also of a run that has ended: somebody may
     /// have it retried.
-    pub fn follow(self, run_id: RunId, state: RwSignal<RunState>) {
-        let follower = StoredValue::new(Follower::new(state));
+    pub fn follow(self, run_id: RunId, watching: impl Follow) {
+        let follower = StoredValue::new(Follower::new(watching));
         let id = run_id.clone();
         Effect::new(move || {
             let follower = follower.get_value();

@@ -4,7 +4,7 @@ use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::run::link_to;
+use super::run::Place;
 use crate::engine::state::StepStatus;
 use crate::rpc::actions::DecideGate;
 use crate::rpc::pages::approvals;
@@ -118,7 +118,11 @@ fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
 
 #[component]
 fn Doubt(doubt: DoubtCard) -> impl IntoView {
-    let href = format!("/runs/{}{}", doubt.run_id, link_to(&doubt.step_id));
+    let href = format!(
+        "/runs/{}{}",
+        doubt.run_id,
+        Place::step(&doubt.step_id).link()
+    );
     let message = doubt.message.trim_end_matches('.').to_owned();
     view! {
         <article class="card card-waiting">

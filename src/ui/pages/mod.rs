@@ -14,6 +14,8 @@ mod workflows;
 
 pub use not_found::NotFoundPage;
 
+pub(in crate::ui) use run::VIEWS as RUN_VIEWS;
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 

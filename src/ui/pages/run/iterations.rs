@@ -1,10 +1,11 @@
-//! The steps of a body, and the iterations of a map or a loop. Of many iterations one page is shown at a time; those
-//! that wait for somebody or have failed come first.
+//! The steps of a body, and the iterations of a map or a loop. Of many iterations one page is shown at a time; it opens
+//! with the first that waits for somebody or has failed.
 
 use leptos::prelude::*;
 
 use super::Viewer;
-use super::paging::{self, Pager};
+use super::list::is_shown;
+use super::paging::{self, PageLink, Pager};
 use super::step::StepRow;
 use crate::engine::state::{Frame, FrameEnd, RunState, StepStatus};
 use crate::ui::components::StatusIcon;
@@ -26,24 +27,45 @@ pub fn Steps(viewer: Viewer, frame: usize) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
-    let linked = frame == 0 && viewer.has_address();
+    // A page of the run's own steps has a number; one of an iteration is where its first step is.
+    let link: Option<PageLink> = viewer.has_address().then(|| {
+        Callback::new(move |from: usize| match frame {
+            0 => {
+                let from = u32::try_from(from).ok();
+                viewer
+                    .looked
+                    .link(|place| (place.step, place.from) = (None, from))
+            }
+            _ => link_to(viewer, all.with(|all| all.get(from).copied())),
+        })
+    });
+    let turned = link.is_none().then_some(first);
+    let pager = move || view! { <Pager first=first.into() page=paging::STEPS total what="steps" link turned /> };
     view! {
-        <Pager first page=paging::STEPS total what="steps" linked />
+        {pager()}
         <ol class="steps" class:steps-inner={frame != 0}>
-            <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at /> } />
+            <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at inside=None /> } />
         </ol>
-        <Pager first page=paging::STEPS total what="steps" linked />
+        {pager()}
     }
     .into_any()
 }
 
-/// What would only undo something is shown once it has begun.
+fn link_to(viewer: Viewer, step: Option<usize>) -> String {
+    let path = viewer.state.with(|state| {
+        let step = step.filter(|step| *step < state.steps.len())?;
+        Some(state.path(step))
+    });
+    path.map_or(String::new(), |path| viewer.looked.link_to(&path))
+}
+
+/// Nothing of an iteration that has not begun at the moment that is looked at.
 fn shown_steps(state: &RunState, frame: usize) -> Vec<usize> {
-    let shown = |at: &usize| {
-        let step = &state.steps[*at];
-        state.outline.steps[step.shape].undoes.is_none() || step.started_at.is_some()
-    };
-    state.steps_of(frame).filter(shown).collect()
+    if frame >= state.frames.len() {
+        return Vec::new();
+    }
+    let steps = state.steps_of(frame);
+    steps.filter(|&step| is_shown(state, step)).collect()
 }
 
 /// `item 4` or `round 2`, for a step inside of one.
@@ -62,10 +84,11 @@ fn title(state: &RunState, owner: usize, frame: &Frame) -> String {
 /// What is inside a map or a loop.
 #[component]
 pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
-    let first = RwSignal::new(0usize);
     let counts = Memo::new(move |_| {
         viewer.state.with(|state| {
-            let run = &state.steps[owner];
+            let Some(run) = state.steps.get(owner) else {
+                return (0, 0, 0, 0);
+            };
             let total = match run.items.len() {
                 0 => run.frames.len(),
                 items => items,
@@ -73,26 +96,43 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
             (run.frames.len(), run.ended, run.failed, total)
         })
     });
-    let ordered = move |state: &RunState| {
-        let mut frames = state.steps[owner].frames.clone();
-        frames.sort_by_key(|&frame| !needs_attention(state, frame));
-        frames
-    };
+    let frames = Memo::new(move |_| {
+        let begun = |state: &RunState| state.steps.get(owner).map(|run| run.frames.clone());
+        viewer.state.with(begun).unwrap_or_default()
+    });
     let sought = move || {
         let frame = viewer.sought_inside(owner)?;
-        let ordered = viewer.state.with_untracked(ordered);
-        ordered.iter().position(|found| *found == frame)
+        frames.with_untracked(|frames| frames.iter().position(|found| *found == frame))
     };
-    first.set(untrack(sought).unwrap_or(0) / PAGE * PAGE);
+    // In their own order, so that nothing moves under the hand of who answers one.
+    let in_need = || {
+        let state = viewer.state.read_untracked();
+        let needs = |frame: &usize| needs_attention(&state, *frame);
+        frames.with_untracked(|frames| frames.iter().position(needs))
+    };
+    let begun = untrack(sought).or_else(in_need).unwrap_or(0);
+    let first = RwSignal::new(paging::page(begun, PAGE));
     Effect::new(move || {
         if let Some(at) = sought() {
-            first.set(at / PAGE * PAGE);
+            first.set(paging::page(at, PAGE));
         }
     });
     let rows = Memo::new(move |_| {
-        let page = viewer.state.with(ordered).into_iter();
-        page.skip(first.get()).take(PAGE).collect::<Vec<_>>()
+        frames.with(|frames| {
+            let page = frames.iter().skip(first.get()).take(PAGE);
+            page.copied().collect::<Vec<_>>()
+        })
     });
+    let link: Option<PageLink> = viewer.has_address().then(|| {
+        Callback::new(move |from: usize| {
+            let step = viewer.state.with(|state| {
+                let frame = frames.with(|frames| frames.get(from).copied())?;
+                state.steps_of(frame).next()
+            });
+            link_to(viewer, step)
+        })
+    });
+    let turned = link.is_none().then_some(first);
     let summary = move || {
         let (_, ended, failed, total) = counts.get();
         let failed = match failed {
@@ -108,13 +148,16 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
             <ol class="iterations">
                 <For each=move || rows.get() key=|frame| *frame children=move |frame| view! { <Iteration viewer owner frame /> } />
             </ol>
-            <Pager first page=PAGE total=begun what="begun" />
+            <Pager first=first.into() page=PAGE total=begun what="begun" link turned />
         </Show>
     }
 }
 
 /// Somebody should look at it: it has failed, or waits for a person.
 fn needs_attention(state: &RunState, frame: usize) -> bool {
+    if frame >= state.frames.len() {
+        return false;
+    }
     matches!(state.frames[frame].end, Some(FrameEnd::Failed(_)))
         || state.steps_of(frame).any(|step| {
             matches!(
@@ -136,7 +179,15 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
     });
     let (title, item) = (format::in_words(&title.0), title.1);
     let attention = Memo::new(move |_| {
-        state.with(|state| needs_attention(state, frame) || state.steps[owner].frames.len() == 1)
+        state.with(|state| {
+            let is_only = || {
+                state
+                    .steps
+                    .get(owner)
+                    .is_some_and(|run| run.frames.len() == 1)
+            };
+            needs_attention(state, frame) || is_only()
+        })
     });
     // Opened where somebody has to do something; what a reader has folded or unfolded stays so until then.
     let sought = move || viewer.sought_inside(owner) == Some(frame);
@@ -171,7 +222,10 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
 }
 
 fn look_of(state: &RunState, owner: usize, frame: usize) -> theme::Look {
-    match &state.frames[frame].end {
+    let Some(found) = state.frames.get(frame) else {
+        return theme::of_step(StepStatus::Pending);
+    };
+    match &found.end {
         Some(FrameEnd::Failed(_)) => theme::of_step(StepStatus::Failed),
         Some(FrameEnd::Done) => theme::of_step(StepStatus::Completed),
         None if needs_attention(state, frame) => theme::of_step(StepStatus::WaitingForApproval),

@@ -17,16 +17,23 @@ use crate::engine::state::{
     Attempt, AttemptOutcome, EdgeState, Gate, RunState, StepRun, StepStatus,
 };
 use crate::engine::workflow::StepKind;
-use crate::ui::components::{Bar, Elapsed, GateForm, Moment, StepBadge, ValueView, branch_labels};
+use crate::ui::components::{
+    Bar, Elapsed, GateForm, GateQuestion, Moment, StepBadge, ValueView, branch_labels,
+};
 use crate::ui::format;
 use crate::ui::theme;
 
+/// `inside`: where the step is, if the list does not say it.
 #[component]
-pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
+pub fn StepRow(viewer: Viewer, at: usize, #[prop(into)] inside: Option<String>) -> impl IntoView {
     let outline = viewer
         .state
         .with_untracked(|state| Arc::clone(&state.outline));
-    let step = Memo::new(move |_| viewer.state.with(|state| state.steps[at].clone()));
+    // At an earlier moment it may not have begun, and its row is about to go.
+    let step = Memo::new(move |_| {
+        let found = viewer.state.with(|state| state.steps.get(at).cloned());
+        found.unwrap_or_default()
+    });
     let (position, path) = viewer
         .state
         .with_untracked(|state| (state.steps[at].shape, state.path(at).to_string()));
@@ -48,14 +55,14 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
     let max_attempts = shape.max_attempts;
     let note = move || step.with(|step| attempt_note(step, max_attempts));
     // What is decided on the spot takes no time worth telling.
-    let takes_time = |step: &StepRun| !step.attempts.is_empty() || step.gate.is_some();
+    let takes_time = |step: &Arc<StepRun>| !step.attempts.is_empty() || step.gate.is_some();
     let since =
         Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
     let question = match viewer.asks {
         Asks::Server(forms) => {
             let (forms, step_id) = (forms.get_value(), path.clone());
-            view! { <Question forms step step_id /> }.into_any()
+            view! { <Question viewer forms step step_id /> }.into_any()
         }
         Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
     };
@@ -63,6 +70,7 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
         <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
             <div class="step-head">
                 <h3>{shape.name.clone()}</h3>
+                {inside.map(|inside| view! { <span class="muted step-inside">{inside}</span> })}
                 {labels}
                 {move || view! { <StepBadge status=step.with(|step| step.status) note=note().unwrap_or_default() /> }}
                 <span class="step-time"><Elapsed since until now=viewer.now /></span>
@@ -72,10 +80,10 @@ pub fn StepRow(viewer: Viewer, at: usize) -> impl IntoView {
             {move || step.with(|step| reason(step, &outline))}
             {move || goes_on.get().then(|| view! { <p class="muted step-goes-on">"The run goes on with what is known."</p> })}
             {move || led.get().map(|led| view! { <p class="muted">{led}</p> })}
-            {move || step.with(waits_for)}
+            {move || step.with(|step| waits_for(step))}
             {question}
-            {move || step.with(decision)}
-            <Details viewer step name path />
+            {move || step.with(|step| decision(step))}
+            <Details viewer at step name path />
             {holds.then(|| view! { <Iterations viewer owner=at /> })}
         </li>
     }
@@ -119,14 +127,16 @@ fn waits_for(step: &StepRun) -> Option<AnyView> {
 
 /// It failed, and its workflow says that the run continues all the same.
 fn goes_on_after_failure(state: &RunState, at: usize) -> bool {
-    let step = &state.steps[at];
+    let Some(step) = state.steps.get(at) else {
+        return false;
+    };
     let way = |&edge: &usize| state.edges[state.edge_in(step.frame, edge)] == EdgeState::Taken;
     step.status == StepStatus::Failed && state.outline.outgoing(step.shape).iter().any(way)
 }
 
 /// What a condition has answered, and the steps that the run went on with.
 fn where_it_led(state: &RunState, at: usize) -> Option<String> {
-    let step = &state.steps[at];
+    let step = state.steps.get(at)?;
     let outline = &state.outline;
     if outline.steps[step.shape].kind != StepKind::Condition {
         return None;
@@ -153,7 +163,7 @@ fn where_it_led(state: &RunState, at: usize) -> Option<String> {
 
 /// The bar, while a tool works.
 #[component]
-fn Running(step: Memo<StepRun>) -> impl IntoView {
+fn Running(step: Memo<Arc<StepRun>>) -> impl IntoView {
     let percent = Signal::derive(move || step.with(|step| step.percent));
     view! {
         <Show when=move || step.with(|step| step.status == StepStatus::InProgress)>
@@ -194,7 +204,13 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
 
 /// What waits for a person here.
 #[component]
-fn Question(forms: Forms, step: Memo<StepRun>, step_id: String) -> impl IntoView {
+fn Question(
+    viewer: Viewer,
+    forms: Forms,
+    step: Memo<Arc<StepRun>>,
+    step_id: String,
+) -> impl IntoView {
+    let is_past = Memo::new(move |_| viewer.moment().is_some());
     let waits = Memo::new(move |_| {
         step.with(|step| match step.status {
             StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
@@ -234,14 +250,17 @@ fn Question(forms: Forms, step: Memo<StepRun>, step_id: String) -> impl IntoView
         asks
     });
     move || {
-        match waits.get()? {
-        Waits::Gate(gate) => Some(
+        match (waits.get()?, is_past.get()) {
+        // What was asked then; it can be answered now only.
+        (Waits::Gate(gate), true) => Some(view! { <div class="gate"><GateQuestion question=gate.question /></div> }.into_any()),
+        (Waits::Outcome { message, .. }, true) => Some(view! { <p class="muted">{message}</p> }.into_any()),
+        (Waits::Gate(gate), false) => Some(
             view! {
                 <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=forms.decide />
             }
             .into_any(),
         ),
-        Waits::Outcome { message, asked } => Some(view! { <OutcomeForm forms step_id=step_id.clone() message asked /> }.into_any()),
+        (Waits::Outcome { message, asked }, false) => Some(view! { <OutcomeForm forms step_id=step_id.clone() message asked /> }.into_any()),
     }
     }
 }
@@ -271,15 +290,22 @@ fn decision(step: &StepRun) -> Option<impl IntoView + use<>> {
 #[component]
 fn Details(
     viewer: Viewer,
-    step: Memo<StepRun>,
+    at: usize,
+    step: Memo<Arc<StepRun>>,
     #[prop(into)] name: String,
     #[prop(into)] path: String,
 ) -> impl IntoView {
     let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
     let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
-    let acts = Memo::new(move |_| match viewer.asks {
-        Asks::Server(_) => viewer.state.with(|state| StepActs::of(state, &step.get())),
-        Asks::Rehearser(_) => StepActs::default(),
+    let acts = Memo::new(move |_| match (viewer.asks, viewer.reel) {
+        // What can be done is done to the run as it is, from wherever one looks at it.
+        (Asks::Server(_), Some(reel)) if viewer.moment().is_some() => reel.with(|film| {
+            let now = film.newest();
+            let step = now.steps.get(at);
+            step.map_or_else(StepActs::default, |step| StepActs::of(now, step))
+        }),
+        (Asks::Server(_), _) => viewer.state.with(|state| StepActs::of(state, &step.get())),
+        (Asks::Rehearser(_), _) => StepActs::default(),
     });
     let has_more = Memo::new(move |_| {
         attempts.with(|list| !list.is_empty())

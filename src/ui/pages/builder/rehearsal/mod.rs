@@ -184,6 +184,7 @@ fn Played(editor: Editor, number: u32) -> impl IntoView {
         now: Signal::derive(move || stage.scene.with(|scene| scene.now.unwrap_or(began))),
         asks: Asks::Rehearser(Callback::new(ask)),
         looked: Looked::by_hand(sought),
+        reel: None,
     };
     follow(viewer);
     let changed = Memo::new(move |_| {

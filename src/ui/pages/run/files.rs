@@ -1,0 +1,57 @@
+//! The files that a run has left.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::{Forms, Viewer};
+use crate::rpc::pages::run_files;
+use crate::rpc::views::ArtifactCard;
+use crate::ui::format;
+
+#[component]
+pub fn Artifacts(viewer: Viewer, forms: Forms, artifacts: Vec<ArtifactCard>) -> impl IntoView {
+    let files = RwSignal::new(artifacts);
+    let run_id = forms.run_id.get_value();
+    fetch_when_they_matter(viewer, forms, files);
+    move || {
+        let artifacts = files.get();
+        if artifacts.is_empty() {
+            return None;
+        }
+        let rows: Vec<_> = artifacts
+            .into_iter()
+            .map(|file| {
+                let href = format!("/runs/{run_id}/artifacts/{}", file.id);
+                view! { <li><a href=href>{file.name}</a> " " <span class="muted">{format::bytes(file.bytes)}</span></li> }
+            })
+            .collect();
+        Some(view! {
+            <section class="artifacts" aria-labelledby="files-title">
+                <h2 id="files-title">"Files"</h2>
+                <ul>{rows}</ul>
+            </section>
+        })
+    }
+}
+
+/// Files are not told of in the log. They matter when a person is asked something and when the run ends, so a page
+/// that is open then asks for them.
+fn fetch_when_they_matter(viewer: Viewer, forms: Forms, files: RwSignal<Vec<ArtifactCard>>) {
+    let moment = Memo::new(move |_| {
+        viewer
+            .state
+            .with(|state| (state.end.is_some(), state.waiting_for_people().count()))
+    });
+    Effect::new(move |earlier: Option<(bool, usize)>| {
+        let now = moment.get();
+        if earlier.is_some_and(|earlier| earlier != now) {
+            let run_id = forms.run_id.get_value();
+            spawn_local(async move {
+                if let Ok(found) = run_files(run_id).await {
+                    let _ = files.try_set(found);
+                }
+            });
+        }
+        now
+    });
+}

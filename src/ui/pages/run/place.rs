@@ -1,0 +1,315 @@
+//! Which part of a run is looked at: the view, the step, the moment, the page of a list. All of it stands in the address,
+//! so that a place can be sent to somebody, and what leads from one place to another is a link that works without
+//! scripting too.
+
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_query_map};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::engine::ids::StepPath;
+use crate::engine::state::StepStatus;
+
+/// One way of looking at a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    #[default]
+    Steps,
+    Graph,
+    Timeline,
+    Events,
+}
+
+impl View {
+    pub const ALL: [View; 4] = [View::Steps, View::Graph, View::Timeline, View::Events];
+
+    /// In the address.
+    fn word(self) -> &'static str {
+        match self {
+            View::Steps => "steps",
+            View::Graph => "graph",
+            View::Timeline => "timeline",
+            View::Events => "events",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            View::Steps => "Steps",
+            View::Graph => "Graph",
+            View::Timeline => "Timeline",
+            View::Events => "Events",
+        }
+    }
+
+    fn read(word: &str) -> Self {
+        let named = |view: &View| view.word() == word;
+        Self::ALL.into_iter().find(named).unwrap_or_default()
+    }
+}
+
+/// Which steps are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    ForSomebody,
+    Failed,
+    UnderWay,
+    ToCome,
+    Done,
+    NotDone,
+}
+
+impl Only {
+    pub const ALL: [Only; 6] = [
+        Only::ForSomebody,
+        Only::Failed,
+        Only::UnderWay,
+        Only::ToCome,
+        Only::Done,
+        Only::NotDone,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Only::ForSomebody => "waiting",
+            Only::Failed => "failed",
+            Only::UnderWay => "active",
+            Only::ToCome => "pending",
+            Only::Done => "completed",
+            Only::NotDone => "skipped",
+        }
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Only::ForSomebody => "Waiting for somebody",
+            Only::Failed => "Failed",
+            Only::UnderWay => "Under way",
+            Only::ToCome => "Pending",
+            Only::Done => "Completed",
+            Only::NotDone => "Skipped or cancelled",
+        }
+    }
+
+    /// The one that such a step belongs to.
+    pub fn of(status: StepStatus) -> Self {
+        match status {
+            StepStatus::WaitingForApproval | StepStatus::OutcomeUnknown => Only::ForSomebody,
+            StepStatus::Failed => Only::Failed,
+            StepStatus::Queued
+            | StepStatus::InProgress
+            | StepStatus::Retrying
+            | StepStatus::WaitingForTimer
+            | StepStatus::WaitingForExternal => Only::UnderWay,
+            StepStatus::Pending => Only::ToCome,
+            StepStatus::Completed => Only::Done,
+            StepStatus::Skipped | StepStatus::Cancelled => Only::NotDone,
+        }
+    }
+
+    fn read(word: &str) -> Option<Self> {
+        let named = |only: &Only| only.word() == word;
+        Self::ALL.into_iter().find(named)
+    }
+}
+
+/// What an address says. Numbers are as wide as they are read everywhere: the browser's `usize` is not the server's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub view: View,
+    pub step: Option<StepPath>,
+    /// After which event the run is looked at; none for now.
+    pub at: Option<u32>,
+    /// The first row of the list.
+    pub from: Option<u32>,
+    pub only: Option<Only>,
+    /// What is searched for among the events.
+    pub find: String,
+}
+
+impl Place {
+    pub fn step(path: &StepPath) -> Self {
+        Self {
+            step: Some(path.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// As a link on the page of the run.
+    pub fn link(&self) -> String {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let mut words = Vec::new();
+        if self.view != View::default() {
+            words.push(format!("view={}", self.view.word()));
+        }
+        if let Some(step) = &self.step {
+            // What a path is made of needs no encoding.
+            words.push(format!("step={step}"));
+        }
+        if let Some(at) = self.at {
+            words.push(format!("at={at}"));
+        }
+        if let Some(only) = self.only {
+            words.push(format!("only={}", only.word()));
+        }
+        if !self.find.is_empty() {
+            words.push(format!("find={}", encoded(&self.find)));
+        }
+        if let Some(from) = self.from {
+            words.push(format!("from={from}"));
+        }
+        let landing = self.step.as_ref();
+        let landing = landing.map_or(String::new(), |step| format!("#step-{step}"));
+        format!("?{}{landing}", words.join("&"))
+    }
+
+    fn read(query: &leptos_router::params::ParamsMap) -> Self {
+        let number = |name: &str| query.get(name)?.parse::<u32>().ok();
+        let word = |name: &str| query.get(name).unwrap_or_default();
+        Self {
+            view: View::read(&word("view")),
+            step: query
+                .get("step")
+                .filter(|step| !step.is_empty())
+                .map(StepPath::new),
+            at: number("at"),
+            from: number("from"),
+            only: Only::read(&word("only")),
+            find: word("find"),
+        }
+    }
+}
+
+/// The place that is looked at, and the ways from it to others.
+#[derive(Clone, Copy)]
+pub struct Looked {
+    place: Signal<Place>,
+    /// Grows when somebody follows a link, also one to where the address is already: a list may have been turned since.
+    asked: RwSignal<u32>,
+}
+
+impl Looked {
+    pub fn by_address() -> Self {
+        let query = use_query_map();
+        Self {
+            place: Memo::new(move |_| query.with(Place::read)).into(),
+            asked: RwSignal::new(0),
+        }
+    }
+
+    /// What has no address says itself which step is looked for.
+    pub fn by_hand(step: RwSignal<Option<StepPath>>) -> Self {
+        let place = move || Place {
+            step: step.get(),
+            ..Place::default()
+        };
+        Self {
+            place: Signal::derive(place),
+            asked: RwSignal::new(0),
+        }
+    }
+
+    pub fn get(self) -> Place {
+        self.place.get()
+    }
+
+    pub fn with<T>(self, read: impl FnOnce(&Place) -> T) -> T {
+        self.place.with(read)
+    }
+
+    /// The step that is looked for; told anew each time somebody asks for it.
+    pub fn step(self) -> Option<StepPath> {
+        self.asked.track();
+        self.place.with(|place| place.step.clone())
+    }
+
+    /// The address of a place that differs from this one so.
+    pub fn link(self, change: impl FnOnce(&mut Place)) -> String {
+        let mut place = self.get();
+        change(&mut place);
+        place.link()
+    }
+
+    /// To a step, seen as whatever is seen now.
+    pub fn link_to(self, path: &StepPath) -> String {
+        self.link(|place| {
+            place.step = Some(path.clone());
+            (place.from, place.only) = (None, None);
+        })
+    }
+
+    /// A link that leads to a step has been followed.
+    pub fn ask(self) {
+        let _ = self
+            .asked
+            .try_update(|asked| *asked = asked.wrapping_add(1));
+    }
+
+    /// What goes there without a new entry in the browser's history: for what is moved bit by bit.
+    pub fn mover(self) -> impl Fn(Box<dyn FnOnce(&mut Place)>) + Clone {
+        let navigate = use_navigate();
+        move |change| {
+            let mut place = self.place.get_untracked();
+            change(&mut place);
+            // A step that the address names is not jumped to again.
+            let link = place.link();
+            let link = link.split('#').next().unwrap_or_default();
+            let options = NavigateOptions {
+                replace: true,
+                scroll: false,
+                ..NavigateOptions::default()
+            };
+            navigate(link, options);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leptos_router::params::ParamsMap;
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        let somewhere = Place {
+            view: View::Timeline,
+            step: Some(StepPath::new("each.3.check.approval")),
+            at: Some(17),
+            from: Some(200),
+            only: Some(Only::Failed),
+            find: "a & b=c #1 ü".to_owned(),
+        };
+        for place in [
+            Place::default(),
+            Place::step(&StepPath::new("first")),
+            somewhere,
+        ] {
+            let link = place.link();
+            let (query, landing) = link.split_once('#').unwrap_or((&link, ""));
+            let mut read = ParamsMap::new();
+            for word in query[1..].split('&').filter(|word| !word.is_empty()) {
+                let (name, value) = word.split_once('=').expect("a name and a value");
+                let value = percent_encoding::percent_decode_str(value).decode_utf8();
+                read.insert(name.to_owned(), value.expect("text").into_owned());
+            }
+            assert_eq!(Place::read(&read), place, "{link}");
+            let step = place.step.map(|step| format!("step-{step}"));
+            assert_eq!(landing, step.unwrap_or_default());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_the_usual_place() {
+        let mut read = ParamsMap::new();
+        for (name, value) in [
+            ("view", "3d"),
+            ("at", "-1"),
+            ("from", "x"),
+            ("only", ""),
+            ("step", ""),
+        ] {
+            read.insert(name, value.to_owned());
+        }
+        assert_eq!(Place::read(&read), Place::default());
+    }
+}
