@@ -224,3 +224,140 @@ fn beside(around: Option<&(StepPath, u32)>, id: &StepId) -> StepPath {
         Some((owner, index)) => owner.inside(*index, id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const GOLDEN: [(&str, &str); 4] = [
+        (
+            include_str!("golden/outline.json"),
+            include_str!("golden/log.jsonl"),
+        ),
+        (
+            include_str!("golden/bodies.outline.json"),
+            include_str!("golden/bodies.log.jsonl"),
+        ),
+        (
+            include_str!("golden/retried.outline.json"),
+            include_str!("golden/retried.log.jsonl"),
+        ),
+        (
+            include_str!("golden/happened.outline.json"),
+            include_str!("golden/happened.log.jsonl"),
+        ),
+    ];
+
+    fn read((outline, log): (&str, &str)) -> (Outline, Vec<Recorded>) {
+        let outline = serde_json::from_str(outline).expect("an outline");
+        let events = log.lines();
+        let events = events.map(|line| serde_json::from_str(line).expect("an event"));
+        (outline, events.collect())
+    }
+
+    #[test]
+    fn everything_comes_from_something_earlier_unless_from_outside() {
+        for golden in GOLDEN {
+            let (outline, log) = read(golden);
+            let causes = Causes::of(&outline, &log);
+            for event in &log {
+                let is_outside = matches!(
+                    event.event,
+                    Event::RunStarted { .. }
+                        | Event::RunPaused { .. }
+                        | Event::RunResumed { .. }
+                        | Event::RunReopened { .. }
+                        | Event::RunCancelling { .. }
+                );
+                match causes.cause(event.seq) {
+                    None => assert!(is_outside, "nothing led to {event:?}"),
+                    Some(cause) => {
+                        assert!(!is_outside && cause < event.seq, "{cause}: {event:?}");
+                        assert!(causes.consequences(cause).any(|seq| seq == event.seq));
+                    }
+                }
+            }
+            assert_eq!(causes.cause(0), None);
+            assert_eq!(causes.consequences(0).count(), 0);
+        }
+    }
+
+    /// The kinds of the events that led to the last one, from the first.
+    fn thread(outline: &Outline, log: &[Recorded]) -> Vec<String> {
+        let causes = Causes::of(outline, log);
+        let mut thread = Vec::new();
+        let mut at = log.last().map(|event| event.seq);
+        while let Some(seq) = at {
+            let event = &log[seq as usize - 1].event;
+            let step = event.step().map_or("", |step| step.as_str());
+            thread.push(format!("{} {step}", event.kind()));
+            at = causes.cause(seq);
+        }
+        thread.reverse();
+        thread
+    }
+
+    fn log(events: &[Value]) -> Vec<Recorded> {
+        let mut log = Vec::new();
+        for (event, seq) in events.iter().zip(1..) {
+            let event = serde_json::from_value(event.clone()).expect("an event");
+            let at = crate::engine::time::Timestamp::from_micros(0);
+            log.push(Recorded { seq, at, event });
+        }
+        log
+    }
+
+    #[test]
+    fn a_thread_leads_over_what_made_way() {
+        use serde_json::json;
+        let step = |id: &str, kind: &str, parent: Option<usize>| json!({ "id": id, "name": id, "kind": kind, "weight": 1, "max_attempts": 1, "parent": parent });
+        let outline = serde_json::from_value(json!({
+            "steps": [step("a", "transform", None), step("b", "transform", None), step("each", "map", None), step("one", "tool_call", Some(2)), step("off", "transform", None)],
+            "edges": [{ "from": 0, "to": 2 }, { "from": 1, "to": 2 }, { "from": 1, "to": 4 }],
+        }));
+        let outline: Outline = outline.expect("an outline");
+        let done = |step: &str| json!({ "kind": "step_completed", "step": step, "output": {}, "taken": [] });
+        let began = |step: &str| json!({ "kind": "attempt_started", "step": step, "attempt": 1, "tool": "t", "input": {}, "repeatable": true });
+        let iteration = |kind: &str, index: u32| json!({ "kind": kind, "step": "each", "index": index });
+        let events = [
+            json!({ "kind": "run_started", "input": {}, "actor": "a" }),
+            done("b"),
+            json!({ "kind": "step_skipped", "step": "off", "reason": { "because": "branch_not_taken", "at": "b" } }),
+            done("a"),
+            json!({ "kind": "map_started", "step": "each", "items": [1, 2] }),
+            iteration("iteration_started", 0),
+            began("each.0.one"),
+            done("each.0.one"),
+            iteration("iteration_ended", 0),
+            iteration("iteration_started", 1),
+            began("each.1.one"),
+            done("each.1.one"),
+            iteration("iteration_ended", 1),
+            done("each"),
+        ];
+        let log = log(&events);
+        // The second item had to wait for the first, and the map for the later of its two predecessors.
+        assert_eq!(
+            thread(&outline, &log[..11]),
+            [
+                "run_started ",
+                "step_completed a",
+                "map_started each",
+                "iteration_started each",
+                "attempt_started each.0.one",
+                "step_completed each.0.one",
+                "iteration_ended each",
+                "iteration_started each",
+                "attempt_started each.1.one",
+            ]
+        );
+        assert_eq!(
+            thread(&outline, &log[..3]),
+            ["run_started ", "step_completed b", "step_skipped off"]
+        );
+        let causes = Causes::of(&outline, &log);
+        assert_eq!(causes.consequences(1).collect::<Vec<_>>(), [2, 4]);
+        assert_eq!(causes.cause(14), Some(13), "a map ends with its last item");
+    }
+}

@@ -14,7 +14,7 @@ use crate::ui::format;
 use crate::ui::parts::{Place, apart};
 
 // All but the list of steps, which everybody sees first.
-apart!(views, VIEWS: (View, Viewer, Reel) => |(view, viewer, reel)| draw(view, viewer, reel));
+apart!(views, VIEWS: (View, Viewer, Reel) => |(view, viewer, reel)| seen_as(view, viewer, reel));
 
 /// The links from one view to another.
 #[component]
@@ -46,7 +46,7 @@ pub fn Views(viewer: Viewer, reel: Reel) -> impl IntoView {
     }
 }
 
-fn draw(view: View, viewer: Viewer, reel: Reel) -> AnyView {
+fn seen_as(view: View, viewer: Viewer, reel: Reel) -> AnyView {
     let view = match view {
         View::Steps => view! { <StepsView viewer /> }.into_any(),
         View::Graph => view! { <GraphView viewer reel /> }.into_any(),
