@@ -103,7 +103,8 @@ test("what failed is retried, skipped, and forked", async ({ page, request }) =>
 
   const before = page.url();
   await step(page, "The third").getByText("Details").click();
-  await step(page, "The third").getByRole("button", { name: "Start a new run from here" }).click();
+  await step(page, "The third").getByText("Start a new run from here…").click();
+  await step(page, "The third").getByRole("button", { name: "Start the new run" }).click();
   await expect(page).not.toHaveURL(before);
   await expect(page.getByText("Begun at")).toBeVisible();
 });

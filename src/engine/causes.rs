@@ -319,7 +319,8 @@ mod tests {
         let outline: Outline = outline.expect("an outline");
         let done = |step: &str| json!({ "kind": "step_completed", "step": step, "output": {}, "taken": [] });
         let began = |step: &str| json!({ "kind": "attempt_started", "step": step, "attempt": 1, "tool": "t", "input": {}, "repeatable": true });
-        let iteration = |kind: &str, index: u32| json!({ "kind": kind, "step": "each", "index": index });
+        let iteration =
+            |kind: &str, index: u32| json!({ "kind": kind, "step": "each", "index": index });
         let events = [
             json!({ "kind": "run_started", "input": {}, "actor": "a" }),
             done("b"),

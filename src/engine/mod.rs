@@ -16,6 +16,7 @@ pub mod command;
 pub mod compare;
 pub mod compile;
 pub mod completion;
+pub mod contrast;
 pub mod decide;
 pub mod diagnostic;
 pub mod diff;

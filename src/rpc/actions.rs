@@ -67,13 +67,15 @@ pub async fn act_on_run(run_id: String, act: String, comment: String) -> Result<
     Ok(())
 }
 
-/// `act`: `skip`, or `fork`, which starts a new run at the step and leads to its page.
+/// `act`: `skip`, or `fork`, which starts a new run at the step and leads to its page. `input`: of that run, as JSON; the
+/// same as before if there is none.
 #[server(prefix = "/rpc", endpoint = "act_on_step", output = Told)]
 pub async fn act_on_step(
     run_id: String,
     step_id: String,
     act: String,
     comment: String,
+    input: Option<String>,
 ) -> Result<(), PageError> {
     let (service, actor) = (super::service()?, super::LOCAL_ACTOR);
     let (run_id, step) = (run_id.as_str().into(), step_id.as_str().into());
@@ -84,7 +86,8 @@ pub async fn act_on_step(
         }
         super::acts::StepAct::Skip => service.skip(&run_id, &step, actor, comment).await?,
         super::acts::StepAct::Fork => {
-            let started = service.fork(&run_id, &step, None, None, actor).await?;
+            let input = input.as_deref().map(super::read_json).transpose()?;
+            let started = service.fork(&run_id, &step, None, input, actor).await?;
             leptos_axum::redirect(&format!("/runs/{started}"));
         }
     }

@@ -4,13 +4,15 @@ use super::error::PageError;
 use super::markdown;
 use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView,
-    RunStats, RunView, RunsView,
+    PairView, RunStats, RunView, RunsView,
 };
 use crate::driver::service::Service;
+use crate::engine::event::{Event, Origin};
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::large::lean;
 use crate::engine::layout::{Graph, Picture, SIZES, layout};
 use crate::engine::state::RunStatus;
+use crate::engine::summary::RunSummary;
 use crate::store::{OpenGate, RunFilter};
 use serde_json::value::to_raw_value;
 use tokio::task::spawn_blocking;
@@ -21,6 +23,8 @@ const SHORT_LIST: u32 = 8;
 const RUNS_PER_PAGE: u32 = 50;
 /// Questions shown at once.
 const GATES_SHOWN: u32 = 100;
+/// Runs offered to be compared with.
+const CHOICES: u32 = 30;
 
 pub(super) async fn home(service: &Service) -> Result<HomeView, PageError> {
     let store = service.store();
@@ -105,6 +109,60 @@ pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, Pa
         events: events.map(|event| lean(run_id, event)).collect(),
         artifacts: service.store().artifacts_of(run_id).await?,
         now: service.now(),
+    })
+}
+
+pub(super) async fn run_pair(
+    service: &Service,
+    run_id: &RunId,
+    with: &RunId,
+) -> Result<PairView, PageError> {
+    let this = run(service, run_id).await?;
+    let same_workflow = RunFilter {
+        workflow_id: Some(this.summary.header.workflow_id.clone()),
+        ..RunFilter::default()
+    };
+    let mut choices = service.store().list_runs(&same_workflow, CHOICES).await?;
+    choices.retain(|choice| choice.header.run_id != *run_id);
+    let goes_back_to = match this.events.first().map(|first| &first.event) {
+        Some(Event::RunStarted {
+            origin: Some(Origin::Fork { run_id, .. } | Origin::Again { run_id }),
+            ..
+        }) => Some(run_id.clone()),
+        _ => None,
+    };
+    let before = || {
+        let earlier =
+            |choice: &&RunSummary| choice.header.created_at < this.summary.header.created_at;
+        let nearest = choices.iter().find(earlier).or(choices.last());
+        nearest.map(|choice| choice.header.run_id.clone())
+    };
+    let with = match with.as_str() {
+        "" => goes_back_to.or_else(before),
+        _ => Some(with.clone()),
+    };
+    let other = match with {
+        Some(with) => Some(Box::new(run(service, &with).await?)),
+        None => None,
+    };
+    if let Some(other) = &other
+        && other.summary.header.workflow_id != this.summary.header.workflow_id
+    {
+        let message = "Only runs of the same workflow can be compared.";
+        return Err(PageError::new(422, "another_workflow", message));
+    }
+    // It can be older than those that are offered.
+    if let Some(other) = &other
+        && !choices
+            .iter()
+            .any(|choice| choice.header.run_id == other.summary.header.run_id)
+    {
+        choices.push(other.summary.clone());
+    }
+    Ok(PairView {
+        run: this,
+        other,
+        choices,
     })
 }
 

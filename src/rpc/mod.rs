@@ -60,6 +60,14 @@ mod server {
         })
     }
 
+    /// A value that somebody has typed.
+    pub(super) fn read_json(text: &str) -> Result<serde_json::Value, PageError> {
+        serde_json::from_str(text).map_err(|error| {
+            let message = format!("The input is not JSON: {error}.");
+            PageError::new(422, "bad_input", message)
+        })
+    }
+
     impl From<ServiceError> for PageError {
         fn from(error: ServiceError) -> Self {
             match error {
@@ -188,4 +196,4 @@ mod server {
 }
 
 #[cfg(feature = "ssr")]
-use server::{LOCAL_ACTOR, read_word, respond, service};
+use server::{LOCAL_ACTOR, read_json, read_word, respond, service};

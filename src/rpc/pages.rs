@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::codec::Told;
 use super::error::PageError;
 use super::views::{
-    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, RunView, RunsView,
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, PairView, RunView, RunsView,
 };
 use crate::engine::layout::Picture;
 
@@ -29,6 +29,13 @@ pub async fn run(run_id: String) -> Result<RunView, PageError> {
 #[server(prefix = "/rpc", endpoint = "run_picture", output = Told)]
 pub async fn run_picture(run_id: String) -> Result<Picture, PageError> {
     super::respond(super::assemble::run_picture(&super::service()?, &run_id.as_str().into()).await)
+}
+
+/// A run and another one of its workflow. `with`: which; empty for the one that it goes back to, else the one before it.
+#[server(prefix = "/rpc", endpoint = "run_pair", output = Told)]
+pub async fn run_pair(run_id: String, with: String) -> Result<PairView, PageError> {
+    let (run_id, with) = (run_id.as_str().into(), with.as_str().into());
+    super::respond(super::assemble::run_pair(&super::service()?, &run_id, &with).await)
 }
 
 /// The files that a run has left so far.

@@ -87,6 +87,17 @@ pub struct RunView {
     pub now: Timestamp,
 }
 
+/// Two runs of one workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairView {
+    pub run: RunView,
+    /// None while there is no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Box<RunView>>,
+    /// Those that it can be compared with, newest first.
+    pub choices: Vec<RunSummary>,
+}
+
 /// The run beside all pages. Its view is not read by whoever only asks whether there is one: reading runs is large
 /// (`ui::parts`).
 #[derive(Clone, Debug, Serialize, Deserialize)]

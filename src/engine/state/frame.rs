@@ -125,6 +125,19 @@ impl RunState {
         steps
     }
 
+    /// All steps, each with what is inside of it behind it.
+    pub fn in_order(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.steps.len());
+        let mut todo: Vec<usize> = self.steps_of(0).rev().collect();
+        while let Some(step) = todo.pop() {
+            order.push(step);
+            for &frame in self.steps[step].frames.iter().rev() {
+                todo.extend(self.steps_of(frame).rev());
+            }
+        }
+        order
+    }
+
     /// What a body leaves behind: the output of the one last step that completed, or all of theirs by step id.
     pub fn output_of(&self, frame: usize) -> Value {
         let outline = &self.outline;

@@ -6,6 +6,7 @@ mod artifact;
 mod builder;
 mod home;
 mod not_found;
+mod pair;
 mod run;
 mod runs;
 mod versions;
@@ -29,6 +30,7 @@ apart!(lists, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
 apart!(lists, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
 // What becomes of one run, and what runs ask of people.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
+apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
 apart!(run, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
 // What there is to start, and how it came to be.
 apart!(workflows, WORKFLOWS: () => |()| view! { <workflows::WorkflowsPage /> }.into_any());
@@ -53,6 +55,7 @@ pub fn at(path: &str) -> Option<Part<()>> {
         [Some("workflows"), Some(_), None, _] => Some(WORKFLOW),
         [Some("runs"), None, ..] => Some(RUNS),
         [Some("runs"), Some(_), None, _] => Some(RUN),
+        [Some("runs"), Some(_), Some("compare"), None] => Some(PAIR),
         [Some("runs"), Some(_), Some("artifacts"), Some(_)] => Some(ARTIFACT),
         [Some("approvals"), None, ..] => Some(APPROVALS),
         [Some(_), ..] => None,
@@ -76,6 +79,7 @@ mod tests {
             ("/runs", "lists"),
             ("/runs/", "lists"),
             ("/runs/0198", "run"),
+            ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "lists"),
             ("/approvals", "run"),
             ("/workflows", "workflows"),

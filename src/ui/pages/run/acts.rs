@@ -7,9 +7,12 @@ use serde_json::Value;
 
 use super::{Forms, Viewer};
 use crate::engine::event::EndState;
+use crate::engine::fork::kept;
+use crate::engine::ids::StepPath;
 use crate::engine::state::{RunState, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
 use crate::ui::components::{Refusal, ValueView};
+use crate::ui::format;
 
 /// What can be done to the whole run as it stands.
 #[component]
@@ -119,6 +122,7 @@ impl StepActs {
 
 #[component]
 pub fn StepActsForm(
+    viewer: Viewer,
     forms: Forms,
     acts: Memo<StepActs>,
     #[prop(into)] step_id: String,
@@ -128,6 +132,23 @@ pub fn StepActsForm(
     let refusal = Signal::derive(move || on_step.refusal_of(&subject));
     let id = StoredValue::new(format!("act-{step_id}"));
     let step_id = StoredValue::new(step_id);
+    let opened = RwSignal::new(false);
+    let toggled = move |event: leptos::ev::Event| {
+        let details = event_target::<leptos::web_sys::Element>(&event);
+        opened.set(details.has_attribute("open"));
+    };
+    let outlook = move || {
+        let kept = opened
+            .get()
+            .then(|| step_id.with_value(|path| kept_by(viewer, path)));
+        let kept = kept
+            .flatten()
+            .unwrap_or_else(|| "What was done before is taken over".to_owned());
+        format!(
+            "{kept}; this step and what comes after it are done again, and people are asked anew."
+        )
+    };
+    let input = move || other_input(viewer, &step_id.get_value());
     let hidden = move || {
         view! {
             <input type="hidden" name="run_id" value=forms.run_id.get_value() />
@@ -148,11 +169,48 @@ pub fn StepActsForm(
             <ActionForm action=on_step.action attr:class="step-acts">
                 {hidden()}
                 <input type="hidden" name="comment" value="" />
-                <button class="button button-small" name="act" value="fork">"Start a new run from here"</button>
-                <span class="hint">"What was done before is taken over; gates are asked anew."</span>
+                <details class="fork" on:toggle=toggled>
+                    <summary class="button button-small">"Start a new run from here…"</summary>
+                    <p class="hint">{outlook}</p>
+                    {input}
+                    <button class="button button-small" name="act" value="fork">"Start the new run"</button>
+                </details>
             </ActionForm>
         </Show>
     }
+}
+
+/// How much a new run from this step need not do again, or why there can be none.
+fn kept_by(viewer: Viewer, path: &str) -> Option<String> {
+    let kept = viewer
+        .reel?
+        .with(|film| kept(film.newest(), &StepPath::new(path)));
+    Some(match kept {
+        Ok(kept) => {
+            let count = u32::try_from(kept.len()).unwrap_or(u32::MAX);
+            format!("What {} gave is taken over", format::counted(count, "step"))
+        }
+        Err(error) => format!("It cannot be: {error}"),
+    })
+}
+
+/// A field for the input of the new run, with that of this one in it. None where that is too large to be here.
+fn other_input(viewer: Viewer, path: &str) -> Option<AnyView> {
+    let input = viewer
+        .reel?
+        .with(|film| format::pretty(&film.newest().input));
+    if input.contains("$large") || input == "{}" {
+        return None;
+    }
+    let id = format!("fork-input-{path}");
+    let rows = input.lines().count().clamp(3, 12).to_string();
+    Some(
+        view! {
+            <label for=id.clone()>"Input of the new run"</label>
+            <textarea id=id name="input" class="code" rows=rows spellcheck="false">{input}</textarea>
+        }
+        .into_any(),
+    )
 }
 
 #[component]

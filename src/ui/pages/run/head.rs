@@ -4,7 +4,6 @@ use leptos::prelude::*;
 
 use super::{Asks, Viewer};
 use crate::engine::event::Origin as Was;
-use crate::engine::ids::RunId;
 use crate::engine::progress;
 use crate::engine::state::{RunState, RunStatus};
 use crate::ui::components::{Bar, Elapsed, Moment, RunBadge};
@@ -55,13 +54,18 @@ pub fn Head(viewer: Viewer) -> impl IntoView {
 #[component]
 pub fn Origin(viewer: Viewer) -> impl IntoView {
     let origin = viewer.state.with_untracked(|state| state.origin.clone())?;
-    let link = |run_id: RunId, text: &'static str| {
-        view! { <p class="muted"><a href=format!("/runs/{run_id}")>{text}</a></p> }.into_any()
+    let id = match viewer.asks {
+        Asks::Server(forms) => forms.with_value(|forms| forms.run_id.get_value()),
+        Asks::Rehearser(_) => return None,
     };
+    let compare = view! { <a href=format!("/runs/{id}/compare")>"Compare with it"</a> };
     Some(match origin {
-        Was::Again { run_id } => link(run_id, "The same as an earlier run"),
+        Was::Again { run_id } => view! {
+            <p class="muted">"The same as " <a href=format!("/runs/{run_id}")>"an earlier run"</a> " · " {compare}</p>
+        }
+        .into_any(),
         Was::Fork { run_id, step } => view! {
-            <p class="muted">"Begun at " <code>{step.to_string()}</code> " of " <a href=format!("/runs/{run_id}")>"another run"</a></p>
+            <p class="muted">"Begun at " <code>{step.to_string()}</code> " of " <a href=format!("/runs/{run_id}")>"another run"</a> " · " {compare}</p>
         }
         .into_any(),
         Was::Parent { run_id, step, .. } => view! {

@@ -37,6 +37,7 @@ use files::Artifacts;
 use head::Origin;
 pub(super) use head::{Head, Result};
 pub(super) use iterations::Steps;
+pub(super) use paging::{PageLink, Pager, page as page_of};
 pub(super) use place::{Looked, Place};
 use reel::Reel;
 use scrubber::Scrubber;

@@ -85,16 +85,16 @@ fn holder_in(state: &RunState, mut step: usize, frame: usize) -> Option<usize> {
 }
 
 /// The first row of the page on which this row is.
-pub(super) fn page(row: usize, size: usize) -> usize {
+pub fn page(row: usize, size: usize) -> usize {
     row / size * size
 }
 
 /// The address of the page that begins with this row.
-pub(super) type PageLink = Callback<usize, String>;
+pub type PageLink = Callback<usize, String>;
 
 /// Turns the pages of a list that is longer than one. `what` is what is counted.
 #[component]
-pub(super) fn Pager(
+pub fn Pager(
     first: Signal<usize>,
     page: usize,
     #[prop(into)] total: Signal<usize>,

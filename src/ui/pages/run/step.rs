@@ -317,7 +317,7 @@ fn Details(
     let acts_form = move || match viewer.asks {
         Asks::Server(forms) => {
             let forms = forms.get_value();
-            Some(view! { <StepActsForm forms acts step_id=path.get_value() /> }.into_any())
+            Some(view! { <StepActsForm viewer forms acts step_id=path.get_value() /> }.into_any())
         }
         Asks::Rehearser(_) => None,
     };

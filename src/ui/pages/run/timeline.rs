@@ -25,7 +25,14 @@ const TICKS: u32 = 4;
 
 #[component]
 pub fn TimelineView(viewer: Viewer) -> impl IntoView {
-    let all = Memo::new(move |_| viewer.state.with(in_order));
+    let all = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let steps = state.in_order().into_iter();
+            steps
+                .filter(|&step| is_shown(state, step))
+                .collect::<Vec<_>>()
+        })
+    });
     let total = Signal::derive(move || all.with(Vec::len));
     let first = Signal::derive(move || {
         let (from, step) = viewer.looked.with(|place| (place.from, place.step.clone()));
@@ -80,21 +87,6 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
             <Chosen viewer hint="Choose a step to see what it did." />
         </section>
     }
-}
-
-/// Each step, and what is inside of it behind it.
-fn in_order(state: &RunState) -> Vec<usize> {
-    let mut order = Vec::with_capacity(state.steps.len());
-    let mut todo: Vec<usize> = state.steps_of(0).rev().collect();
-    while let Some(step) = todo.pop() {
-        if is_shown(state, step) {
-            order.push(step);
-        }
-        for &frame in state.steps[step].frames.iter().rev() {
-            todo.extend(state.steps_of(frame).rev());
-        }
-    }
-    order
 }
 
 /// From when to when the picture reaches.

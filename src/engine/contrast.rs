@@ -1,0 +1,371 @@
+//! Two runs side by side, or one run at two moments: step by step what is different, and where it begins.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use super::ids::StepPath;
+use super::state::{RunState, StepRun, StepStatus};
+use super::time::Timestamp;
+
+/// Differences inside of one value that are told one by one.
+const PLACES_MAX: usize = 20;
+
+/// Every step of either run once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contrast {
+    /// In the order of the newer run; what only the older one has stands where it stood there.
+    pub rows: Vec<Row>,
+    /// The row of what was different first, by the time at which it ended.
+    pub first: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub path: StepPath,
+    pub name: String,
+    /// Positions among the steps of each run; none where it has no such step.
+    pub old: Option<usize>,
+    pub new: Option<usize>,
+    pub differs: Vec<Aspect>,
+}
+
+/// In what a step differs. How long it took is no difference: that is never the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// Only one of the runs has it, or has come to it.
+    Path,
+    Outcome,
+    Decision,
+    Input,
+    Output,
+    Error,
+    Attempts,
+}
+
+impl Contrast {
+    pub fn of(old: &RunState, new: &RunState) -> Self {
+        let rows: Vec<Row> = in_one_order(old, new)
+            .into_iter()
+            .map(|(path, was, is)| Row {
+                name: match (is, was) {
+                    (Some(step), _) => new.name(step).to_owned(),
+                    (None, Some(step)) => old.name(step).to_owned(),
+                    (None, None) => path.to_string(),
+                },
+                differs: differences(
+                    was.and_then(|at| old.steps.get(at)).map(AsRef::as_ref),
+                    is.and_then(|at| new.steps.get(at)).map(AsRef::as_ref),
+                ),
+                path,
+                old: was,
+                new: is,
+            })
+            .collect();
+        let when = |row: &Row| {
+            let ended = |state: &RunState, at: Option<usize>| {
+                at.and_then(|at| end_of(&state.steps[at]))
+                    .map(|end| end.as_micros() - begin_of(state).as_micros())
+            };
+            let (old, new) = (ended(old, row.old), ended(new, row.new));
+            old.into_iter().chain(new).min().unwrap_or(i64::MAX)
+        };
+        let differing = rows.iter().enumerate();
+        let differing = differing.filter(|(_, row)| !row.differs.is_empty());
+        let first = differing.min_by_key(|(at, row)| (when(row), *at));
+        let first = first.map(|(at, _)| at);
+        Self { rows, first }
+    }
+
+    pub fn differing(&self) -> usize {
+        let differing = self.rows.iter().filter(|row| !row.differs.is_empty());
+        differing.count()
+    }
+}
+
+fn begin_of(state: &RunState) -> Timestamp {
+    state.started_at.unwrap_or_default()
+}
+
+fn end_of(run: &StepRun) -> Option<Timestamp> {
+    run.finished_at.or(run.started_at)
+}
+
+type Placed = (StepPath, Option<usize>, Option<usize>);
+
+/// The paths of both runs, each with its step in the one and in the other.
+fn in_one_order(old: &RunState, new: &RunState) -> Vec<Placed> {
+    let of_old: BTreeMap<StepPath, usize> = paths(old).collect();
+    let of_new: BTreeMap<StepPath, usize> = paths(new).collect();
+    // What only the older run has, by the path that it comes behind.
+    let mut behind: BTreeMap<Option<StepPath>, Vec<Placed>> = BTreeMap::new();
+    let mut last = None;
+    for (path, at) in paths(old) {
+        match of_new.contains_key(&path) {
+            true => last = Some(path),
+            false => {
+                let list = behind.entry(last.clone()).or_default();
+                list.push((path, Some(at), None));
+            }
+        }
+    }
+    let mut order = behind.remove(&None).unwrap_or_default();
+    for (path, at) in paths(new) {
+        let was = of_old.get(&path).copied();
+        let followers = behind.remove(&Some(path.clone()));
+        order.push((path, was, Some(at)));
+        order.extend(followers.unwrap_or_default());
+    }
+    order
+}
+
+fn paths(state: &RunState) -> impl Iterator<Item = (StepPath, usize)> + '_ {
+    let steps = state.in_order().into_iter();
+    steps.map(|step| (state.path(step), step))
+}
+
+fn differences(old: Option<&StepRun>, new: Option<&StepRun>) -> Vec<Aspect> {
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) => (old, new),
+        // A step that no run has come to is no difference.
+        (Some(one), None) | (None, Some(one)) => {
+            let missing = one.status != StepStatus::Pending && one.status != StepStatus::Skipped;
+            return missing.then_some(Aspect::Path).into_iter().collect();
+        }
+        (None, None) => return Vec::new(),
+    };
+    let came_to = |run: &StepRun| !matches!(run.status, StepStatus::Pending | StepStatus::Skipped);
+    let mut found = Vec::new();
+    if came_to(old) != came_to(new) {
+        return vec![Aspect::Path];
+    }
+    let mut look = |aspect: Aspect, differs: bool| {
+        if differs {
+            found.push(aspect);
+        }
+    };
+    look(Aspect::Outcome, old.status != new.status);
+    look(Aspect::Decision, decided(old) != decided(new));
+    look(Aspect::Input, input(old) != input(new));
+    look(Aspect::Output, old.output != new.output);
+    look(Aspect::Error, old.error != new.error);
+    look(Aspect::Attempts, old.made != new.made);
+    found
+}
+
+/// What was answered, and how it was reasoned.
+fn decided(run: &StepRun) -> Option<(bool, &str)> {
+    let decided = run.gate.as_ref()?.decided.as_ref()?;
+    let approved = decided.decision == super::event::Decision::Approve;
+    Some((approved, decided.comment.as_str()))
+}
+
+/// What its last attempt was made with.
+pub fn input(run: &StepRun) -> Option<&Value> {
+    run.attempts.last().map(|attempt| &attempt.input)
+}
+
+/// A place inside of a value, as a JSON pointer, with what stood there and what stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    pub at: String,
+    pub old: Option<Value>,
+    pub new: Option<Value>,
+}
+
+/// Where two values differ, as deep inside as can be said; at most some of it, and whether there is more.
+pub fn changed(old: &Value, new: &Value) -> (Vec<Changed>, bool) {
+    let mut found = Vec::new();
+    collect("", Some(old), Some(new), &mut found);
+    let more = found.len() > PLACES_MAX;
+    found.truncate(PLACES_MAX);
+    (found, more)
+}
+
+fn collect(at: &str, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Changed>) {
+    if old == new || found.len() > PLACES_MAX {
+        return;
+    }
+    match (old, new) {
+        (Some(Value::Object(old)), Some(Value::Object(new))) => {
+            let added = new.keys().filter(|name| !old.contains_key(*name));
+            for name in old.keys().chain(added) {
+                let token = name.replace('~', "~0").replace('/', "~1");
+                collect(
+                    &format!("{at}/{token}"),
+                    old.get(name),
+                    new.get(name),
+                    found,
+                );
+            }
+        }
+        (Some(Value::Array(old)), Some(Value::Array(new))) => {
+            for index in 0..old.len().max(new.len()) {
+                collect(
+                    &format!("{at}/{index}"),
+                    old.get(index),
+                    new.get(index),
+                    found,
+                );
+            }
+        }
+        (old, new) => found.push(Changed {
+            at: at.to_owned(),
+            old: old.cloned(),
+            new: new.cloned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::compile::compile;
+    use crate::engine::event::Recorded;
+    use crate::engine::plan::Outline;
+    use crate::engine::tool::Catalogue;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn outline(more: Option<Value>) -> Arc<Outline> {
+        let step = |id: &str| json!({ "id": id, "kind": "transform", "set": { "a": 1 } });
+        let mut steps = vec![
+            step("first"),
+            json!({ "id": "ask", "kind": "human_gate" }),
+            step("last"),
+        ];
+        let mut edges = vec![
+            json!({ "from": "first", "to": "ask" }),
+            json!({ "from": "ask", "to": "last" }),
+        ];
+        if let Some(more) = more {
+            edges.push(json!({ "from": "first", "to": more["id"] }));
+            steps.insert(1, more);
+        }
+        let workflow = json!({ "name": "Some", "steps": steps, "edges": edges });
+        let workflow = serde_json::from_value(workflow).expect("a workflow");
+        let plan = compile(&workflow, &Catalogue::new([])).expect("it compiles");
+        Arc::clone(&plan.outline)
+    }
+
+    /// After these events, one a second.
+    fn run(outline: &Arc<Outline>, begun: i64, events: &[Value]) -> RunState {
+        let start = json!({ "kind": "run_started", "input": {}, "actor": "a" });
+        let log: Vec<Recorded> = std::iter::once(&start)
+            .chain(events)
+            .zip(1..)
+            .map(|(event, seq)| Recorded {
+                seq,
+                at: Timestamp::from_micros((begun + i64::from(seq)) * 1_000_000),
+                event: serde_json::from_value(event.clone()).expect("an event"),
+            })
+            .collect();
+        RunState::replay(Arc::clone(outline), &log)
+    }
+
+    fn done(step: &str, output: Value, taken: &[usize]) -> Value {
+        json!({ "kind": "step_completed", "step": step, "output": output, "taken": taken })
+    }
+
+    fn told(contrast: &Contrast) -> Vec<String> {
+        let rows = contrast.rows.iter();
+        rows.map(|row| format!("{} {:?}", row.path, row.differs))
+            .collect()
+    }
+
+    #[test]
+    fn the_same_run_at_another_time_is_no_difference() {
+        let outline = outline(None);
+        let events = [done("first", json!({ "a": 1 }), &[0])];
+        let contrast = Contrast::of(&run(&outline, 0, &events), &run(&outline, 9_000, &events));
+        assert_eq!(told(&contrast), ["first []", "ask []", "last []"]);
+        assert_eq!((contrast.first, contrast.differing()), (None, 0));
+    }
+
+    #[test]
+    fn what_differs_first_is_told_by_time_and_not_by_place() {
+        let outline = outline(None);
+        let gate = json!({ "kind": "gate_opened", "step": "ask", "gate": "g", "plan_hash": "h", "question": { "title": "?", "message": "", "shown": [] } });
+        let decided = |comment: &str| json!({ "kind": "gate_decided", "step": "ask", "gate": "g", "decision": "approve", "actor": "a", "comment": comment, "plan_hash": "h" });
+        let end = |first: i64, comment: &str, last: i64| {
+            vec![
+                gate.clone(),
+                decided(comment),
+                done("ask", json!({}), &[1]),
+                done("last", json!({ "a": last }), &[]),
+                done("first", json!({ "a": first }), &[0]),
+            ]
+        };
+        let (old, new) = (
+            run(&outline, 0, &end(1, "", 5)),
+            run(&outline, 50, &end(2, "well", 5)),
+        );
+        let contrast = Contrast::of(&old, &new);
+        assert_eq!(
+            told(&contrast),
+            ["first [Output]", "ask [Decision]", "last []"]
+        );
+        assert_eq!(
+            contrast.first,
+            Some(1),
+            "it was answered before the first step ended"
+        );
+    }
+
+    #[test]
+    fn what_only_one_run_has_or_has_come_to_is_another_path() {
+        let more = json!({ "id": "more", "kind": "transform", "set": { "a": 3 } });
+        let (with, without) = (outline(Some(more)), outline(None));
+        let first = done("first", json!({ "a": 1 }), &[0, 1, 2]);
+        let old = run(
+            &with,
+            0,
+            &[first.clone(), done("more", json!({ "a": 3 }), &[])],
+        );
+        let new = run(&without, 0, &[first.clone()]);
+        assert_eq!(
+            told(&Contrast::of(&old, &new)),
+            ["first []", "more [Path]", "ask []", "last []"]
+        );
+        let not_yet = run(&with, 0, &[first]);
+        let contrast = Contrast::of(&not_yet, &new);
+        assert_eq!(
+            contrast.differing(),
+            0,
+            "what has not been done is missed by nobody"
+        );
+        assert_eq!(
+            told(&Contrast::of(&not_yet, &old)),
+            ["first []", "more [Path]", "ask []", "last []"]
+        );
+    }
+
+    #[test]
+    fn values_differ_where_they_differ() {
+        let old = json!({ "a": [1, { "b": 2, "c/d": true }], "same": "x", "gone": null });
+        let new = json!({ "a": [1, { "b": 3, "c/d": false }, 4], "same": "x", "new": {} });
+        let (places, more) = changed(&old, &new);
+        let told: Vec<(String, Option<Value>, Option<Value>)> = places
+            .into_iter()
+            .map(|place| (place.at, place.old, place.new))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("/a/1/b".to_owned(), Some(json!(2)), Some(json!(3))),
+                (
+                    "/a/1/c~1d".to_owned(),
+                    Some(json!(true)),
+                    Some(json!(false))
+                ),
+                ("/a/2".to_owned(), None, Some(json!(4))),
+                ("/gone".to_owned(), Some(json!(null)), None),
+                ("/new".to_owned(), None, Some(json!({}))),
+            ]
+        );
+        assert!(!more);
+        let long = |sign: i64| Value::from((1..=30).map(|n| n * sign).collect::<Vec<i64>>());
+        let (places, more) = changed(&long(1), &long(-1));
+        assert_eq!((places.len(), more), (PLACES_MAX, true));
+        assert_eq!(changed(&old, &old), (Vec::new(), false));
+    }
+}
