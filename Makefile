@@ -221,6 +221,12 @@ bench: build
 	@cargo build $(QUIET) --release -p signalbox-bench
 	@'$(TARGET_DIR)/release/signalbox-bench' $(BINARY) $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record docs/benchmarks.md)
 
+# The pages in real Chromium, such as a run of 10,000 steps as it is watched. Takes about five minutes.
+.PHONY: bench-pages
+bench-pages: build end2end/node_modules/.installed
+	$(SAY) 'Watching in Chromium'
+	@cd end2end && SIGNALBOX_BINARY='$(CURDIR)/$(BINARY)' npx playwright test --config performance.config.ts
+
 # `CRASH_SEED=… make crash` throws the same dice. `cargo test` alone kills ten times, and is more patient.
 CRASH_CYCLES ?= 100
 CRASH_READY_MS ?= 3000

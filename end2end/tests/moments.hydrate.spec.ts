@@ -1,6 +1,6 @@
 // Going back in time by hand, while the run goes on.
 
-import { expect, open, test } from "../support/fixtures";
+import { expect, hydrated, open, test } from "../support/fixtures";
 
 test("the slider shows each moment without asking the server, and the run goes on meanwhile", async ({ page, request }) => {
   const steps = [
@@ -23,7 +23,9 @@ test("the slider shows each moment without asking the server, and the run goes o
   const end = Number(await slider.inputValue());
 
   const asked: string[] = [];
-  page.on("request", (sent) => asked.push(sent.url()));
+  // What is beside the page goes on by itself.
+  const isBeside = (url: string) => /\/rpc\/(active_run|waiting_count)/.test(url);
+  page.on("request", (sent) => isBeside(sent.url()) || asked.push(sent.url()));
   await slider.focus();
   await slider.press("Home");
   await expect(row("first")).toContainText("Pending");
@@ -33,6 +35,18 @@ test("the slider shows each moment without asking the server, and the run goes o
   await expect(row("ask")).toContainText("Pending");
   await expect(page).toHaveURL(/at=2/);
   expect(asked).toEqual([]);
+
+  // The slider keeps the focus, also where a step is looked for.
+  await page.goto(`/runs/${run_id}?step=first&at=1`);
+  await hydrated(page);
+  await slider.focus();
+  await slider.press("ArrowRight");
+  await expect(page).toHaveURL(/at=2/);
+  await expect(slider).toBeFocused();
+  await slider.press("ArrowRight");
+  await expect(page).toHaveURL(/at=3/);
+  await slider.press("ArrowLeft");
+  await expect(page).toHaveURL(/at=2/);
 
   // The run ends meanwhile; the moment that is looked at stays.
   const { items } = await (await request.get("/api/v1/gates")).json();
@@ -45,9 +59,13 @@ test("the slider shows each moment without asking the server, and the run goes o
   await expect(row("ask")).toContainText("Pending");
   await expect(page.locator(".run-status")).not.toContainText("Completed");
 
-  // Played to its end, it shows the run as it is.
-  await page.getByRole("combobox", { name: "Events a second" }).selectOption("100");
+  // It plays on while a step is chosen, and to its end shows the run as it is.
+  await page.getByRole("combobox", { name: "Events a second" }).selectOption("2");
   await page.getByRole("button", { name: "Play" }).click();
+  await page.getByRole("link", { name: "Timeline", exact: true }).click();
+  await expect(page.locator(".timeline-row").first()).toBeVisible();
+  await expect(page.getByText("This is the run as it was then.")).toBeVisible();
+  await page.getByRole("link", { name: "Steps", exact: true }).click();
   await expect(page.locator(".run-status")).toContainText("Completed");
   await expect(row("last")).toContainText("Completed");
   await expect(page).not.toHaveURL(/at=/);

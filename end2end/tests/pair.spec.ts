@@ -49,6 +49,10 @@ test("a failed run is gone back to, begun anew with a corrected input, and compa
     await call.getByText("Start a new run from here…").click();
     if (test.info().project.name === "scripted") {
       await expect(call).toContainText("What 1 step gave is taken over");
+    } else {
+      await call.getByRole("link", { name: "With another input" }).click();
+      await call.getByText("Details", { exact: false }).first().click();
+      await call.getByText("Start a new run from here…").click();
     }
     const input = call.getByLabel("Input of the new run");
     await expect(input).toHaveValue(/"path": "wrong"/);
@@ -57,7 +61,16 @@ test("a failed run is gone back to, begun anew with a corrected input, and compa
     await call.getByRole("button", { name: "Start the new run" }).click();
     await expect(page.getByText("The input is not JSON", { exact: false })).toBeVisible();
     if (test.info().project.name !== "scripted") {
-      await open(page, `/runs/${run_id}?at=${failed.seq - 1}`);
+      await open(page, `/runs/${run_id}?step=call&at=${failed.seq - 1}`);
+      await call.getByText("Details", { exact: false }).first().click();
+      await call.getByText("Start a new run from here…").click();
+    }
+    // Nor what does not fit, and the answer says why.
+    await input.fill('{ "pth": "right" }');
+    await call.getByRole("button", { name: "Start the new run" }).click();
+    await expect(page.getByText("path", { exact: false }).filter({ hasText: "The input does not fit the workflow." }).first()).toBeVisible();
+    if (test.info().project.name !== "scripted") {
+      await open(page, `/runs/${run_id}?step=call&at=${failed.seq - 1}`);
       await call.getByText("Details", { exact: false }).first().click();
       await call.getByText("Start a new run from here…").click();
     }
@@ -79,6 +92,9 @@ test("a failed run is gone back to, begun anew with a corrected input, and compa
     await expect(rows.first()).toContainText("Completed");
     await expect(page.locator(".pair-values").first()).toContainText("/path");
     await expect(rows.first().locator(".pair-values").first()).toContainText("/right");
+    // The second one is folded, and has what it says, with scripting and without.
+    await rows.nth(1).getByText("What differs").click();
+    await expect(rows.nth(1)).toContainText("Only one of the runs has come to this step.");
     await page.getByRole("link", { name: "All steps" }).click();
     await expect(rows).toHaveCount(3);
     if (test.info().project.name === "scripted") await expectAccessible(page);

@@ -3,23 +3,34 @@
 //! happened to the same step before.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::event::{Event, Recorded, SkipReason};
 use super::ids::{StepId, StepPath};
 use super::plan::Outline;
 
-/// By event, the number of the one that it came from; 0 for what came from outside: a start, a cancel, a pause.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Grows with the log.
+#[derive(Debug)]
 pub struct Causes {
+    reader: Reader,
+    /// By event, the number of the one that it came from; 0 for what came from outside: a start, a cancel, a pause.
     of: Vec<u32>,
 }
 
 impl Causes {
-    /// For a log from its first event on.
-    pub fn of(outline: &Outline, log: &[Recorded]) -> Self {
-        let mut reader = Reader::new(outline);
-        let of = log.iter().map(|event| reader.read(event)).collect();
-        Self { of }
+    pub fn new(outline: Arc<Outline>) -> Self {
+        Self {
+            reader: Reader::new(outline),
+            of: Vec::new(),
+        }
+    }
+
+    /// Reads what is new of a log, which is given from its first event on.
+    pub fn read(&mut self, log: &[Recorded]) {
+        for event in log.iter().skip(self.of.len()) {
+            let cause = self.reader.read(event);
+            self.of.push(cause);
+        }
     }
 
     /// The event that this one came from.
@@ -36,8 +47,9 @@ impl Causes {
 }
 
 /// What has been read of a log so far.
-struct Reader<'a> {
-    outline: &'a Outline,
+#[derive(Debug)]
+struct Reader {
+    outline: Arc<Outline>,
     /// The last event of the run itself that set things going: its start, or that it goes on after a pause or its end.
     going: u32,
     /// The last thing that ended, or any event before it.
@@ -53,8 +65,8 @@ struct Reader<'a> {
     room: BTreeMap<StepPath, u32>,
 }
 
-impl<'a> Reader<'a> {
-    fn new(outline: &'a Outline) -> Self {
+impl Reader {
+    fn new(outline: Arc<Outline>) -> Self {
         Self {
             outline,
             going: 0,
@@ -132,7 +144,7 @@ impl<'a> Reader<'a> {
         if let Some(same) = self.of_step.get(step) {
             return *same;
         }
-        let Some((around, shape)) = place(self.outline, step) else {
+        let Some((around, shape)) = place(&self.outline, step) else {
             return self.last;
         };
         if self.outline.steps[shape].undoes.is_some() {
@@ -200,7 +212,7 @@ impl<'a> Reader<'a> {
     }
 
     fn end_inside(&mut self, step: &StepPath, seq: u32) {
-        if let Some((Some(around), _)) = place(self.outline, step) {
+        if let Some((Some(around), _)) = place(&self.outline, step) {
             self.ended_inside.insert(around, seq);
         }
     }
@@ -256,11 +268,20 @@ mod tests {
         (outline, events.collect())
     }
 
+    fn causes_of(outline: &Outline, log: &[Recorded]) -> Causes {
+        let mut causes = Causes::new(Arc::new(outline.clone()));
+        // Bit by bit, as it is told.
+        for end in (0..=log.len()).step_by(3).chain([log.len()]) {
+            causes.read(&log[..end]);
+        }
+        causes
+    }
+
     #[test]
     fn everything_comes_from_something_earlier_unless_from_outside() {
         for golden in GOLDEN {
             let (outline, log) = read(golden);
-            let causes = Causes::of(&outline, &log);
+            let causes = causes_of(&outline, &log);
             for event in &log {
                 let is_outside = matches!(
                     event.event,
@@ -285,7 +306,7 @@ mod tests {
 
     /// The kinds of the events that led to the last one, from the first.
     fn thread(outline: &Outline, log: &[Recorded]) -> Vec<String> {
-        let causes = Causes::of(outline, log);
+        let causes = causes_of(outline, log);
         let mut thread = Vec::new();
         let mut at = log.last().map(|event| event.seq);
         while let Some(seq) = at {
@@ -357,7 +378,7 @@ mod tests {
             thread(&outline, &log[..3]),
             ["run_started ", "step_completed b", "step_skipped off"]
         );
-        let causes = Causes::of(&outline, &log);
+        let causes = causes_of(&outline, &log);
         assert_eq!(causes.consequences(1).collect::<Vec<_>>(), [2, 4]);
         assert_eq!(causes.cause(14), Some(13), "a map ends with its last item");
     }

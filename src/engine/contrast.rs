@@ -1,9 +1,12 @@
-//! Two runs side by side, or one run at two moments: step by step what is different, and where it begins.
+//! Two runs side by side: step by step what is different, and where it begins. It is found where all of their values are;
+//! who only watches has stand-ins for the large ones, which are never the same.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::ids::StepPath;
+use super::large::StandIn;
 use super::state::{RunState, StepRun, StepStatus};
 use super::time::Timestamp;
 
@@ -11,15 +14,17 @@ use super::time::Timestamp;
 const PLACES_MAX: usize = 20;
 
 /// Every step of either run once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contrast {
+    /// They were started with another input.
+    pub other_input: bool,
     /// In the order of the newer run; what only the older one has stands where it stood there.
     pub rows: Vec<Row>,
     /// The row of what was different first, by the time at which it ended.
     pub first: Option<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     pub path: StepPath,
     pub name: String,
@@ -30,7 +35,8 @@ pub struct Row {
 }
 
 /// In what a step differs. How long it took is no difference: that is never the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Aspect {
     /// Only one of the runs has it, or has come to it.
     Path,
@@ -73,7 +79,12 @@ impl Contrast {
         let differing = differing.filter(|(_, row)| !row.differs.is_empty());
         let first = differing.min_by_key(|(at, row)| (when(row), *at));
         let first = first.map(|(at, _)| at);
-        Self { rows, first }
+        let other_input = old.input != new.input;
+        Self {
+            other_input,
+            rows,
+            first,
+        }
     }
 
     pub fn differing(&self) -> usize {
@@ -145,10 +156,12 @@ fn differences(old: Option<&StepRun>, new: Option<&StepRun>) -> Vec<Aspect> {
     };
     look(Aspect::Outcome, old.status != new.status);
     look(Aspect::Decision, decided(old) != decided(new));
-    look(Aspect::Input, input(old) != input(new));
+    // What was taken over was not asked for again.
+    let asked = !old.kept && !new.kept;
+    look(Aspect::Input, asked && input(old) != input(new));
     look(Aspect::Output, old.output != new.output);
     look(Aspect::Error, old.error != new.error);
-    look(Aspect::Attempts, old.made != new.made);
+    look(Aspect::Attempts, asked && old.made != new.made);
     found
 }
 
@@ -185,7 +198,14 @@ fn collect(at: &str, old: Option<&Value>, new: Option<&Value>, found: &mut Vec<C
     if old == new || found.len() > PLACES_MAX {
         return;
     }
+    let is_large = |value: Option<&Value>| value.is_some_and(|value| StandIn::of(value).is_some());
     match (old, new) {
+        // One thing, of which the inside is not here.
+        (old, new) if is_large(old) || is_large(new) => found.push(Changed {
+            at: at.to_owned(),
+            old: old.cloned(),
+            new: new.cloned(),
+        }),
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
             let added = new.keys().filter(|name| !old.contains_key(*name));
             for name in old.keys().chain(added) {
@@ -337,6 +357,20 @@ mod tests {
             told(&Contrast::of(&not_yet, &old)),
             ["first []", "more [Path]", "ask []", "last []"]
         );
+    }
+
+    #[test]
+    fn what_was_taken_over_from_the_other_run_is_the_same() {
+        let outline = outline(None);
+        let began = json!({ "kind": "attempt_started", "step": "first", "attempt": 1, "tool": "t", "input": { "a": 1 }, "repeatable": true });
+        let mut kept = done("first", json!({ "a": 1 }), &[0]);
+        let made = run(&outline, 0, &[began, kept.clone()]);
+        kept["kept"] = true.into();
+        let contrast = Contrast::of(&made, &run(&outline, 9, &[kept.clone()]));
+        assert_eq!(contrast.differing(), 0, "{:?}", contrast.rows);
+        kept["output"] = json!({ "a": 2 });
+        let contrast = Contrast::of(&made, &run(&outline, 9, &[kept]));
+        assert_eq!(told(&contrast)[0], "first [Output]");
     }
 
     #[test]

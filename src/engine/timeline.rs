@@ -178,7 +178,8 @@ fn led_here(state: &RunState, step: usize) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// The steps that the end of the run waited for: from what ended last, or still goes on, back to the first step, each
-/// time over the step that was waited for longest; what is inside a map or a loop likewise.
+/// time over the step that was waited for longest; inside of a loop likewise in each round, inside of a map in the item
+/// that ended last.
 pub fn critical_path(state: &RunState) -> BTreeSet<usize> {
     let mut path = BTreeSet::new();
     let mut frames = vec![0];
@@ -188,8 +189,21 @@ pub fn critical_path(state: &RunState) -> BTreeSet<usize> {
             if !path.insert(step) {
                 break;
             }
-            let inside = &state.steps[step].frames;
-            frames.extend(last_frame(state, inside));
+            let run = &state.steps[step];
+            match state.outline.steps[run.shape].kind {
+                // One round after the other: all of them were waited for.
+                StepKind::Loop => frames.extend(&run.frames),
+                StepKind::Map
+                | StepKind::ToolCall
+                | StepKind::HumanGate
+                | StepKind::Condition
+                | StepKind::Parallel
+                | StepKind::Join
+                | StepKind::Transform
+                | StepKind::Wait
+                | StepKind::Subworkflow
+                | StepKind::External => frames.extend(last_frame(state, &run.frames)),
+            }
             at = last_of(state, led_here(state, step));
         }
     }
@@ -414,5 +428,23 @@ mod tests {
             [""; 0],
             "what is decided at once takes no time"
         );
+    }
+
+    #[test]
+    fn all_rounds_of_a_loop_were_waited_for() {
+        let body = json!({ "steps": [{ "id": "one", "kind": "tool_call", "tool": "t.read" }] });
+        let steps = json!([{ "id": "again", "kind": "loop", "until": "one.done == true", "max_iterations": 5, "body": body }]);
+        let round =
+            |kind: &str, index: u32| json!({ "kind": kind, "step": "again", "index": index });
+        let log = [
+            (0, round("iteration_started", 0)),
+            (0, started("again.0.one", 1)),
+            (10, completed("again.0.one", &[])),
+            (10, round("iteration_ended", 0)),
+            (20, round("iteration_started", 1)),
+            (20, started("again.1.one", 1)),
+        ];
+        let state = run(steps, json!([]), &log);
+        assert_eq!(path(&state), ["again", "again.0.one", "again.1.one"]);
     }
 }

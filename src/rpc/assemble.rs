@@ -3,10 +3,11 @@
 use super::error::PageError;
 use super::markdown;
 use super::views::{
-    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView,
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, Other,
     PairView, RunStats, RunView, RunsView,
 };
-use crate::driver::service::Service;
+use crate::driver::service::{RunRecord, Service, ServiceError};
+use crate::engine::contrast::Contrast;
 use crate::engine::event::{Event, Origin};
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::large::lean;
@@ -23,6 +24,8 @@ const SHORT_LIST: u32 = 8;
 const RUNS_PER_PAGE: u32 = 50;
 /// Questions shown at once.
 const GATES_SHOWN: u32 = 100;
+/// Steps of a workflow that are drawn: nobody reads a picture of more.
+const DRAWN_STEPS_MAX: usize = 1_000;
 /// Runs offered to be compared with.
 const CHOICES: u32 = 30;
 
@@ -101,14 +104,19 @@ pub(super) async fn runs(
 
 pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, PageError> {
     let record = service.run(run_id).await?;
+    run_view(service, record).await
+}
+
+async fn run_view(service: &Service, record: RunRecord) -> Result<RunView, PageError> {
     let summary = record.summary();
+    let run_id = &summary.header.run_id;
     let events = record.events.into_iter();
     Ok(RunView {
-        summary,
         outline: (*record.outline).clone(),
         events: events.map(|event| lean(run_id, event)).collect(),
         artifacts: service.store().artifacts_of(run_id).await?,
         now: service.now(),
+        summary,
     })
 }
 
@@ -117,61 +125,108 @@ pub(super) async fn run_pair(
     run_id: &RunId,
     with: &RunId,
 ) -> Result<PairView, PageError> {
-    let this = run(service, run_id).await?;
+    let this = service.run(run_id).await?;
     let same_workflow = RunFilter {
-        workflow_id: Some(this.summary.header.workflow_id.clone()),
+        workflow_id: Some(this.header.workflow_id.clone()),
         ..RunFilter::default()
     };
     let mut choices = service.store().list_runs(&same_workflow, CHOICES).await?;
     choices.retain(|choice| choice.header.run_id != *run_id);
-    let goes_back_to = match this.events.first().map(|first| &first.event) {
-        Some(Event::RunStarted {
-            origin: Some(Origin::Fork { run_id, .. } | Origin::Again { run_id }),
-            ..
-        }) => Some(run_id.clone()),
-        _ => None,
+    let other = match with.as_str() {
+        "" => usual_pair(service, &this, &choices).await?,
+        _ => Some(service.run(with).await?),
     };
-    let before = || {
-        let earlier =
-            |choice: &&RunSummary| choice.header.created_at < this.summary.header.created_at;
-        let nearest = choices.iter().find(earlier).or(choices.last());
-        nearest.map(|choice| choice.header.run_id.clone())
+    let Some(other) = other else {
+        let run = run_view(service, this).await?;
+        return Ok(PairView {
+            run,
+            other: None,
+            choices,
+        });
     };
-    let with = match with.as_str() {
-        "" => goes_back_to.or_else(before),
-        _ => Some(with.clone()),
-    };
-    let other = match with {
-        Some(with) => Some(Box::new(run(service, &with).await?)),
-        None => None,
-    };
-    if let Some(other) = &other
-        && other.summary.header.workflow_id != this.summary.header.workflow_id
-    {
+    if other.header.workflow_id != this.header.workflow_id {
         let message = "Only runs of the same workflow can be compared.";
         return Err(PageError::new(422, "another_workflow", message));
     }
     // It can be older than those that are offered.
-    if let Some(other) = &other
-        && !choices
-            .iter()
-            .any(|choice| choice.header.run_id == other.summary.header.run_id)
+    if !choices
+        .iter()
+        .any(|choice| choice.header.run_id == other.header.run_id)
     {
-        choices.push(other.summary.clone());
+        choices.push(other.summary());
     }
+    let is_older = other.header.created_at < this.header.created_at;
+    let (this, other, contrast) = side_by_side(this, other, is_older).await?;
+    let other = Other {
+        run: run_view(service, other).await?,
+        is_older,
+        contrast,
+    };
     Ok(PairView {
-        run: this,
-        other,
+        run: run_view(service, this).await?,
+        other: Some(Box::new(other)),
         choices,
     })
 }
 
+/// The run that this one goes back to, unless it has been forgotten; else the one before it.
+async fn usual_pair(
+    service: &Service,
+    this: &RunRecord,
+    choices: &[RunSummary],
+) -> Result<Option<RunRecord>, PageError> {
+    let first = this.events.first().map(|first| &first.event);
+    if let Some(Event::RunStarted {
+        origin: Some(Origin::Fork { run_id, .. } | Origin::Again { run_id }),
+        ..
+    }) = first
+    {
+        match service.run(run_id).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(ServiceError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let earlier = |choice: &&RunSummary| choice.header.created_at < this.header.created_at;
+    let nearest = choices.iter().find(earlier).or(choices.last());
+    match nearest {
+        Some(nearest) => Ok(Some(service.run(&nearest.header.run_id).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Beside the runtime: two large ones take a while.
+async fn side_by_side(
+    this: RunRecord,
+    other: RunRecord,
+    other_is_older: bool,
+) -> Result<(RunRecord, RunRecord, Contrast), PageError> {
+    let found = spawn_blocking(move || {
+        let (one, two) = (this.state(), other.state());
+        let contrast = match other_is_older {
+            true => Contrast::of(&two, &one),
+            false => Contrast::of(&one, &two),
+        };
+        (this, other, contrast)
+    });
+    let found = found.await;
+    found.map_err(|error| PageError::new(500, "internal", error.to_string()))
+}
+
 /// Beside the runtime: a large one takes a while.
-pub(super) async fn run_picture(service: &Service, run_id: &RunId) -> Result<Picture, PageError> {
+pub(super) async fn run_picture(
+    service: &Service,
+    run_id: &RunId,
+) -> Result<Option<Picture>, PageError> {
     let run = service.run_summary(run_id).await?;
     let outline = service.outline(&run.header.version_id).await?;
+    if outline.steps.len() > DRAWN_STEPS_MAX {
+        return Ok(None);
+    }
     let drawn = spawn_blocking(move || layout(&Graph::of_outline(&outline), &SIZES)).await;
-    drawn.map_err(|error| PageError::new(500, "internal", error.to_string()))
+    drawn
+        .map(Some)
+        .map_err(|error| PageError::new(500, "internal", error.to_string()))
 }
 
 pub(super) async fn run_files(

@@ -28,6 +28,7 @@ mod server {
     use crate::driver::SubmitError;
     use crate::driver::service::{AuthoringError, Service, ServiceError};
     use crate::engine::command::Rejection;
+    use crate::engine::input::FieldError;
     use crate::store::StoreError;
 
     /// Who commands are recorded for until people can sign in.
@@ -68,20 +69,25 @@ mod server {
         })
     }
 
+    /// What is wrong with each field.
+    fn said(errors: &[FieldError]) -> String {
+        let said = errors.iter().map(|error| match error.field.as_str() {
+            "" => format!("{}.", error.message),
+            field => format!("{field}: {}.", error.message),
+        });
+        said.collect::<Vec<_>>().join(" ")
+    }
+
     impl From<ServiceError> for PageError {
         fn from(error: ServiceError) -> Self {
             match error {
                 ServiceError::NotFound(what) => PageError::not_found(what),
-                ServiceError::InvalidInput(_) => {
-                    PageError::new(422, "invalid_input", "The input does not fit the workflow.")
+                ServiceError::InvalidInput(errors) => {
+                    let message = format!("The input does not fit the workflow. {}", said(&errors));
+                    PageError::new(422, "invalid_input", message)
                 }
                 ServiceError::InvalidTrigger(errors) => {
-                    let said = errors.iter().map(|error| match error.field.as_str() {
-                        "" => format!("{}.", error.message),
-                        field => format!("{field}: {}.", error.message),
-                    });
-                    let message = said.collect::<Vec<_>>().join(" ");
-                    PageError::new(422, "invalid_trigger", message)
+                    PageError::new(422, "invalid_trigger", said(&errors))
                 }
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")

@@ -25,9 +25,9 @@ pub async fn run(run_id: String) -> Result<RunView, PageError> {
     super::respond(super::assemble::run(&super::service()?, &run_id.as_str().into()).await)
 }
 
-/// Where the picture of a run's workflow has its steps.
+/// Where the picture of a run's workflow has its steps; none of one with too many.
 #[server(prefix = "/rpc", endpoint = "run_picture", output = Told)]
-pub async fn run_picture(run_id: String) -> Result<Picture, PageError> {
+pub async fn run_picture(run_id: String) -> Result<Option<Picture>, PageError> {
     super::respond(super::assemble::run_picture(&super::service()?, &run_id.as_str().into()).await)
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::engine::contrast::Contrast;
 use crate::engine::event::{Question, Recorded};
 use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::input::FieldError;
@@ -93,9 +94,18 @@ pub struct PairView {
     pub run: RunView,
     /// None while there is no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub other: Option<Box<RunView>>,
+    pub other: Option<Box<Other>>,
     /// Those that it can be compared with, newest first.
     pub choices: Vec<RunSummary>,
+}
+
+/// A run beside another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Other {
+    pub run: RunView,
+    /// It began before the one that it is compared with.
+    pub is_older: bool,
+    pub contrast: Contrast,
 }
 
 /// The run beside all pages. Its view is not read by whoever only asks whether there is one: reading runs is large

@@ -2,6 +2,7 @@
 
 pub mod components;
 pub mod format;
+mod later;
 mod layout;
 pub mod live;
 pub mod news;

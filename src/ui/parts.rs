@@ -145,8 +145,21 @@ macro_rules! apart {
 #[cfg(not(all(target_family = "wasm", not(debug_assertions))))]
 macro_rules! apart {
     ($name:ident, $part:ident: $with:ty => $draw:expr) => {
+        $crate::ui::parts::drawn_here!(stringify!($name), $part: $with => $draw);
+    };
+}
+
+/// The same for what comes with the base of the client, and so is always there.
+macro_rules! here {
+    ($part:ident: $with:ty => $draw:expr) => {
+        $crate::ui::parts::drawn_here!("base", $part: $with => $draw);
+    };
+}
+
+macro_rules! drawn_here {
+    ($name:expr, $part:ident: $with:ty => $draw:expr) => {
         pub(in crate::ui) const $part: $crate::ui::parts::Part<$with> = $crate::ui::parts::Part {
-            name: stringify!($name),
+            name: $name,
             fetch: || Box::pin(async { Ok(()) }),
             draw: |with| {
                 let draw: fn($with) -> leptos::prelude::AnyView = $draw;
@@ -156,4 +169,4 @@ macro_rules! apart {
     };
 }
 
-pub(in crate::ui) use apart;
+pub(in crate::ui) use {apart, drawn_here, here};

@@ -2,9 +2,11 @@
 //! set as a whole, because nothing in them ever changes; whoever cannot see them has the list of steps beside it.
 
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::engine::caption::caption;
+use crate::engine::ids::StepId;
 use crate::engine::layout::{Picture, Placed, Point, Route};
 use crate::engine::plan::{Outline, OutlineEdge};
 
@@ -65,8 +67,14 @@ fn drawing(picture: &Picture, outline: &Outline) -> String {
     for placed in &picture.steps {
         draw_step(&mut svg, placed, outline);
     }
+    let edges = DrawnEdges::of(outline);
     for route in &picture.edges {
-        draw_way(&mut svg, route, outline);
+        let edge = edges.position(outline, route);
+        draw_way(
+            &mut svg,
+            route,
+            edge.map(|at| edge_label(outline, &outline.edges[at])),
+        );
     }
     svg.push_str("</svg>");
     svg
@@ -101,7 +109,7 @@ fn draw_step(svg: &mut String, placed: &Placed, outline: &Outline) {
     );
 }
 
-fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
+fn draw_way(svg: &mut String, route: &Route, label: Option<&str>) {
     let class = if route.backwards {
         "drawing-line drawing-backwards"
     } else {
@@ -115,10 +123,7 @@ fn draw_way(svg: &mut String, route: &Route, outline: &Outline) {
             tip(*before, *end)
         );
     }
-    let edge = edge_of(outline, route).map(|at| &outline.edges[at]);
-    let label = edge
-        .map(|edge| edge_label(outline, edge))
-        .unwrap_or_default();
+    let label = label.unwrap_or_default();
     let middle = route.points.len() / 2;
     if let (false, Some(from), Some(to)) = (
         label.is_empty(),
@@ -161,26 +166,43 @@ pub fn tip(from: Point, Point { x, y }: Point) -> String {
     format!("M{x} {y}L{left_x:.1} {left_y:.1}L{right_x:.1} {right_y:.1}z")
 }
 
-/// The edge of the outline that the line stands for, by its position there.
-pub fn edge_of(outline: &Outline, route: &Route) -> Option<usize> {
-    let holder = match &route.inside {
-        Some(holder) => Some(outline.position(holder.as_str())?),
-        None => None,
-    };
-    let is_made = |edge: &OutlineEdge| {
-        let (from, to) = (&outline.steps[edge.from], &outline.steps[edge.to]);
-        edge.on.is_none() && from.id == to.id.approval_gate()
-    };
-    let mut edges = outline.edges.iter().enumerate();
-    let Some(position) = route.position else {
-        // From a gate that `approval:` stands for.
-        let made = edges.find(|(_, edge)| is_made(edge) && outline.steps[edge.to].id == route.to);
-        return made.map(|(at, _)| at);
-    };
-    let mut written =
-        edges.filter(|(_, edge)| outline.steps[edge.from].parent == holder && !is_made(edge));
-    let found = written.nth(usize::try_from(position).ok()?);
-    found.map(|(at, _)| at)
+/// Which edge of an outline a line stands for.
+pub struct DrawnEdges {
+    /// By the step that holds them, in their author's order.
+    written: BTreeMap<Option<usize>, Vec<usize>>,
+    /// From a gate that `approval:` stands for, by the step that it guards.
+    made: BTreeMap<StepId, usize>,
+}
+
+impl DrawnEdges {
+    pub fn of(outline: &Outline) -> Self {
+        let mut edges = Self {
+            written: BTreeMap::new(),
+            made: BTreeMap::new(),
+        };
+        for (at, edge) in outline.edges.iter().enumerate() {
+            let (from, to) = (&outline.steps[edge.from], &outline.steps[edge.to]);
+            if edge.on.is_none() && from.id == to.id.approval_gate() {
+                edges.made.insert(to.id.clone(), at);
+            } else {
+                edges.written.entry(from.parent).or_default().push(at);
+            }
+        }
+        edges
+    }
+
+    /// Its position among the edges of the outline.
+    pub fn position(&self, outline: &Outline, route: &Route) -> Option<usize> {
+        let Some(position) = route.position else {
+            return self.made.get(&route.to).copied();
+        };
+        let holder = match &route.inside {
+            Some(holder) => Some(outline.position(holder.as_str())?),
+            None => None,
+        };
+        let written = self.written.get(&holder)?;
+        written.get(usize::try_from(position).ok()?).copied()
+    }
 }
 
 /// What stands at the edge.
@@ -271,11 +293,12 @@ mod tests {
             } },
             { "id": "after", "kind": "transform", "set": { "a": 1 } },
         ], "edges": [{ "from": "each", "to": "after", "label": "outer" }] }));
+        let edges = DrawnEdges::of(&outline);
         let labels: Vec<(bool, &str)> = picture
             .edges
             .iter()
             .map(|route| {
-                let edge = edge_of(&outline, route).expect("an edge");
+                let edge = edges.position(&outline, route).expect("an edge");
                 (
                     route.inside.is_some(),
                     edge_label(&outline, &outline.edges[edge]),

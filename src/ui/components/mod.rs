@@ -16,7 +16,7 @@ mod value;
 pub use answers::{Answers, Refusal};
 pub use changes::{Changes, SideBySide};
 pub use connection::ConnectionBadge;
-pub use drawing::{Drawing, Sketch, edge_label, edge_of, path, tip};
+pub use drawing::{Drawing, DrawnEdges, Sketch, edge_label, path, tip};
 pub use gate::{GateForm, GateQuestion};
 pub use graph::branch_labels;
 pub use progress::Bar;

@@ -20,18 +20,19 @@ pub(in crate::ui) use run::VIEWS as RUN_VIEWS;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use crate::ui::parts::{Part, apart};
+use crate::ui::parts::{Part, apart, here};
 
 // Few parts: what several of them need is in a file for each set of those that need it, and such sets become many.
 //
-// What is only read.
-apart!(lists, HOME: () => |()| view! { <home::HomePage /> }.into_any());
-apart!(lists, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
-apart!(lists, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
-// What becomes of one run, and what runs ask of people.
+// What is only read is with what every page needs: a first visit fetches one file.
+here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
+here!(RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
+here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
+// What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
-apart!(run, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
+// What runs ask of people, with the run beside the page.
+apart!(panel, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
 // What there is to start, and how it came to be.
 apart!(workflows, WORKFLOWS: () => |()| view! { <workflows::WorkflowsPage /> }.into_any());
 apart!(workflows, WORKFLOW: () => |()| view! { <workflow::WorkflowPage /> }.into_any());
@@ -75,13 +76,13 @@ mod tests {
     #[test]
     fn every_address_of_a_page_is_known() {
         for (path, part) in [
-            ("/", "lists"),
-            ("/runs", "lists"),
-            ("/runs/", "lists"),
+            ("/", "base"),
+            ("/runs", "base"),
+            ("/runs/", "base"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
-            ("/runs/0198/artifacts/1", "lists"),
-            ("/approvals", "run"),
+            ("/runs/0198/artifacts/1", "base"),
+            ("/approvals", "panel"),
             ("/workflows", "workflows"),
             ("/workflows/new", "builder"),
             ("/workflows/deploy", "workflows"),

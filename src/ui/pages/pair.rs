@@ -13,12 +13,12 @@ use crate::engine::state::{RunState, StepRun};
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::rpc::pages::run_pair;
-use crate::rpc::views::{PairView, RunView};
+use crate::rpc::views::{Other, PairView, RunView};
 use crate::ui::components::{Empty, Failure, Moment, RunBadge, StepBadge};
 use crate::ui::format;
 
 /// Steps shown at once.
-const PAGE: usize = 100;
+const PAGE: usize = 50;
 
 #[component]
 pub fn PairPage() -> impl IntoView {
@@ -51,7 +51,7 @@ fn show(pair: PairView) -> AnyView {
     let name = run.summary.header.workflow_name.clone();
     let chosen = other
         .as_ref()
-        .map(|other| other.summary.header.run_id.to_string());
+        .map(|other| other.run.summary.header.run_id.to_string());
     let page = format!("/runs/{id}");
     let back = page.clone();
     let body = match other {
@@ -113,15 +113,16 @@ struct Both {
     contrast: StoredValue<Contrast>,
 }
 
-fn contrasted(one: RunView, other: RunView) -> AnyView {
-    let began = |run: &RunView| run.summary.header.created_at;
-    let (old, new) = match began(&one) < began(&other) {
-        true => (one, other),
-        false => (other, one),
-    };
+fn contrasted(one: RunView, other: Other) -> AnyView {
+    let Other {
+        run: two,
+        is_older,
+        contrast,
+    } = other;
+    let (old, new) = if is_older { (two, one) } else { (one, two) };
     let folded = |run: &RunView| RunState::replay(Arc::new(run.outline.clone()), &run.events);
     let (was, is) = (folded(&old), folded(&new));
-    let contrast = Contrast::of(&was, &is);
+    let other_input = contrast.other_input;
     let (total, differing, first) = (contrast.rows.len(), contrast.differing(), contrast.first);
     let first = first.map(|at| contrast.rows[at].name.clone());
     let both = Both {
@@ -129,11 +130,8 @@ fn contrasted(one: RunView, other: RunView) -> AnyView {
         new: StoredValue::new(is),
         contrast: StoredValue::new(contrast),
     };
-    let inputs = values(
-        "Input of the run",
-        both.old.with_value(|run| run.input.clone()),
-        both.new.with_value(|run| run.input.clone()),
-    );
+    let input = |run: StoredValue<RunState>| run.with_value(|run| run.input.clone());
+    let inputs = other_input.then(|| values("Input of the run", input(both.old), input(both.new)));
     let sentence = match first {
         None => format!("All {total} steps went the same way."),
         Some(first) => format!("{differing} of {total} steps differ, first “{first}”."),
@@ -252,15 +250,9 @@ fn PairRow(both: Both, at: usize) -> impl IntoView {
     };
     let (left, right) = (shown(old.as_ref()), shown(new.as_ref()));
     let more = (!differs.is_empty()).then(|| {
-        let opened = RwSignal::new(is_first);
-        let toggled = move |event: leptos::ev::Event| {
-            let details = event_target::<leptos::web_sys::Element>(&event);
-            opened.set(details.has_attribute("open"));
-        };
-        let (old, new) = (StoredValue::new(old.clone()), StoredValue::new(new.clone()));
-        let body = move || opened.get().then(|| old.with_value(|old| new.with_value(|new| inside_of(old.as_deref(), new.as_deref()))));
+        let body = inside_of(&differs, old.as_deref(), new.as_deref());
         view! {
-            <details class="more" open=is_first on:toggle=toggled>
+            <details class="more" open=is_first>
                 <summary>"What differs"<span class="visually-hidden">{format!(" in {name}")}</span></summary>
                 {body}
             </details>
@@ -294,39 +286,42 @@ fn word(aspect: Aspect) -> &'static str {
     }
 }
 
-fn inside_of(old: Option<&StepRun>, new: Option<&StepRun>) -> AnyView {
+fn inside_of(differs: &[Aspect], old: Option<&StepRun>, new: Option<&StepRun>) -> AnyView {
     let (Some(old), Some(new)) = (old, new) else {
-        return view! { <p class="muted">"Only one of the runs has come to this step."</p> }
-            .into_any();
+        return only_one();
     };
     let value = |value: Option<&Value>| value.cloned().unwrap_or_default();
-    let error = |run: &StepRun| {
-        run.error
-            .as_ref()
-            .map(|error| Value::from(error.message.clone()))
-            .unwrap_or_default()
+    let error = |run: &StepRun| match &run.error {
+        Some(error) => Value::from(error.message.clone()),
+        None => Value::Null,
     };
     let decision = |run: &StepRun| {
         let decided = run.gate.as_ref().and_then(|gate| gate.decided.as_ref());
-        decided
-            .map(|decided| {
-                Value::from(format!(
-                    "{} by {}: {}",
-                    decided.decision.past_tense(),
-                    decided.actor,
-                    decided.comment
-                ))
-            })
-            .unwrap_or_default()
+        let said = decided.map(|decided| {
+            let word = decided.decision.past_tense();
+            format!("{word} by {}: {}", decided.actor, decided.comment)
+        });
+        said.map_or(Value::Null, Value::from)
     };
-    view! {
-        {values("Input", value(input(old)), value(input(new)))}
-        {values("Output", value(old.output.as_ref()), value(new.output.as_ref()))}
-        {values("Error", error(old), error(new))}
-        {values("Decision", decision(old), decision(new))}
-        {values("Attempts", old.made.into(), new.made.into())}
-    }
-    .into_any()
+    let told = differs.iter().filter_map(|aspect| match aspect {
+        Aspect::Path => Some(only_one()),
+        // The badges say it.
+        Aspect::Outcome => None,
+        Aspect::Decision => values("Decision", decision(old), decision(new)),
+        Aspect::Input => values("Input", value(input(old)), value(input(new))),
+        Aspect::Output => values(
+            "Output",
+            value(old.output.as_ref()),
+            value(new.output.as_ref()),
+        ),
+        Aspect::Error => values("Error", error(old), error(new)),
+        Aspect::Attempts => values("Attempts", old.made.into(), new.made.into()),
+    });
+    told.collect::<Vec<_>>().into_any()
+}
+
+fn only_one() -> AnyView {
+    view! { <p class="muted">"Only one of the runs has come to this step."</p> }.into_any()
 }
 
 /// Where two values differ; nothing where they are the same.

@@ -19,6 +19,7 @@ use crate::ui::format;
 pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
     let Forms { act, cancel, .. } = forms;
     let run_id = forms.run_id.get_value();
+    let compare = format!("/runs/{run_id}/compare");
     let offers = Memo::new(move |_| viewer.state.with(offers));
     let refusal = Signal::derive(move || {
         let cancelled = cancel.value().get().and_then(Result::err);
@@ -39,6 +40,7 @@ pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
                 {buttons}
             </ActionForm>
             <CancelForm viewer forms />
+            <a class="button button-small" href=compare>"Compare…"</a>
         </div>
     }
 }
@@ -148,7 +150,22 @@ pub fn StepActsForm(
             "{kept}; this step and what comes after it are done again, and people are asked anew."
         )
     };
-    let input = move || other_input(viewer, &step_id.get_value());
+    // Only where it is asked for: an input may be long, and steps are many.
+    let is_chosen = Memo::new(move |_| {
+        let chosen = viewer.looked.chosen().get();
+        chosen.is_some_and(|chosen| step_id.with_value(|path| chosen.as_str() == path))
+    });
+    let input = move || {
+        let asked = opened.get() || is_chosen.get();
+        asked
+            .then(|| other_input(viewer, &step_id.get_value()))
+            .flatten()
+    };
+    let with_input = move || {
+        let href = step_id.with_value(|path| viewer.looked.link_to(&StepPath::new(path.as_str())));
+        (!is_chosen.get())
+            .then(|| view! { <p class="only-unscripted"><a href=href>"With another input"</a></p> })
+    };
     let hidden = move || {
         view! {
             <input type="hidden" name="run_id" value=forms.run_id.get_value() />
@@ -173,6 +190,7 @@ pub fn StepActsForm(
                     <summary class="button button-small">"Start a new run from here…"</summary>
                     <p class="hint">{outlook}</p>
                     {input}
+                    {with_input}
                     <button class="button button-small" name="act" value="fork">"Start the new run"</button>
                 </details>
             </ActionForm>

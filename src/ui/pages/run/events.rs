@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Viewer;
 use super::paging::{self, PageLink, Pager};
@@ -10,36 +11,43 @@ use super::reel::Reel;
 use super::telling::told;
 use crate::engine::causes::Causes;
 use crate::engine::event::Recorded;
+use crate::engine::film::Film;
+use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::ui::components::Moment;
 use crate::ui::format;
+use crate::ui::later::Later;
 
 /// Events shown at once.
 const PAGE: usize = 100;
+/// So long nothing is typed before it is searched for.
+const TYPED_AFTER: Duration = Duration::from_millis(150);
 /// Consequences that are linked; the rest is counted.
 const CONSEQUENCES_SHOWN: usize = 12;
 
 #[component]
 pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
-    let find = Memo::new(move |_| viewer.looked.with(|place| place.find.clone()));
+    let find = viewer.looked.find;
     let typed = RwSignal::new(find.get_untracked());
     Effect::new(move || typed.set(find.get()));
-    let step = Memo::new(move |_| viewer.looked.with(|place| place.step.clone()));
-    // The numbers of the events that are listed.
+    let step = viewer.looked.chosen();
+    // It grows with the log, so what has been looked through is kept.
+    let listing = StoredValue::new(Listing::default());
     let listed = Memo::new(move |_| {
         let (wanted, step) = (Wanted::new(&typed.get()), step.get());
         reel.with(|film| {
-            let outline = &film.newest().outline;
-            let of_step = |event: &&Recorded| step.is_none() || event.event.step() == step.as_ref();
-            let events = film.log().iter().filter(of_step);
-            let found = events.filter(|event| wanted.is_met(event, outline));
-            found.map(|event| event.seq).collect::<Vec<_>>()
+            listing
+                .try_update_value(|listing| {
+                    listing.read(wanted, step, film);
+                    listing.found.clone()
+                })
+                .unwrap_or_default()
         })
     });
     let total = Signal::derive(move || listed.with(Vec::len));
     let first = Signal::derive(move || {
-        let (from, at) = viewer.looked.with(|place| (place.from, place.at));
+        let (from, at) = (viewer.looked.from.get(), viewer.looked.at.get());
         // The page that was asked for, else the one with the moment that is looked at.
         let row = match (from, at) {
             (Some(from), _) => from as usize,
@@ -54,9 +62,15 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
-    // Asked for when the first event is opened: it takes the whole log.
-    let causes = Memo::new(move |_| {
-        reel.with(|film| Arc::new(Causes::of(&film.newest().outline, film.log())))
+    let outline = reel.with(|film| Arc::clone(&film.newest().outline));
+    let causes = StoredValue::new(Causes::new(outline));
+    // The moment that somebody goes to is to be seen.
+    Effect::new(move |before: Option<Option<u32>>| {
+        let at = viewer.looked.at.get();
+        if let (Some(seq), Some(_)) = (at, before) {
+            request_animation_frame(move || show_row(seq));
+        }
+        at
     });
     let link: PageLink = Callback::new(move |from: usize| {
         viewer
@@ -78,7 +92,57 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
     }
 }
 
+/// Scrolls there, unless it is in sight.
+fn show_row(seq: u32) {
+    let row = document().get_element_by_id(&format!("event-{seq}"));
+    let Some(row) = row else {
+        return;
+    };
+    let (top, bottom) = (
+        row.get_bounding_client_rect().top(),
+        row.get_bounding_client_rect().bottom(),
+    );
+    let height = window()
+        .inner_height()
+        .ok()
+        .and_then(|height| height.as_f64());
+    if top < 0.0 || height.is_some_and(|height| bottom > height) {
+        row.scroll_into_view();
+    }
+}
+
+/// The numbers of the events that are listed.
+#[derive(Default)]
+struct Listing {
+    wanted: Wanted,
+    step: Option<StepPath>,
+    /// Events that have been looked at.
+    read: usize,
+    found: Vec<u32>,
+}
+
+impl Listing {
+    fn read(&mut self, wanted: Wanted, step: Option<StepPath>, film: &Film) {
+        if (&self.wanted, &self.step) != (&wanted, &step) {
+            *self = Self {
+                wanted,
+                step,
+                ..Self::default()
+            };
+        }
+        let outline = &film.newest().outline;
+        for event in &film.log()[self.read..] {
+            let of_step = self.step.is_none() || event.event.step() == self.step.as_ref();
+            if of_step && self.wanted.is_met(event, outline) {
+                self.found.push(event.seq);
+            }
+        }
+        self.read = film.log().len();
+    }
+}
+
 /// What is searched for: all of these words.
+#[derive(Default, PartialEq)]
 struct Wanted(Vec<String>);
 
 impl Wanted {
@@ -102,7 +166,7 @@ impl Wanted {
 /// Finds while it is typed; without scripting it is a form.
 #[component]
 fn Search(viewer: Viewer, typed: RwSignal<String>) -> impl IntoView {
-    let move_to = viewer.looked.mover();
+    let move_to = viewer.looked.mover(true);
     let settle = StoredValue::new(move |text: String| {
         let change = move |place: &mut Place| {
             place.find = text;
@@ -110,6 +174,7 @@ fn Search(viewer: Viewer, typed: RwSignal<String>) -> impl IntoView {
         };
         move_to(Box::new(change));
     });
+    let typing = Later::after(TYPED_AFTER);
     let hidden = move || {
         let place = viewer.looked.get();
         let step = place
@@ -126,12 +191,12 @@ fn Search(viewer: Viewer, typed: RwSignal<String>) -> impl IntoView {
                 .looked
                 .link(|place| (place.step, place.from) = (None, None))
         };
-        let step = viewer.looked.with(|place| place.step.clone())?;
+        let step = viewer.looked.chosen().get()?;
         let name = viewer
             .state
             .with_untracked(|state| name_of(state, step.last()));
         Some(
-            view! { <p class="events-of">"Only of " <strong>{name}</strong> " · "<a href=href>"Show all events"</a></p> },
+            view! { <p class="events-of">"Only of " <strong>{name}</strong> " · "<a href=href data-noscroll="">"Show all events"</a></p> },
         )
     };
     view! {
@@ -140,7 +205,10 @@ fn Search(viewer: Viewer, typed: RwSignal<String>) -> impl IntoView {
             {hidden}
             <label for="event-find">"Search"</label>
             <input id="event-find" type="search" name="find" prop:value=move || typed.get() value=typed.get_untracked() placeholder="a step, failed, attempt_started …"
-                on:input=move |event| typed.set(event_target_value(&event))
+                on:input=move |event| {
+                    let text = event_target_value(&event);
+                    typing.ask(move || typed.set(text));
+                }
                 on:change=move |event| settle.with_value(|settle| settle(event_target_value(&event))) />
             <button class="button button-small only-unscripted">"Search"</button>
         </form>
@@ -154,7 +222,7 @@ fn name_of(state: &RunState, id: &str) -> String {
 }
 
 #[component]
-fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: Memo<Arc<Causes>>) -> impl IntoView {
+fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: StoredValue<Causes>) -> impl IntoView {
     let (event, began, outline) = untrack(|| {
         reel.with(|film| {
             let began = film.newest().started_at;
@@ -175,11 +243,7 @@ fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: Memo<Arc<Causes>>) -> impl 
     // What has not happened yet at the moment that is looked at.
     let later = move || moment.get().is_some_and(|moment| seq > moment);
     let is_moment = move || (moment.get() == Some(seq)).then_some("true");
-    let go = move || {
-        viewer
-            .looked
-            .link(|place| (place.at, place.from) = (Some(seq), None))
-    };
+    let go = move || viewer.looked.link_at(Some(seq));
     let opened = RwSignal::new(false);
     let recorded = StoredValue::new(event.clone());
     let id = format!("event-{seq}");
@@ -187,7 +251,7 @@ fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: Memo<Arc<Causes>>) -> impl 
         opened.get().then(|| {
             let json = recorded
                 .with_value(|event| serde_json::to_string_pretty(event).unwrap_or_default());
-            view! { <Threads viewer seq causes /><pre class="json" tabindex="0">{json}</pre> }
+            view! { <Threads viewer reel seq causes /><pre class="json" tabindex="0">{json}</pre> }
         })
     };
     // Without scripting all of them are there from the beginning; what is folded costs nothing to look at.
@@ -202,7 +266,7 @@ fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: Memo<Arc<Causes>>) -> impl 
     Some(
         view! {
             <li class="event" class:event-later=later id=id aria-current=is_moment>
-                <a class="event-number" href=go title="See the run as it was then">{seq}</a>
+                <a class="event-number" href=go data-noscroll="" title="See the run as it was then">{seq}</a>
                 <span class="event-since muted" title=at.to_string()>{since}</span>
                 <details on:toggle=toggled>
                     <summary><span>{sentence}</span> " " <code class="muted">{kind}</code></summary>
@@ -218,7 +282,7 @@ fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: Memo<Arc<Causes>>) -> impl 
 
 /// What the event came from, and what came from it.
 #[component]
-fn Threads(viewer: Viewer, seq: u32, causes: Memo<Arc<Causes>>) -> impl IntoView {
+fn Threads(viewer: Viewer, reel: Reel, seq: u32, causes: StoredValue<Causes>) -> impl IntoView {
     let link = move |to: u32| {
         let href = move || {
             let place = Place {
@@ -235,14 +299,20 @@ fn Threads(viewer: Viewer, seq: u32, causes: Memo<Arc<Causes>>) -> impl IntoView
             .link()
                 + &format!("#event-{to}")
         };
-        view! { <a href=href>{to}</a> " " }
+        view! { <a href=href data-noscroll="">{to}</a> " " }
     };
     move || {
-        let causes = causes.get();
-        let cause = causes
-            .cause(seq)
-            .map(|cause| view! { <p>"It came from " {link(cause)}</p> });
-        let all: Vec<u32> = causes.consequences(seq).collect();
+        let (cause, all) = reel.with(|film| {
+            let read = causes.try_update_value(|causes| {
+                causes.read(film.log());
+                (
+                    causes.cause(seq),
+                    causes.consequences(seq).collect::<Vec<u32>>(),
+                )
+            });
+            read.unwrap_or_default()
+        });
+        let cause = cause.map(|cause| view! { <p>"It came from " {link(cause)}</p> });
         let hidden = all.len().saturating_sub(CONSEQUENCES_SHOWN);
         let links: Vec<_> = all.into_iter().take(CONSEQUENCES_SHOWN).map(link).collect();
         let led = (!links.is_empty()).then(|| {

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Forms, Viewer};
+use crate::engine::state::RunState;
 use crate::rpc::pages::run_files;
 use crate::rpc::views::ArtifactCard;
 use crate::ui::format;
@@ -38,9 +39,12 @@ pub fn Artifacts(viewer: Viewer, forms: Forms, artifacts: Vec<ArtifactCard>) -> 
 /// that is open then asks for them.
 fn fetch_when_they_matter(viewer: Viewer, forms: Forms, files: RwSignal<Vec<ArtifactCard>>) {
     let moment = Memo::new(move |_| {
-        viewer
-            .state
-            .with(|state| (state.end.is_some(), state.waiting_for_people().count()))
+        let moment = |state: &RunState| (state.end.is_some(), state.waiting_for_people().count());
+        // Of the run as it is, at whichever moment one looks at it.
+        match viewer.reel {
+            Some(reel) => reel.with(|film| moment(film.newest())),
+            None => viewer.state.with(moment),
+        }
     });
     Effect::new(move |earlier: Option<(bool, usize)>| {
         let now = moment.get();

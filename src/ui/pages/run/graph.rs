@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::place::Place;
 use super::reel::Reel;
+use super::scrubber::is_elsewhere;
 use super::views::Chosen;
 use super::{Asks, Viewer};
 use crate::engine::layout::{Picture, Placed, Point, Route};
 use crate::engine::plan::Outline;
 use crate::engine::state::{EdgeState, RunState, StepStatus};
 use crate::rpc::pages::run_picture;
-use crate::ui::components::{Failure, edge_label, edge_of, path, tip};
+use crate::ui::components::{DrawnEdges, Failure, edge_label, path, tip};
 use crate::ui::format;
 use crate::ui::theme::{self, Look};
 
@@ -33,7 +34,8 @@ pub fn GraphView(viewer: Viewer, reel: Reel) -> impl IntoView {
             <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
                 {move || Suspend::new(async move {
                     match picture.await {
-                        Ok(picture) => view! { <RunPicture viewer reel picture /> }.into_any(),
+                        Ok(Some(picture)) => view! { <RunPicture viewer reel picture /> }.into_any(),
+                        Ok(None) => view! { <p class="muted">"This workflow has too many steps for a picture. The list of steps has all of them."</p> }.into_any(),
                         Err(error) => view! { <Failure error /> }.into_any(),
                     }
                 })}
@@ -49,7 +51,7 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
     let standing = Memo::new(move |_| viewer.state.with(standing));
     let ways = Memo::new(move |_| viewer.state.with(ways));
     let chosen = Memo::new(move |_| {
-        let step = viewer.looked.with(|place| place.step.clone())?;
+        let step = viewer.looked.chosen().get()?;
         let at = viewer
             .state
             .with_untracked(|state| state.outline.position(step.last()))?;
@@ -63,10 +65,11 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
         "Picture of {} steps. The list of steps says the same.",
         picture.steps.len()
     );
+    let edges = DrawnEdges::of(&outline);
     let lines: Vec<_> = picture
         .edges
         .iter()
-        .map(|route| way(route, &outline, ways))
+        .map(|route| way(route, edges.position(&outline, route), &outline, ways))
         .collect();
     let boxes: Vec<_> = picture
         .steps
@@ -100,6 +103,8 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
 struct Standing {
     /// What is told of all of them: the most urgent.
     status: StepStatus,
+    /// The first that stands so.
+    step: usize,
     total: u32,
     ended: u32,
     failed: u32,
@@ -108,10 +113,10 @@ struct Standing {
 /// By step of the outline.
 fn standing(state: &RunState) -> Vec<Standing> {
     let mut all = vec![Standing::default(); state.outline.steps.len()];
-    for run in &state.steps {
+    for (at, run) in state.steps.iter().enumerate() {
         let standing = &mut all[run.shape];
         if standing.total == 0 || urgency(run.status) > urgency(standing.status) {
-            standing.status = run.status;
+            (standing.status, standing.step) = (run.status, at);
         }
         standing.total += 1;
         standing.ended += u32::from(run.status.is_terminal());
@@ -165,8 +170,12 @@ fn ways(state: &RunState) -> Vec<EdgeState> {
     all
 }
 
-fn way(route: &Route, outline: &Outline, ways: Memo<Vec<EdgeState>>) -> impl IntoView + use<> {
-    let edge = edge_of(outline, route);
+fn way(
+    route: &Route,
+    edge: Option<usize>,
+    outline: &Outline,
+    ways: Memo<Vec<EdgeState>>,
+) -> impl IntoView + use<> {
     let class = move || {
         let state = edge.and_then(|edge| ways.with(|ways| ways.get(edge).copied()));
         match state.unwrap_or_default() {
@@ -216,13 +225,26 @@ fn node(
     let name = format::shortened(&step.name, NAME_CHARS);
     let full = step.name.clone();
     // Of a step inside of others the one that matters most is chosen.
-    let target = Memo::new(move |_| viewer.state.with(|state| most_urgent(state, at)));
+    let target = Memo::new(move |_| {
+        let stands = stands.get();
+        let found = |state: &RunState| state.path(stands.step);
+        (stands.total > 0).then(|| viewer.state.with_untracked(found))
+    });
     let href = move || {
-        let place = Place {
-            step: target.get(),
-            ..viewer.looked.get()
-        };
-        place.link()
+        viewer.looked.link(|place| {
+            place.step = target.get();
+            place.from = None;
+        })
+    };
+    let move_to = viewer.looked.mover(false);
+    // The router follows links of HTML only.
+    let followed = move |event: leptos::ev::MouseEvent| {
+        if is_elsewhere(&event) {
+            return;
+        }
+        event.prevent_default();
+        let step = target.get_untracked();
+        move_to(Box::new(move |place: &mut Place| place.step = step));
     };
     let is_chosen =
         move || chosen.with(|chosen| chosen.as_ref().is_some_and(|(shape, _)| *shape == at));
@@ -235,27 +257,15 @@ fn node(
     let label = move || format!("{full}: {}", words());
     Some(
         view! {
-            <a class=class href=href aria-label=label aria-current=move || is_chosen().then_some("true")>
+            <g><a class=class href=href on:click=followed aria-label=label aria-current=move || is_chosen().then_some("true")>
                 <rect x=x.to_string() y=y.to_string() width=width.to_string() height=height.to_string() rx="8" />
                 <svg x=(x + 10).to_string() y=(y + 8).to_string() width="16" height="16" viewBox="0 0 16 16" class=move || format!("icon status-{}", look.get().class) class:solid=move || symbol().solid><path d=move || symbol().path /></svg>
                 <text class="drawing-name" x=(x + 32).to_string() y=(y + 21).to_string()>{name}</text>
                 <text class="drawing-what" x=(x + 32).to_string() y=(y + 39).to_string()>{words}</text>
-            </a>
+            </a></g>
         }
         .into_any(),
     )
-}
-
-/// The way of a step, or of the one of its many that matters most.
-fn most_urgent(state: &RunState, shape: usize) -> Option<crate::engine::ids::StepPath> {
-    let mut found: Option<usize> = None;
-    for (at, run) in state.steps.iter().enumerate() {
-        let is_better = |best: usize| urgency(run.status) > urgency(state.steps[best].status);
-        if run.shape == shape && found.is_none_or(is_better) {
-            found = Some(at);
-        }
-    }
-    found.map(|at| state.path(at))
 }
 
 fn look_of(standing: &Standing) -> Look {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::Viewer;
 use super::list::is_shown;
 use super::paging::{self, PageLink, Pager};
-use super::step::StepRow;
+use super::step::{Stands, StepRow};
 use crate::engine::state::{Frame, FrameEnd, RunState, StepStatus};
 use crate::ui::components::StatusIcon;
 use crate::ui::format;
@@ -44,7 +44,7 @@ pub fn Steps(viewer: Viewer, frame: usize) -> impl IntoView {
     view! {
         {pager()}
         <ol class="steps" class:steps-inner={frame != 0}>
-            <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at inside=None /> } />
+            <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at stands=Stands::InPlace /> } />
         </ol>
         {pager()}
     }

@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use super::paging::{self, PageLink, Pager};
 use super::place::Only;
 use super::seeking::Jumps;
-use super::step::StepRow;
+use super::step::{Stands, StepRow};
 use super::{Steps, Viewer};
 use crate::engine::state::RunState;
-use crate::ui::format;
 
 #[component]
 pub fn StepsView(viewer: Viewer) -> impl IntoView {
-    let only = Memo::new(move |_| viewer.looked.with(|place| place.only));
+    let only = viewer.looked.only;
     let list = move || match only.get() {
         None => view! { <Steps viewer frame=0 /> }.into_any(),
         Some(only) => view! { <Found viewer only /> }.into_any(),
@@ -34,7 +33,7 @@ pub fn StepsView(viewer: Viewer) -> impl IntoView {
 #[component]
 fn Filter(viewer: Viewer) -> impl IntoView {
     let counts = Memo::new(move |_| viewer.state.with(counts));
-    let only = Memo::new(move |_| viewer.looked.with(|place| place.only));
+    let only = viewer.looked.only;
     let link = move |to: Option<Only>, label: String| {
         let href = move || {
             viewer.looked.link(|place| {
@@ -43,7 +42,7 @@ fn Filter(viewer: Viewer) -> impl IntoView {
             })
         };
         let current = move || (only.get() == to).then_some("page");
-        view! { <li><a href=href aria-current=current>{label}</a></li> }
+        view! { <li><a href=href data-noscroll="" aria-current=current>{label}</a></li> }
     };
     // A run whose steps all stand in one way has nothing to filter.
     let shown = move || {
@@ -92,7 +91,7 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
     });
     let total = Signal::derive(move || all.with(Vec::len));
     let first = Signal::derive(move || {
-        let from = viewer.looked.with(|place| place.from).unwrap_or(0) as usize;
+        let from = viewer.looked.from.get().unwrap_or(0) as usize;
         let last = total.get().saturating_sub(1);
         paging::page(from.min(last), paging::STEPS)
     });
@@ -115,10 +114,7 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
         <Pager first page=paging::STEPS total what="steps" link=Some(link) />
         {empty}
         <ol class="steps">
-            <For each=move || rows.get() key=|at| *at children=move |at| {
-                let inside = viewer.state.with_untracked(|state| format::iterations(&state.path(at)));
-                view! { <StepRow viewer at inside /> }
-            } />
+            <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at stands=Stands::Listed /> } />
         </ol>
         <Pager first page=paging::STEPS total what="steps" link=Some(link) />
     }

@@ -135,7 +135,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         }
     };
     let looked = Looked::by_address();
-    let moment = untrack(|| looked.with(|place| place.at));
+    let moment = looked.at.get_untracked();
     let reel = Reel::new(Arc::new(outline), events, moment);
     let header = summary.header;
     let live = Live::expect();
@@ -152,7 +152,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         looked,
         reel: Some(reel),
     };
-    Effect::new(move || reel.go(looked.with(|place| place.at)));
+    Effect::new(move || reel.go(looked.at.get()));
     follow(viewer);
     view! {
         <Title text=header.workflow_name.clone() />

@@ -40,10 +40,7 @@ pub(super) fn first_of(viewer: Viewer, frame: usize, rows: Memo<Vec<usize>>) -> 
         let place = |step| rows.with_untracked(|rows| rows.iter().position(|row| *row == step));
         match viewer.sought_in(frame) {
             Some(step) => place(step),
-            None if frame == 0 => {
-                let from = viewer.looked.with(|place| place.from);
-                from.map(|from| from as usize)
-            }
+            None if frame == 0 => viewer.looked.from.get().map(|from| from as usize),
             None => None,
         }
     };
@@ -115,10 +112,15 @@ pub fn Pager(
         (until < total.get()).then_some(until)
     });
     // They stay where they are while pages are turned, so that the one in use keeps the focus.
+    let start = Memo::new(move |_| (first.get() > page).then_some(0));
+    let end = Memo::new(move |_| {
+        let last = self::page(total.get().saturating_sub(1), page);
+        (last > first.get() + page).then_some(last)
+    });
     let turn = move |word: &'static str, to: Memo<Option<usize>>| {
         match (link, turned) {
         (Some(link), _) => view! {
-            <a class="button button-small" href=move || to.get().map(|to| link.run(to)) aria-disabled=move || to.get().is_none().then_some("true") tabindex=move || to.get().is_none().then_some("-1")>{word}</a>
+            <a class="button button-small" data-noscroll="" href=move || to.get().map(|to| link.run(to)) aria-disabled=move || to.get().is_none().then_some("true") tabindex=move || to.get().is_none().then_some("-1")>{word}</a>
         }
         .into_any(),
         (None, Some(first)) => view! {
@@ -144,9 +146,11 @@ pub fn Pager(
     view! {
         <Show when=move || several.get()>
             <nav class="pager" aria-label=format!("Pages of {what}")>
+                {turn("First", start)}
                 {turn("Earlier", earlier)}
                 <span class="muted">{rows}</span>
                 {turn("Later", later)}
+                {turn("Last", end)}
             </nav>
         </Show>
     }

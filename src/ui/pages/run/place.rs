@@ -163,6 +163,14 @@ impl Place {
         format!("?{}{landing}", words.join("&"))
     }
 
+    /// To a moment of the run.
+    pub fn turn(&mut self, moment: Option<u32>) {
+        self.at = moment;
+        if self.view == View::Events {
+            self.from = None;
+        }
+    }
+
     fn read(query: &leptos_router::params::ParamsMap) -> Self {
         let number = |name: &str| query.get(name)?.parse::<u32>().ok();
         let word = |name: &str| query.get(name).unwrap_or_default();
@@ -180,52 +188,66 @@ impl Place {
     }
 }
 
-/// The place that is looked at, and the ways from it to others.
+/// The place that is looked at, and the ways from it to others. Its parts are told apart: who follows one of them hears
+/// of no other.
 #[derive(Clone, Copy)]
 pub struct Looked {
     place: Signal<Place>,
+    pub view: Memo<View>,
+    pub at: Memo<Option<u32>>,
+    pub from: Memo<Option<u32>>,
+    pub only: Memo<Option<Only>>,
+    pub find: Memo<String>,
+    step: Memo<Option<StepPath>>,
     /// Grows when somebody follows a link, also one to where the address is already: a list may have been turned since.
     asked: RwSignal<u32>,
 }
 
 impl Looked {
-    pub fn by_address() -> Self {
-        let query = use_query_map();
+    fn new(place: Signal<Place>) -> Self {
         Self {
-            place: Memo::new(move |_| query.with(Place::read)).into(),
+            place,
+            view: Memo::new(move |_| place.with(|place| place.view)),
+            at: Memo::new(move |_| place.with(|place| place.at)),
+            from: Memo::new(move |_| place.with(|place| place.from)),
+            only: Memo::new(move |_| place.with(|place| place.only)),
+            find: Memo::new(move |_| place.with(|place| place.find.clone())),
+            step: Memo::new(move |_| place.with(|place| place.step.clone())),
             asked: RwSignal::new(0),
         }
     }
 
+    pub fn by_address() -> Self {
+        let query = use_query_map();
+        Self::new(Memo::new(move |_| query.with(Place::read)).into())
+    }
+
     /// What has no address says itself which step is looked for.
     pub fn by_hand(step: RwSignal<Option<StepPath>>) -> Self {
-        let place = move || Place {
+        Self::new(Signal::derive(move || Place {
             step: step.get(),
             ..Place::default()
-        };
-        Self {
-            place: Signal::derive(place),
-            asked: RwSignal::new(0),
-        }
+        }))
     }
 
     pub fn get(self) -> Place {
         self.place.get()
     }
 
-    pub fn with<T>(self, read: impl FnOnce(&Place) -> T) -> T {
-        self.place.with(read)
+    /// The step that is chosen.
+    pub fn chosen(self) -> Memo<Option<StepPath>> {
+        self.step
     }
 
     /// The step that is looked for; told anew each time somebody asks for it.
     pub fn step(self) -> Option<StepPath> {
         self.asked.track();
-        self.place.with(|place| place.step.clone())
+        self.step.get()
     }
 
     /// The address of a place that differs from this one so.
     pub fn link(self, change: impl FnOnce(&mut Place)) -> String {
-        let mut place = self.get();
+        let mut place = self.place.get();
         change(&mut place);
         place.link()
     }
@@ -238,6 +260,11 @@ impl Looked {
         })
     }
 
+    /// To a moment. Of the log it is the page on which that is; any other list stays where it is.
+    pub fn link_at(self, moment: Option<u32>) -> String {
+        self.link(|place| place.turn(moment))
+    }
+
     /// A link that leads to a step has been followed.
     pub fn ask(self) {
         let _ = self
@@ -245,17 +272,18 @@ impl Looked {
             .try_update(|asked| *asked = asked.wrapping_add(1));
     }
 
-    /// What goes there without a new entry in the browser's history: for what is moved bit by bit.
-    pub fn mover(self) -> impl Fn(Box<dyn FnOnce(&mut Place)>) + Clone {
+    /// What goes there, with or without a new entry in the browser's history, and scrolls nowhere.
+    pub fn mover(self, replace: bool) -> impl Fn(Box<dyn FnOnce(&mut Place)>) + Clone {
         let navigate = use_navigate();
         move |change| {
-            let mut place = self.place.get_untracked();
+            let Some(mut place) = self.place.try_get_untracked() else {
+                return;
+            };
             change(&mut place);
-            // A step that the address names is not jumped to again.
             let link = place.link();
             let link = link.split('#').next().unwrap_or_default();
             let options = NavigateOptions {
-                replace: true,
+                replace,
                 scroll: false,
                 ..NavigateOptions::default()
             };

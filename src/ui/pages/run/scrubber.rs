@@ -8,19 +8,25 @@ use super::place::Place;
 use super::reel::Reel;
 use super::telling::told;
 use crate::ui::components::Moment;
+use crate::ui::later::Later;
 
 /// Between two steps of a film that plays.
 const FRAME: Duration = Duration::from_millis(100);
 /// Events a second, at which it can be played. At least one each frame is shown where there are more than ten.
 const SPEEDS: [u32; 4] = [2, 10, 100, 1_000];
 
+/// So long somebody stays at a moment before it is in the address.
+const SETTLES_AFTER: Duration = Duration::from_millis(300);
+
 #[component]
 pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
-    let move_to = viewer.looked.mover();
-    // In the address too, once somebody stays there.
+    let move_to = viewer.looked.mover(true);
+    // In the address too, once somebody stays there: browsers do not let it be changed at each key of many.
+    let settling = Later::after(SETTLES_AFTER);
     let settle = move |moment: Option<u32>| {
-        let change = move |place: &mut Place| (place.at, place.from) = (moment, None);
-        move_to(Box::new(change));
+        let move_to = move_to.clone();
+        let change = move |place: &mut Place| place.turn(moment);
+        settling.ask(move || move_to(Box::new(change)));
     };
     let settle = StoredValue::new(settle);
     let stay = move |moment: Option<u32>| {
@@ -30,19 +36,18 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
     };
     let film = Playing::new(reel);
     let place = Memo::new(move |_| reel.moment().get().unwrap_or_else(|| reel.end().get()));
-    let link = move |to: Option<u32>| {
-        viewer
-            .looked
-            .link(|place| (place.at, place.from) = (to, None))
-    };
+    let link = move |to: Option<u32>| viewer.looked.link_at(to);
     let step = move |label: &'static str,
                      sign: &'static str,
                      to: Signal<Option<u32>>,
                      here: Signal<bool>| {
         view! {
             <a class="button button-small" href=move || (!here.get()).then(|| link(to.get()))
-                aria-label=label title=label aria-disabled=move || here.get().then_some("true")
+                aria-label=label title=label aria-disabled=move || here.get().then_some("true") tabindex=move || here.get().then_some("-1")
                 on:click=move |event| {
+                    if is_elsewhere(&event) {
+                        return;
+                    }
                     event.prevent_default();
                     film.stop();
                     if !here.get_untracked() {
@@ -101,6 +106,9 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
             </p>
             <Show when=move || !at_now.get()>
                 <p class="scrubber-notice">"This is the run as it was then. To answer or to act, "<a href=move || link(None) on:click=move |event| {
+                    if is_elsewhere(&event) {
+                        return;
+                    }
                     event.prevent_default();
                     film.stop();
                     stay(None);
@@ -108,6 +116,11 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
             </Show>
         </section>
     }
+}
+
+/// The link is to be opened somewhere else.
+pub fn is_elsewhere(event: &leptos::ev::MouseEvent) -> bool {
+    event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key()
 }
 
 /// A film that plays by itself.

@@ -24,7 +24,7 @@ pub fn ToStep(
     children: Children,
 ) -> impl IntoView {
     let href = move || path.with(|path| looked.link_to(path));
-    view! { <a class=class href=href on:click=move |_| looked.ask()>{children()}</a> }
+    view! { <a class=class href=href data-noscroll="" on:click=move |_| looked.ask()>{children()}</a> }
 }
 
 /// Gives the focus to the row of the step that is looked for, once it is there.
@@ -34,7 +34,7 @@ pub fn follow(viewer: Viewer) {
             return;
         };
         // Where steps are chosen in a list or a picture, whoever chooses stays there.
-        if viewer.looked.with(|place| place.view) != View::Steps {
+        if viewer.looked.view.get_untracked() != View::Steps {
             return;
         }
         let id = format!("step-{path}");
@@ -103,7 +103,7 @@ fn jump(
     is_one: fn(&RunState, usize) -> bool,
 ) -> impl Fn() -> Option<AnyView> {
     let next = Memo::new(move |_| {
-        let at = viewer.looked.with(|place| place.step.clone());
+        let at = viewer.looked.chosen().get();
         viewer.state.with(|state| {
             let here = at.and_then(|path| state.find(&path));
             let (mut first, mut next, mut count) = (None, None, 0);

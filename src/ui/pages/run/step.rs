@@ -23,9 +23,19 @@ use crate::ui::components::{
 use crate::ui::format;
 use crate::ui::theme;
 
-/// `inside`: where the step is, if the list does not say it.
+/// Where the row of a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// Among the steps of its body.
+    InPlace,
+    /// By itself, with what is inside of it.
+    Alone,
+    /// Among steps from everywhere: what is inside of it has rows of its own there.
+    Listed,
+}
+
 #[component]
-pub fn StepRow(viewer: Viewer, at: usize, #[prop(into)] inside: Option<String>) -> impl IntoView {
+pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
     let outline = viewer
         .state
         .with_untracked(|state| Arc::clone(&state.outline));
@@ -39,6 +49,11 @@ pub fn StepRow(viewer: Viewer, at: usize, #[prop(into)] inside: Option<String>) 
         .with_untracked(|state| (state.steps[at].shape, state.path(at).to_string()));
     let shape = outline.steps[position].clone();
     let holds = outline.is_container(position);
+    let inside = match stands {
+        Stands::InPlace => None,
+        Stands::Alone | Stands::Listed => format::iterations(&StepPath::new(path.as_str())),
+    };
+    let holds = holds && stands != Stands::Listed;
     let landing = format!("step-{path}");
     let name = shape.name.clone();
     let goes_on = Memo::new(move |_| viewer.state.with(|state| goes_on_after_failure(state, at)));
@@ -235,6 +250,10 @@ fn Question(
     });
     let landing = format!("step-{step_id}");
     Effect::new(move |asked: Option<Option<String>>| {
+        // Whoever goes through time answers nothing.
+        if is_past.get() {
+            return None;
+        }
         let asks = waits.with(|waits| match waits {
             Some(Waits::Gate(gate)) => Some(gate.id.to_string()),
             Some(Waits::Outcome { .. }) | None => None,

@@ -35,7 +35,7 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
     });
     let total = Signal::derive(move || all.with(Vec::len));
     let first = Signal::derive(move || {
-        let (from, step) = viewer.looked.with(|place| (place.from, place.step.clone()));
+        let (from, step) = (viewer.looked.from.get(), viewer.looked.chosen().get());
         let sought = || {
             let at = viewer.state.with_untracked(|state| state.find(&step?))?;
             all.with(|all| all.iter().position(|row| *row == at))
@@ -50,7 +50,10 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
         })
     });
     let extent = Memo::new(move |_| {
-        let now = viewer.now.get();
+        // The browser's clock may be behind what it has heard of.
+        let reel = viewer.reel.filter(|_| viewer.moment().is_none());
+        let last = reel.and_then(|reel| reel.with(|film| Some(film.log().last()?.at)));
+        let now = viewer.now.get().max(last.unwrap_or_default());
         viewer.state.with(|state| Extent::of(state, now))
     });
     let critical = Memo::new(move |_| viewer.state.with(critical_path));
@@ -175,7 +178,8 @@ fn Row(
     let is_chosen = move || {
         let step = viewer
             .looked
-            .with(|place| place.step.as_ref() == Some(&chosen));
+            .chosen()
+            .with(|step| step.as_ref() == Some(&chosen));
         step.then_some("true")
     };
     let bars = move || {

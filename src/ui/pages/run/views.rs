@@ -8,9 +8,8 @@ use super::graph::GraphView;
 use super::list::StepsView;
 use super::place::View;
 use super::reel::Reel;
-use super::step::StepRow;
+use super::step::{Stands, StepRow};
 use super::timeline::TimelineView;
-use crate::ui::format;
 use crate::ui::parts::{Place, apart};
 
 // All but the list of steps, which everybody sees first.
@@ -19,7 +18,7 @@ apart!(views, VIEWS: (View, Viewer, Reel) => |(view, viewer, reel)| seen_as(view
 /// The links from one view to another.
 #[component]
 pub fn Tabs(viewer: Viewer) -> impl IntoView {
-    let current = Memo::new(move |_| viewer.looked.with(|place| place.view));
+    let current = viewer.looked.view;
     let tabs: Vec<_> = View::ALL
         .into_iter()
         .map(|view| {
@@ -31,7 +30,7 @@ pub fn Tabs(viewer: Viewer) -> impl IntoView {
                 })
             };
             let is_current = move || (current.get() == view).then_some("page");
-            view! { <li><a href=href aria-current=is_current>{view.title()}</a></li> }
+            view! { <li><a href=href data-noscroll="" aria-current=is_current>{view.title()}</a></li> }
         })
         .collect();
     view! { <nav class="tabs" aria-label="Ways to look at the run"><ul>{tabs}</ul></nav> }
@@ -39,7 +38,7 @@ pub fn Tabs(viewer: Viewer) -> impl IntoView {
 
 #[component]
 pub fn Views(viewer: Viewer, reel: Reel) -> impl IntoView {
-    let current = Memo::new(move |_| viewer.looked.with(|place| place.view));
+    let current = viewer.looked.view;
     move || match current.get() {
         View::Steps => view! { <StepsView viewer /> }.into_any(),
         other => VIEWS.show((other, viewer, reel), Place::Beside),
@@ -61,16 +60,14 @@ fn seen_as(view: View, viewer: Viewer, reel: Reel) -> AnyView {
 #[component]
 pub fn Chosen(viewer: Viewer, hint: &'static str) -> impl IntoView {
     let step = Memo::new(move |_| {
-        let path = viewer.looked.with(|place| place.step.clone())?;
+        let path = viewer.looked.chosen().get()?;
         viewer.state.with(|state| state.find(&path))
     });
-    let asked = Memo::new(move |_| viewer.looked.with(|place| place.step.clone()));
+    let asked = viewer.looked.chosen();
     move || match (step.get(), asked.get()) {
         (Some(at), _) => {
-            let inside = viewer
-                .state
-                .with_untracked(|state| format::iterations(&state.path(at)));
-            view! { <ol class="steps chosen"><StepRow viewer at inside /></ol> }.into_any()
+            view! { <ol class="steps chosen"><StepRow viewer at stands=Stands::Alone /></ol> }
+                .into_any()
         }
         (None, Some(_)) => {
             view! { <p class="muted chosen">"This step has not begun at that moment."</p> }
