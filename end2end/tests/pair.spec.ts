@@ -104,3 +104,28 @@ test("a failed run is gone back to, begun anew with a corrected input, and compa
     service.close();
   }
 });
+
+test("two runs that did the same are the same, also where their values are too large to be sent", async ({ page, request }) => {
+  const steps = [{ id: "copy", kind: "transform", set: { text: "$input.text" } }];
+  const inputs = { type: "object", properties: { text: { type: "string" } } };
+  const name = `Same ${test.info().project.name} ${test.info().repeatEachIndex}`;
+  const { slug } = await (await request.post("/api/v1/workflows", { data: { name, inputs, steps } })).json();
+  const runs: string[] = [];
+  for (const letter of ["x", "x", "y"]) {
+    const started = await request.post("/api/v1/runs?wait=5s", { data: { workflow: slug, input: { text: letter.repeat(40_000) } } });
+    runs.push((await started.json()).run_id);
+  }
+  await open(page, `/runs/${runs[0]}/compare?with=${runs[1]}`);
+  await expect(page.getByText("Both runs went the same way.")).toBeVisible();
+  await expect(page.locator(".pair-values")).toHaveCount(0);
+  // Whichever is asked for first, the older one is on the left.
+  await open(page, `/runs/${runs[2]}/compare?with=${runs[0]}`);
+  await expect(page.getByText("1 of 1 steps differ, first “Copy”.")).toBeVisible();
+  await expect(page.locator(".pair-head").first().getByRole("link")).toHaveAttribute("href", `/runs/${runs[0]}`);
+  await expect(page.locator(".pair-values").first()).toContainText("Input of the run");
+  // Of another workflow there is nothing to compare.
+  const other = await request.post("/api/v1/workflows", { data: { name: `${name} not`, steps: [{ id: "a", kind: "transform", set: { a: 1 } }] } });
+  const strange = await request.post("/api/v1/runs?wait=5s", { data: { workflow: (await other.json()).slug } });
+  await page.goto(`/runs/${runs[0]}/compare?with=${(await strange.json()).run_id}`);
+  await expect(page.getByText("Only runs of the same workflow can be compared.")).toBeVisible();
+});

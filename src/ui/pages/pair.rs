@@ -133,7 +133,7 @@ fn contrasted(one: RunView, other: Other) -> AnyView {
     let input = |run: StoredValue<RunState>| run.with_value(|run| run.input.clone());
     let inputs = other_input.then(|| values("Input of the run", input(both.old), input(both.new)));
     let sentence = match first {
-        None => format!("All {total} steps went the same way."),
+        None => "Both runs went the same way.".to_owned(),
         Some(first) => format!("{differing} of {total} steps differ, first “{first}”."),
     };
     view! {
