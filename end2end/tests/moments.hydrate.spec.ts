@@ -24,7 +24,7 @@ test("the slider shows each moment without asking the server, and the run goes o
 
   const asked: string[] = [];
   // What is beside the page goes on by itself.
-  const isBeside = (url: string) => /\/rpc\/(active_run|waiting_count)/.test(url);
+  const isBeside = (url: string) => /\/rpc\/(active_run|waiting_count)|favicon/.test(url);
   page.on("request", (sent) => isBeside(sent.url()) || asked.push(sent.url()));
   await slider.focus();
   await slider.press("Home");

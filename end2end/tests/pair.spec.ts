@@ -13,7 +13,7 @@ test("a failed run is gone back to, begun anew with a corrected input, and compa
   const port = (service.address() as AddressInfo).port;
   try {
     const steps = [
-      { id: "before", name: "Before", kind: "transform", set: { done: true } },
+      { id: "before", name: "Before", kind: "tool_call", tool: "util.noop" },
       {
         id: "call",
         name: "Call it",

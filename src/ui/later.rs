@@ -1,4 +1,4 @@
-//! What is done once nobody has asked for it again for a while.
+//! What is not done at once.
 
 use leptos::prelude::*;
 use std::time::Duration;
@@ -31,4 +31,27 @@ impl Later {
             timer.clear();
         }
     }
+}
+
+/// Follows a signal a moment later. Whatever is taken away because of it has then heard of all else that has changed at
+/// the same time: told of both at once, it would ask for values of its own that are gone already.
+pub fn a_moment_later<T>(of: Memo<T>) -> Signal<T>
+where
+    T: Clone + PartialEq + Send + Sync + 'static,
+{
+    let follows = RwSignal::new(of.get_untracked());
+    Effect::new(move |is_begun: Option<()>| {
+        let now = of.get();
+        if is_begun.is_some() {
+            let follow = move || {
+                let _ = follows.try_maybe_update(|seen| {
+                    let is_new = *seen != now;
+                    *seen = now;
+                    (is_new, ())
+                });
+            };
+            set_timeout(follow, Duration::ZERO);
+        }
+    });
+    follows.into()
 }

@@ -30,6 +30,12 @@ use leptos::prelude::*;
 
 use crate::rpc::error::PageError;
 
+/// Whether what has been folded or unfolded is open now.
+pub fn is_open(toggled: &leptos::ev::Event) -> bool {
+    let details = event_target::<leptos::web_sys::Element>(toggled);
+    details.has_attribute("open")
+}
+
 /// A failure, in place of what could not be shown, and the way on from it.
 #[component]
 pub fn Failure(error: PageError) -> impl IntoView {

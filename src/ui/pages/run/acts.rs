@@ -11,7 +11,7 @@ use crate::engine::fork::kept;
 use crate::engine::ids::StepPath;
 use crate::engine::state::{RunState, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
-use crate::ui::components::{Refusal, ValueView};
+use crate::ui::components::{Refusal, ValueView, is_open};
 use crate::ui::format;
 
 /// What can be done to the whole run as it stands.
@@ -122,6 +122,16 @@ impl StepActs {
     }
 }
 
+impl StepActs {
+    /// What of it makes sense from an earlier moment: to begin anew.
+    pub fn elsewhere(self) -> Self {
+        Self {
+            skip: false,
+            ..self
+        }
+    }
+}
+
 #[component]
 pub fn StepActsForm(
     viewer: Viewer,
@@ -135,10 +145,7 @@ pub fn StepActsForm(
     let id = StoredValue::new(format!("act-{step_id}"));
     let step_id = StoredValue::new(step_id);
     let opened = RwSignal::new(false);
-    let toggled = move |event: leptos::ev::Event| {
-        let details = event_target::<leptos::web_sys::Element>(&event);
-        opened.set(details.has_attribute("open"));
-    };
+    let toggled = move |event| opened.set(is_open(&event));
     let outlook = move || {
         let kept = opened
             .get()
@@ -204,10 +211,10 @@ fn kept_by(viewer: Viewer, path: &str) -> Option<String> {
         .reel?
         .with(|film| kept(film.newest(), &StepPath::new(path)));
     Some(match kept {
-        Ok(kept) => {
-            let count = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-            format!("What {} gave is taken over", format::counted(count, "step"))
-        }
+        Ok(kept) => match u32::try_from(kept.len()).unwrap_or(u32::MAX) {
+            0 => "Nothing has to be taken over".to_owned(),
+            count => format!("What {} gave is taken over", format::counted(count, "step")),
+        },
         Err(error) => format!("It cannot be: {error}"),
     })
 }

@@ -15,7 +15,7 @@ use crate::engine::film::Film;
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
-use crate::ui::components::Moment;
+use crate::ui::components::{Moment, is_open};
 use crate::ui::format;
 use crate::ui::later::Later;
 
@@ -259,10 +259,7 @@ fn Row(viewer: Viewer, reel: Reel, seq: u32, causes: StoredValue<Causes>) -> imp
         let json = recorded.with_value(|event| serde_json::to_string(event).unwrap_or_default());
         view! { <noscript><code class="event-json">{json}</code></noscript> }
     };
-    let toggled = move |event: leptos::ev::Event| {
-        let details = event_target::<leptos::web_sys::Element>(&event);
-        opened.set(details.has_attribute("open"));
-    };
+    let toggled = move |event| opened.set(is_open(&event));
     Some(
         view! {
             <li class="event" class:event-later=later id=id aria-current=is_moment>

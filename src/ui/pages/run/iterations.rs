@@ -8,8 +8,9 @@ use super::list::is_shown;
 use super::paging::{self, PageLink, Pager};
 use super::step::{Stands, StepRow};
 use crate::engine::state::{Frame, FrameEnd, RunState, StepStatus};
-use crate::ui::components::StatusIcon;
+use crate::ui::components::{StatusIcon, is_open};
 use crate::ui::format;
+use crate::ui::later::a_moment_later;
 use crate::ui::theme;
 
 /// Iterations shown at once.
@@ -27,6 +28,7 @@ pub fn Steps(viewer: Viewer, frame: usize) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
+    let rows = a_moment_later(rows);
     // A page of the run's own steps has a number; one of an iteration is where its first step is.
     let link: Option<PageLink> = viewer.has_address().then(|| {
         Callback::new(move |from: usize| match frame {
@@ -123,6 +125,7 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
+    let rows = a_moment_later(rows);
     let link: Option<PageLink> = viewer.has_address().then(|| {
         Callback::new(move |from: usize| {
             let step = viewer.state.with(|state| {
@@ -142,8 +145,9 @@ pub fn Iterations(viewer: Viewer, owner: usize) -> impl IntoView {
         format!("{ended} of {total} done{failed}")
     };
     let begun = Signal::derive(move || counts.get().0);
+    let has_begun = a_moment_later(Memo::new(move |_| counts.get().0 > 0));
     view! {
-        <Show when=move || { counts.get().0 > 0 }>
+        <Show when=move || has_begun.get()>
             <p class="muted iterations-summary">{summary}</p>
             <ol class="iterations">
                 <For each=move || rows.get() key=|frame| *frame children=move |frame| view! { <Iteration viewer owner frame /> } />
@@ -202,10 +206,7 @@ fn Iteration(viewer: Viewer, owner: usize, frame: usize) -> impl IntoView {
             open.set(true);
         }
     });
-    let toggled = move |event: leptos::ev::Event| {
-        let details = event_target::<leptos::web_sys::Element>(&event);
-        open.set(details.has_attribute("open"));
-    };
+    let toggled = move |event| open.set(is_open(&event));
     view! {
         <li class="iteration">
             <details open=move || open.get() on:toggle=toggled>

@@ -9,10 +9,11 @@ use super::seeking::Jumps;
 use super::step::{Stands, StepRow};
 use super::{Steps, Viewer};
 use crate::engine::state::RunState;
+use crate::ui::later::a_moment_later;
 
 #[component]
 pub fn StepsView(viewer: Viewer) -> impl IntoView {
-    let only = viewer.looked.only;
+    let only = a_moment_later(viewer.looked.only);
     let list = move || match only.get() {
         None => view! { <Steps viewer frame=0 /> }.into_any(),
         Some(only) => view! { <Found viewer only /> }.into_any(),
@@ -101,6 +102,7 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
+    let rows = a_moment_later(rows);
     let link: PageLink = Callback::new(move |from: usize| {
         let from = u32::try_from(from).ok();
         viewer

@@ -31,6 +31,7 @@ use crate::rpc::pages::run;
 use crate::rpc::views::RunView;
 use crate::ui::components::{Answers, Failure, Refusal, ValueView};
 use crate::ui::format;
+use crate::ui::later::a_moment_later;
 use crate::ui::live::Live;
 use acts::RunActs;
 use files::Artifacts;
@@ -154,6 +155,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
     };
     Effect::new(move || reel.go(looked.at.get()));
     follow(viewer);
+    let is_now = a_moment_later(Memo::new(move |_| viewer.moment().is_none()));
     view! {
         <Title text=header.workflow_name.clone() />
         <div class="run-head">
@@ -161,7 +163,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
             <h1>{header.workflow_name}</h1>
             <Head viewer />
             <Origin viewer />
-            <Show when=move || viewer.moment().is_none()>
+            <Show when=move || is_now.get()>
                 <RunActs viewer forms />
             </Show>
         </div>

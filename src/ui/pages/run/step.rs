@@ -321,7 +321,9 @@ fn Details(
         (Asks::Server(_), Some(reel)) if viewer.moment().is_some() => reel.with(|film| {
             let now = film.newest();
             let step = now.steps.get(at);
-            step.map_or_else(StepActs::default, |step| StepActs::of(now, step))
+            step.map_or_else(StepActs::default, |step| {
+                StepActs::of(now, step).elsewhere()
+            })
         }),
         (Asks::Server(_), _) => viewer.state.with(|state| StepActs::of(state, &step.get())),
         (Asks::Rehearser(_), _) => StepActs::default(),

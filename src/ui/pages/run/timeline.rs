@@ -14,6 +14,7 @@ use crate::engine::time::Timestamp;
 use crate::engine::timeline::{Span, Spent, critical_path, spans};
 use crate::ui::components::StatusIcon;
 use crate::ui::format;
+use crate::ui::later::a_moment_later;
 use crate::ui::theme;
 
 /// Steps shown at once.
@@ -49,6 +50,7 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
             page.copied().collect::<Vec<_>>()
         })
     });
+    let rows = a_moment_later(rows);
     let extent = Memo::new(move |_| {
         // The browser's clock may be behind what it has heard of.
         let reel = viewer.reel.filter(|_| viewer.moment().is_none());

@@ -10,6 +10,7 @@ use super::place::View;
 use super::reel::Reel;
 use super::step::{Stands, StepRow};
 use super::timeline::TimelineView;
+use crate::ui::later::a_moment_later;
 use crate::ui::parts::{Place, apart};
 
 // All but the list of steps, which everybody sees first.
@@ -38,7 +39,7 @@ pub fn Tabs(viewer: Viewer) -> impl IntoView {
 
 #[component]
 pub fn Views(viewer: Viewer, reel: Reel) -> impl IntoView {
-    let current = viewer.looked.view;
+    let current = a_moment_later(viewer.looked.view);
     move || match current.get() {
         View::Steps => view! { <StepsView viewer /> }.into_any(),
         other => VIEWS.show((other, viewer, reel), Place::Beside),
@@ -59,20 +60,20 @@ fn seen_as(view: View, viewer: Viewer, reel: Reel) -> AnyView {
 /// The step that is looked for, with everything there is to say of it.
 #[component]
 pub fn Chosen(viewer: Viewer, hint: &'static str) -> impl IntoView {
-    let step = Memo::new(move |_| {
+    // Chosen or not, and there or not.
+    let step = a_moment_later(Memo::new(move |_| {
         let path = viewer.looked.chosen().get()?;
-        viewer.state.with(|state| state.find(&path))
-    });
-    let asked = viewer.looked.chosen();
-    move || match (step.get(), asked.get()) {
-        (Some(at), _) => {
+        Some(viewer.state.with(|state| state.find(&path)))
+    }));
+    move || match step.get() {
+        Some(Some(at)) => {
             view! { <ol class="steps chosen"><StepRow viewer at stands=Stands::Alone /></ol> }
                 .into_any()
         }
-        (None, Some(_)) => {
+        Some(None) => {
             view! { <p class="muted chosen">"This step has not begun at that moment."</p> }
                 .into_any()
         }
-        (None, None) => view! { <p class="muted chosen">{hint}</p> }.into_any(),
+        None => view! { <p class="muted chosen">{hint}</p> }.into_any(),
     }
 }
