@@ -9,6 +9,7 @@ use super::ids::StepPath;
 use super::large::StandIn;
 use super::state::{RunState, StepRun, StepStatus};
 use super::time::Timestamp;
+use super::workflow::StepKind;
 
 /// Differences inside of one value that are told one by one.
 const PLACES_MAX: usize = 20;
@@ -52,7 +53,11 @@ impl Contrast {
     pub fn of(old: &RunState, new: &RunState) -> Self {
         let rows: Vec<Row> = in_one_order(old, new)
             .into_iter()
-            .map(|(path, was, is)| Row {
+            .map(|(path, was, is)| {
+                let kind = is.map(|at| new.outline.steps[new.steps[at].shape].kind);
+                (path, was, is, kind)
+            })
+            .map(|(path, was, is, kind)| Row {
                 name: match (is, was) {
                     (Some(step), _) => new.name(step).to_owned(),
                     (None, Some(step)) => old.name(step).to_owned(),
@@ -61,6 +66,7 @@ impl Contrast {
                 differs: differences(
                     was.and_then(|at| old.steps.get(at)).map(AsRef::as_ref),
                     is.and_then(|at| new.steps.get(at)).map(AsRef::as_ref),
+                    kind,
                 ),
                 path,
                 old: was,
@@ -134,7 +140,11 @@ fn paths(state: &RunState) -> impl Iterator<Item = (StepPath, usize)> + '_ {
     steps.map(|step| (state.path(step), step))
 }
 
-fn differences(old: Option<&StepRun>, new: Option<&StepRun>) -> Vec<Aspect> {
+fn differences(
+    old: Option<&StepRun>,
+    new: Option<&StepRun>,
+    kind: Option<StepKind>,
+) -> Vec<Aspect> {
     let (old, new) = match (old, new) {
         (Some(old), Some(new)) => (old, new),
         // A step that no run has come to is no difference.
@@ -159,10 +169,17 @@ fn differences(old: Option<&StepRun>, new: Option<&StepRun>) -> Vec<Aspect> {
     // What was taken over was not asked for again.
     let asked = !old.kept && !new.kept;
     look(Aspect::Input, asked && input(old) != input(new));
-    look(Aspect::Output, old.output != new.output);
+    // What a wait gives is when it was over: that is never the same.
+    let waits = kind == Some(StepKind::Wait) && asks_nobody(old) && asks_nobody(new);
+    look(Aspect::Output, !waits && old.output != new.output);
     look(Aspect::Error, old.error != new.error);
     look(Aspect::Attempts, asked && old.made != new.made);
     found
+}
+
+/// It waited for a moment, and not for the answer of a tool.
+fn asks_nobody(run: &StepRun) -> bool {
+    run.attempts.is_empty()
 }
 
 /// What was answered, and how it was reasoned.

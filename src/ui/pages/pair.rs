@@ -95,7 +95,7 @@ fn choice(id: &str, choices: &[RunSummary], chosen: Option<&str>) -> Option<AnyV
         .collect();
     Some(
         view! {
-            <form class="version-pair" method="get" action=format!("/runs/{id}/compare")>
+            <form class="version-pair pair-choice" method="get" action=format!("/runs/{id}/compare")>
                 <label for="pair-with">"Compare with the run of"</label>
                 <select id="pair-with" name="with">{options}</select>
                 <button class="button button-small">"Compare"</button>

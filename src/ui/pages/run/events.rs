@@ -210,7 +210,7 @@ fn Search(viewer: Viewer, typed: RwSignal<String>) -> impl IntoView {
                     typing.ask(move || typed.set(text));
                 }
                 on:change=move |event| settle.with_value(|settle| settle(event_target_value(&event))) />
-            <button class="button button-small only-unscripted">"Search"</button>
+            <span class="only-unscripted"><button class="button button-small">"Search"</button></span>
         </form>
         {everything}
     }

@@ -19,8 +19,8 @@ use crate::ui::theme::{self, Look};
 
 /// Characters of a name that fit into a box.
 const NAME_CHARS: usize = 24;
-/// How large it can be drawn, in percent. The first is what it begins with.
-const ZOOMS: [u32; 5] = [100, 75, 50, 33, 150];
+/// How large it can be drawn, in percent, beside as large as there is room.
+const ZOOMS: [u32; 4] = [50, 75, 100, 150];
 
 #[component]
 pub fn GraphView(viewer: Viewer, reel: Reel) -> impl IntoView {
@@ -57,10 +57,12 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
             .with_untracked(|state| state.outline.position(step.last()))?;
         Some((at, step))
     });
-    let zoom = RwSignal::new(ZOOMS[0]);
+    // None: as wide as the page, and no larger than it is.
+    let zoom = RwSignal::new(None::<u32>);
     let (width, height) = (picture.width, picture.height);
-    let scaled =
-        move |length: i32| move || (f64::from(length) * f64::from(zoom.get()) / 100.0).to_string();
+    let scaled = move |length: i32| {
+        move || (f64::from(length) * f64::from(zoom.get().unwrap_or(100)) / 100.0).to_string()
+    };
     let label = format!(
         "Picture of {} steps. The list of steps says the same.",
         picture.steps.len()
@@ -84,16 +86,14 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
         .collect();
     view! {
         <div class="run-picture">
-            <div class="run-picture-frame" tabindex="0" role="group" aria-label=label>
-                <svg viewBox=format!("0 0 {width} {height}") width=scaled(width) height=scaled(height)>{lines}{boxes}</svg>
-            </div>
             <label class="run-picture-zoom only-scripted">"Size "
                 <select on:change=move |event| {
-                    if let Ok(percent) = event_target_value(&event).parse() {
-                        zoom.set(percent);
-                    }
-                }>{options}</select>
+                    zoom.set(event_target_value(&event).parse().ok());
+                }><option value="">"As wide as the page"</option>{options}</select>
             </label>
+            <div class="run-picture-frame" tabindex="0" role="group" aria-label=label>
+                <svg class:run-picture-fit=move || zoom.get().is_none() viewBox=format!("0 0 {width} {height}") width=scaled(width) height=scaled(height)>{lines}{boxes}</svg>
+            </div>
         </div>
     }
 }
@@ -252,6 +252,12 @@ fn node(
         let chosen = if is_chosen() { " node-chosen" } else { "" };
         format!("node is-{}{chosen}", look.get().class)
     };
+    let holds = outline.is_container(at);
+    // What holds others has one line for itself.
+    let (words_x, words_y, words_end) = match holds {
+        true => (x + width - 12, y + 21, "end"),
+        false => (x + 32, y + 39, "start"),
+    };
     let words = move || stands.with(said);
     let symbol = move || theme::symbol(look.get().class);
     let label = move || format!("{full}: {}", words());
@@ -261,7 +267,7 @@ fn node(
                 <rect x=x.to_string() y=y.to_string() width=width.to_string() height=height.to_string() rx="8" />
                 <svg x=(x + 10).to_string() y=(y + 8).to_string() width="16" height="16" viewBox="0 0 16 16" class=move || format!("icon status-{}", look.get().class) class:solid=move || symbol().solid><path d=move || symbol().path /></svg>
                 <text class="drawing-name" x=(x + 32).to_string() y=(y + 21).to_string()>{name}</text>
-                <text class="drawing-what" x=(x + 32).to_string() y=(y + 39).to_string()>{words}</text>
+                <text class="drawing-what" text-anchor=words_end x=words_x.to_string() y=words_y.to_string()>{words}</text>
             </a></g>
         }
         .into_any(),

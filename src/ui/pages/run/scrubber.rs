@@ -53,7 +53,7 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
                     if !here.get_untracked() {
                         stay(to.get_untracked());
                     }
-                }>{sign}</a>
+                }><Sign path=Signal::stored(sign) /></a>
         }
     };
     let at_first = Signal::derive(move || place.get() <= 1);
@@ -91,11 +91,11 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
     view! {
         <section class="scrubber" class:scrubber-past=move || !at_now.get() aria-label="Moments of the run">
             <div class="scrubber-controls">
-                {step("To the first event", "⏮", Signal::stored(Some(1)), at_first)}
-                {step("One event back", "◂", before, at_first)}
+                {step("To the first event", "M4 3v10M13 3L6 8l7 5z", Signal::stored(Some(1)), at_first)}
+                {step("One event back", "M11 3L5 8l6 5z", before, at_first)}
                 <PlayButton film reel settle=Callback::new(move |()| stay(reel.moment().get_untracked())) />
-                {step("One event on", "▸", after, at_now)}
-                {step("Now", "⏭", Signal::stored(None), at_now)}
+                {step("One event on", "M5 3l6 5-6 5z", after, at_now)}
+                {step("Now", "M12 3v10M3 3l7 5-7 5z", Signal::stored(None), at_now)}
                 <input type="range" class="only-scripted" min="1" max=move || reel.end().get().to_string() prop:value=move || place.get().to_string() value=place.get_untracked().to_string()
                     aria-label="Moment" aria-valuetext=read_out on:input=dragged on:change=dropped />
             </div>
@@ -116,6 +116,12 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
             </Show>
         </section>
     }
+}
+
+/// What a button does, as a sign.
+#[component]
+fn Sign(path: Signal<&'static str>) -> impl IntoView {
+    view! { <svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=path /></svg> }
 }
 
 /// The link is to be opened somewhere else.
@@ -213,7 +219,7 @@ fn PlayButton(film: Playing, reel: Reel, settle: Callback<()>) -> impl IntoView 
         .collect();
     view! {
         <button type="button" class="button button-small only-scripted" aria-label=label title=label disabled=move || !can_play() on:click=toggle>
-            {move || if film.plays.get() { "⏸" } else { "▶" }}
+            <Sign path=Signal::derive(move || if film.plays.get() { "M5 3v10M11 3v10" } else { "M4 2.5l9 5.5-9 5.5z" }) />
         </button>
         <select class="only-scripted scrubber-speed" aria-label="Events a second" on:change=move |event| {
             if let Ok(speed) = event_target_value(&event).parse() {
