@@ -145,13 +145,13 @@ pub fn Pager(
     };
     view! {
         <Show when=move || several.get()>
-            <nav class="pager" aria-label=format!("Pages of {what}")>
+            <div class="pager" role="group" aria-label=format!("Pages of {what}")>
                 {turn("First", start)}
                 {turn("Earlier", earlier)}
                 <span class="muted">{rows}</span>
                 {turn("Later", later)}
                 {turn("Last", end)}
-            </nav>
+            </div>
         </Show>
     }
 }
