@@ -358,7 +358,7 @@ mod tests {
             0,
             &[first.clone(), done("more", json!({ "a": 3 }), &[])],
         );
-        let new = run(&without, 0, &[first.clone()]);
+        let new = run(&without, 0, std::slice::from_ref(&first));
         assert_eq!(
             told(&Contrast::of(&old, &new)),
             ["first []", "more [Path]", "ask []", "last []"]

@@ -220,7 +220,7 @@ fn node(
     let at = outline.position(placed.step.as_str())?;
     let step = &outline.steps[at];
     let stands = Memo::new(move |_| standing.with(|all| all[at].clone()));
-    let look = Memo::new(move |_| stands.with(|stands| look_of(stands)));
+    let look = Memo::new(move |_| stands.with(look_of));
     let (x, y, width, height) = (placed.x, placed.y, placed.width, placed.height);
     let name = format::shortened(&step.name, NAME_CHARS);
     let full = step.name.clone();

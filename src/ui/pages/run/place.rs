@@ -188,6 +188,9 @@ impl Place {
     }
 }
 
+/// In what another place differs from this one.
+pub type Change = Box<dyn FnOnce(&mut Place)>;
+
 /// The place that is looked at, and the ways from it to others. Its parts are told apart: who follows one of them hears
 /// of no other.
 #[derive(Clone, Copy)]
@@ -273,7 +276,7 @@ impl Looked {
     }
 
     /// What goes there, with or without a new entry in the browser's history, and scrolls nowhere.
-    pub fn mover(self, replace: bool) -> impl Fn(Box<dyn FnOnce(&mut Place)>) + Clone {
+    pub fn mover(self, replace: bool) -> impl Fn(Change) + Clone {
         let navigate = use_navigate();
         move |change| {
             let Some(mut place) = self.place.try_get_untracked() else {
