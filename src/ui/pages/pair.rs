@@ -345,7 +345,7 @@ fn values(label: &'static str, old: Value, new: Value) -> Option<AnyView> {
     Some(
         view! {
             <div class="pair-values">
-                <h4>{label}</h4>
+                <h2 class="pair-label">{label}</h2>
                 <div class="table-scroll" tabindex="0" role="group" aria-label=label>
                     <table class="records"><thead><tr><th scope="col">"Where"</th><th scope="col">"Earlier"</th><th scope="col">"Later"</th></tr></thead><tbody>{rows}</tbody></table>
                 </div>

@@ -61,7 +61,7 @@ pub fn Origin(viewer: Viewer) -> impl IntoView {
     let compare = view! { <a href=format!("/runs/{id}/compare")>"Compare with it"</a> };
     Some(match origin {
         Was::Again { run_id } => view! {
-            <p class="muted">"The same as " <a href=format!("/runs/{run_id}")>"an earlier run"</a> " · " {compare}</p>
+            <p class="muted"><a href=format!("/runs/{run_id}")>"The same as an earlier run"</a> " · " {compare}</p>
         }
         .into_any(),
         Was::Fork { run_id, step } => view! {

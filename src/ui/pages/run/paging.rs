@@ -120,7 +120,7 @@ pub fn Pager(
     let turn = move |word: &'static str, to: Memo<Option<usize>>| {
         match (link, turned) {
         (Some(link), _) => view! {
-            <a class="button button-small" data-noscroll="" href=move || to.get().map(|to| link.run(to)) aria-disabled=move || to.get().is_none().then_some("true") tabindex=move || to.get().is_none().then_some("-1")>{word}</a>
+            <a role="link" class="button button-small" data-noscroll="" href=move || to.get().map(|to| link.run(to)) aria-disabled=move || to.get().is_none().then_some("true") tabindex=move || to.get().is_none().then_some("-1")>{word}</a>
         }
         .into_any(),
         (None, Some(first)) => view! {

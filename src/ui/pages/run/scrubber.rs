@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Viewer;
 use super::place::Place;
 use super::reel::Reel;
-use super::telling::told;
+use super::telling::briefly;
 use crate::ui::components::Moment;
 use crate::ui::later::Later;
 
@@ -42,7 +42,7 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
                      to: Signal<Option<u32>>,
                      here: Signal<bool>| {
         view! {
-            <a class="button button-small" href=move || (!here.get()).then(|| link(to.get()))
+            <a role="link" class="button button-small" href=move || (!here.get()).then(|| link(to.get()))
                 aria-label=label title=label aria-disabled=move || here.get().then_some("true") tabindex=move || here.get().then_some("-1")
                 on:click=move |event| {
                     if is_elsewhere(&event) {
@@ -65,7 +65,7 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
         let seq = place.get();
         reel.with(|film| {
             let event = film.event(seq)?;
-            Some(told(event, &film.newest().outline))
+            Some(briefly(event, &film.newest().outline))
         })
     };
     let time = move || {

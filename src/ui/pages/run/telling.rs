@@ -6,14 +6,54 @@ use crate::engine::plan::Outline;
 use crate::engine::workflow::StepKind;
 use crate::ui::format;
 
-/// `“Check the host” (Each 3) failed: nobody answers.`
+/// `“Check the host” (Each 3) has failed: nobody answers.`
 pub fn told(recorded: &Recorded, outline: &Outline) -> String {
+    let Told { what, words } = read(recorded, outline);
+    match words.is_empty() {
+        true => what,
+        false => format!("{what}: {words}"),
+    }
+}
+
+/// The same without what somebody or something said to it.
+pub fn briefly(recorded: &Recorded, outline: &Outline) -> String {
+    read(recorded, outline).what
+}
+
+/// What happened, and what was said to it.
+struct Told {
+    what: String,
+    words: String,
+}
+
+impl From<&str> for Told {
+    fn from(what: &str) -> Self {
+        said(what.to_owned(), "")
+    }
+}
+
+impl From<String> for Told {
+    fn from(what: String) -> Self {
+        said(what, "")
+    }
+}
+
+fn said(what: String, words: &str) -> Told {
+    Told {
+        what,
+        words: words.to_owned(),
+    }
+}
+
+fn read(recorded: &Recorded, outline: &Outline) -> Told {
     match &recorded.event {
-        Event::RunStarted { actor, .. } => format!("Started by {actor}"),
-        Event::RunAdmitted => "The run's turn has come".to_owned(),
+        Event::RunStarted { actor, .. } => format!("Started by {actor}").into(),
+        Event::RunAdmitted => "The run's turn has come".into(),
         Event::RunPaused { actor, comment } => said(format!("Paused by {actor}"), comment),
         Event::RunResumed { actor, comment } => said(format!("Resumed by {actor}"), comment),
-        Event::RunCompensating { message, .. } => format!("What was done is undone: {message}"),
+        Event::RunCompensating { message, .. } => {
+            said("What was done is undone".to_owned(), message)
+        }
         Event::RunReopened { actor, comment, .. } => {
             said(format!("What failed is retried by {actor}"), comment)
         }
@@ -48,17 +88,9 @@ pub fn told(recorded: &Recorded, outline: &Outline) -> String {
         | Event::StepFailed { step, .. }
         | Event::StepSkipped { step, .. }
         | Event::StepCancelled { step } => {
-            let what = of_step(&recorded.event, step, outline);
-            format!("{} {what}", named(step, outline))
+            let Told { what, words } = of_step(&recorded.event, step, outline);
+            said(format!("{} {what}", named(step, outline)), &words)
         }
-    }
-}
-
-/// A sentence, and what somebody said to it.
-fn said(sentence: String, comment: &str) -> String {
-    match comment {
-        "" => sentence,
-        comment => format!("{sentence}: {comment}"),
     }
 }
 
@@ -71,56 +103,60 @@ fn named(step: &StepPath, outline: &Outline) -> String {
     }
 }
 
-fn of_step(event: &Event, step: &StepPath, outline: &Outline) -> String {
+fn of_step(event: &Event, step: &StepPath, outline: &Outline) -> Told {
     match event {
         Event::StepQueued {
             waits_for: None, ..
-        } => "waits for room in its run".to_owned(),
+        } => "waits for room in its run".into(),
         Event::StepQueued {
             waits_for: Some(room),
             ..
-        } => format!("waits for its turn: {room}"),
+        } => said("waits for its turn".to_owned(), room),
         Event::MapStarted { items, .. } => {
             let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-            format!("goes through {}", format::counted(count, "item"))
+            format!("goes through {}", format::counted(count, "item")).into()
         }
         Event::IterationStarted { index, .. } => {
-            format!("begins {} {}", iteration(step, outline), index + 1)
+            format!("begins {} {}", iteration(step, outline), index + 1).into()
         }
         Event::IterationEnded {
             index, error: None, ..
-        } => format!("has done {} {}", iteration(step, outline), index + 1),
+        } => format!("has done {} {}", iteration(step, outline), index + 1).into(),
         Event::IterationEnded {
             index,
             error: Some(error),
             ..
         } => {
             let what = iteration(step, outline);
-            format!("has failed with {what} {}: {}", index + 1, error.message)
+            said(
+                format!("has failed with {what} {}", index + 1),
+                &error.message,
+            )
         }
-        Event::WaitStarted { until, .. } => format!("waits until {}", format::utc(*until)),
+        Event::WaitStarted { until, .. } => format!("waits until {}", format::utc(*until)).into(),
         Event::PollMissed { error: None, .. } => {
-            "has not found what it waits for, and asks again later".to_owned()
+            "has not found what it waits for, and asks again later".into()
         }
         Event::PollMissed {
             error: Some(error), ..
-        } => format!("got no answer, and asks again later: {}", error.message),
+        } => said(
+            "got no answer, and asks again later".to_owned(),
+            &error.message,
+        ),
         Event::SkipPlanned { actor, comment, .. } => {
             said(format!("will be skipped, says {actor}"), comment)
         }
-        Event::AttemptStarted { attempt: 1, .. } => "has started".to_owned(),
-        Event::AttemptStarted { attempt, .. } => format!("has started, attempt {attempt}"),
+        Event::AttemptStarted { attempt: 1, .. } => "has started".into(),
+        Event::AttemptStarted { attempt, .. } => format!("has started, attempt {attempt}").into(),
         Event::AttemptProgressed { percent, doing, .. } => {
             said(format!("is at {percent} %"), doing)
         }
-        Event::AttemptFailed { attempt, error, .. } => {
-            format!(
-                "has failed in attempt {attempt} and is tried again: {}",
-                error.message
-            )
-        }
+        Event::AttemptFailed { attempt, error, .. } => said(
+            format!("has failed in attempt {attempt} and is tried again"),
+            &error.message,
+        ),
         Event::AttemptInterrupted { .. } => {
-            "was interrupted when the server stopped, and is made again".to_owned()
+            "was interrupted when the server stopped, and is made again".into()
         }
         Event::OutcomeUnknown { message, .. } => said("has an unknown outcome".to_owned(), message),
         Event::OutcomeResolved {
@@ -136,22 +172,22 @@ fn of_step(event: &Event, step: &StepPath, outline: &Outline) -> String {
             };
             said(format!("{found}, says {actor}"), comment)
         }
-        Event::GateOpened { .. } => "asks somebody".to_owned(),
+        Event::GateOpened { .. } => "asks somebody".into(),
         Event::GateDecided {
             decision,
             actor,
             comment,
             ..
         } => said(format!("is {} by {actor}", decision.past_tense()), comment),
-        Event::GateExpired { .. } => "was not answered in time".to_owned(),
-        Event::StepCompleted { kept: true, .. } => "was done in the run before".to_owned(),
-        Event::StepCompleted { .. } => "has completed".to_owned(),
-        Event::StepFailed { error, .. } => format!("has failed: {}", error.message),
+        Event::GateExpired { .. } => "was not answered in time".into(),
+        Event::StepCompleted { kept: true, .. } => "was done in the run before".into(),
+        Event::StepCompleted { .. } => "has completed".into(),
+        Event::StepFailed { error, .. } => said("has failed".to_owned(), &error.message),
         Event::StepSkipped { reason, .. } => said(
             "is skipped".to_owned(),
             &format::skip_reason(reason, outline),
         ),
-        Event::StepCancelled { .. } => "is cancelled".to_owned(),
+        Event::StepCancelled { .. } => "is cancelled".into(),
         // What is not about a step has been told by then.
         Event::RunStarted { .. }
         | Event::RunAdmitted
@@ -160,7 +196,7 @@ fn of_step(event: &Event, step: &StepPath, outline: &Outline) -> String {
         | Event::RunCompensating { .. }
         | Event::RunReopened { .. }
         | Event::RunCancelling { .. }
-        | Event::RunFinished { .. } => String::new(),
+        | Event::RunFinished { .. } => "".into(),
     }
 }
 
