@@ -1,6 +1,7 @@
 //! What is not done at once.
 
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 use std::time::Duration;
 
 /// Does what was asked for last. Not after whoever asked is gone.
@@ -31,6 +32,22 @@ impl Later {
             timer.clear();
         }
     }
+}
+
+/// Pictures that are drawn before somebody gives up waiting for something to be on the page.
+const PICTURES: u32 = 30;
+
+/// Does it with the element of that id, as soon as it is there: a list that is turned has its rows a moment later.
+pub fn once_there(id: String, what: fn(&Element)) {
+    look_for(id, what, PICTURES);
+}
+
+fn look_for(id: String, what: fn(&Element), left: u32) {
+    request_animation_frame(move || match document().get_element_by_id(&id) {
+        Some(element) => what(&element),
+        None if left > 0 => look_for(id, what, left - 1),
+        None => {}
+    });
 }
 
 /// Follows a signal a moment later. Whatever is taken away because of it has then heard of all else that has changed at

@@ -1,6 +1,7 @@
 //! The log itself: what happened, in order, each event with its JSON, with what it came from and what came from it.
 
 use leptos::prelude::*;
+use leptos::web_sys::Element;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::ui::components::{Moment, is_open};
 use crate::ui::format;
-use crate::ui::later::Later;
+use crate::ui::later::{Later, once_there};
 
 /// Events shown at once.
 const PAGE: usize = 100;
@@ -68,7 +69,7 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
     Effect::new(move |before: Option<Option<u32>>| {
         let at = viewer.looked.at.get();
         if let (Some(seq), Some(_)) = (at, before) {
-            request_animation_frame(move || show_row(seq));
+            once_there(format!("event-{seq}"), show_row);
         }
         at
     });
@@ -93,11 +94,7 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
 }
 
 /// Scrolls there, unless it is in sight.
-fn show_row(seq: u32) {
-    let row = document().get_element_by_id(&format!("event-{seq}"));
-    let Some(row) = row else {
-        return;
-    };
+fn show_row(row: &Element) {
     let (top, bottom) = (
         row.get_bounding_client_rect().top(),
         row.get_bounding_client_rect().bottom(),

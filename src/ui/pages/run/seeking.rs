@@ -10,6 +10,7 @@ use super::place::{Looked, View};
 use crate::engine::ids::StepPath;
 use crate::engine::state::{RunState, StepStatus};
 use crate::ui::components::StatusIcon;
+use crate::ui::later::once_there;
 use crate::ui::theme;
 
 /// Of what waits for a person so much is named at the top; the way to the rest is above the steps.
@@ -37,10 +38,8 @@ pub fn follow(viewer: Viewer) {
         if viewer.looked.view.get_untracked() != View::Steps {
             return;
         }
-        let id = format!("step-{path}");
-        request_animation_frame(move || {
-            let row = document().get_element_by_id(&id);
-            if let Some(row) = row.and_then(|row| row.dyn_into::<HtmlElement>().ok()) {
+        once_there(format!("step-{path}"), |row| {
+            if let Some(row) = row.dyn_ref::<HtmlElement>() {
                 row.scroll_into_view();
                 let _ = row.focus();
             }
