@@ -11,9 +11,11 @@ const ITEMS = 9_990;
 const PARALLEL = 15;
 const WAIT_MS = 300;
 
-type Figures = Record<string, string>;
+/** Prints a figure as soon as it is known: whatever goes wrong later does not take it along. */
+function tell(what: string, value: string) {
+  console.log(`${what.padEnd(42)} ${value}`);
+}
 
-const figures: Figures = {};
 const quantile = (values: number[], part: number) => {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
@@ -41,6 +43,17 @@ async function startRun(signalbox: Signalbox, name: string, step: object, parall
 
 async function summary(signalbox: Signalbox, run: string) {
   return (await fetch(`${signalbox.url}/api/v1/runs/${run}`)).json();
+}
+
+/** When each event behind `after` happened, up to `last`. */
+async function timesOfEvents(signalbox: Signalbox, run: string, after: number, last: number): Promise<Map<number, number>> {
+  const times = new Map<number, number>();
+  while (after < last) {
+    const { items } = await (await fetch(`${signalbox.url}/api/v1/runs/${run}/events?after=${after}`)).json();
+    for (const { seq, at } of items as { seq: number; at: string }[]) times.set(seq, Date.parse(at));
+    after = Math.max(...times.keys());
+  }
+  return times;
 }
 
 /** Megabytes that the processes which draw pages have for themselves, the largest of them. */
@@ -122,8 +135,8 @@ test("a run of 10,000 steps", async ({ page }) => {
       await hydrated(page);
       alive.push(Date.now() - begun);
     }
-    figures["first paint, 3 visits"] = visits.map(ms).join(", ");
-    figures["the client has taken over"] = alive.map(ms).join(", ");
+    tell("first paint, 3 visits", visits.map(ms).join(", "));
+    tell("the client has taken over", alive.map(ms).join(", "));
 
     // From the server's clock at the event to the picture after the one in which its number stands.
     await settled(page);
@@ -142,8 +155,7 @@ test("a run of 10,000 steps", async ({ page }) => {
       return seen;
     });
     const whileWatching = await longTasks(page);
-    const events = await (await fetch(`${signalbox.url}/api/v1/runs/${run}/events?after=${begun}`)).json();
-    const at = new Map<number, number>(events.items.map((event: { seq: number; at: string }) => [event.seq, Date.parse(event.at)]));
+    const at = await timesOfEvents(signalbox, run, begun, seen.at(-1)?.[0] ?? begun);
     const delays: number[] = [];
     let from = begun;
     for (const [seq, time] of seen) {
@@ -153,50 +165,53 @@ test("a run of 10,000 steps", async ({ page }) => {
       }
       from = seq;
     }
-    figures["events a second"] = (delays.length / 10).toFixed(0);
-    figures["from an event to the screen, p50, p95"] = `${ms(quantile(delays, 0.5))}, ${ms(quantile(delays, 0.95))}`;
-    figures["longest task while it goes on"] = longest(whileWatching);
-    figures["memory of the tab, running"] = `${rendererMegabytes().toFixed(0)} MB`;
+    tell("events a second", (delays.length / 10).toFixed(0));
+    tell("from an event to the screen, p50, p95", `${ms(quantile(delays, 0.5))}, ${ms(quantile(delays, 0.95))}`);
+    tell("longest task while it goes on", longest(whileWatching));
+    const filters = page.getByRole("navigation", { name: "Steps by how they stand" });
+    await filters.getByRole("link", { name: /Completed/ }).click();
+    await page.waitForTimeout(500);
+    tell("longest task while filtering", longest(await longTasks(page)));
+    await filters.getByRole("link", { name: /^All/ }).click();
+    await page.waitForTimeout(500);
+    tell("longest task while filtering back", longest(await longTasks(page)));
+    tell("memory of the tab, running", `${rendererMegabytes().toFixed(0)} MB`);
 
     await expect.poll(async () => (await summary(signalbox, run)).finished_at ?? "", { timeout: 400_000, intervals: [2_000] }).not.toBe("");
     await page.goto(`${signalbox.url}/runs/${run}`);
     await hydrated(page);
-    figures["events of the run"] = await page.evaluate(() => document.querySelector<HTMLInputElement>(".scrubber input")!.max);
+    tell("events of the run", await page.evaluate(() => document.querySelector<HTMLInputElement>(".scrubber input")!.max));
     await settled(page);
     for (let at = 0; at < 20; at++) {
       await page.mouse.wheel(0, 400);
       await page.waitForTimeout(30);
     }
-    figures["longest task while scrolling"] = longest(await longTasks(page));
-    await page.getByRole("navigation", { name: "Steps by how they stand" }).getByRole("link", { name: /Completed/ }).click();
-    await page.waitForTimeout(500);
-    figures["longest task while filtering"] = longest(await longTasks(page));
+    tell("longest task while scrolling", longest(await longTasks(page)));
     await page.getByRole("link", { name: "Timeline", exact: true }).click();
     await page.locator(".timeline-row").first().waitFor();
-    figures["longest task opening the timeline"] = longest(await longTasks(page));
+    tell("longest task opening the timeline", longest(await longTasks(page)));
     for (const zoom of ["5", "25", "100", "1"]) {
       await page.getByRole("combobox", { name: "Width" }).selectOption(zoom);
       await page.waitForTimeout(200);
     }
-    figures["longest task while zooming"] = longest(await longTasks(page));
+    tell("longest task while zooming", longest(await longTasks(page)));
     await page.getByRole("link", { name: "Graph", exact: true }).click();
     await page.locator(".node").first().waitFor();
-    figures["longest task opening the graph"] = longest(await longTasks(page));
+    tell("longest task opening the graph", longest(await longTasks(page)));
     await page.getByRole("link", { name: "Events", exact: true }).click();
     await page.locator(".event").first().waitFor();
-    figures["longest task opening the events"] = longest(await longTasks(page));
+    tell("longest task opening the events", longest(await longTasks(page)));
     await page.getByRole("searchbox", { name: "Search" }).pressSequentially("item 77", { delay: 50 });
     await page.waitForTimeout(500);
-    figures["longest task while searching events"] = longest(await longTasks(page));
+    tell("longest task while searching events", longest(await longTasks(page)));
     for (const view of ["Steps", "Graph", "Timeline"]) {
       await page.getByRole("link", { name: view, exact: true }).click();
       await settled(page);
       const { framesPerSecond, slowest } = await scrub(page);
-      figures[`scrubbing, ${view}`] = `${framesPerSecond.toFixed(0)} frames/s, slowest ${ms(slowest)}, longest task ${longest(await longTasks(page))}`;
+      tell(`scrubbing, ${view}`, `${framesPerSecond.toFixed(0)} frames/s, slowest ${ms(slowest)}, longest task ${longest(await longTasks(page))}`);
     }
-    figures["memory of the tab, after all that"] = `${rendererMegabytes().toFixed(0)} MB`;
+    tell("memory of the tab, after all that", `${rendererMegabytes().toFixed(0)} MB`);
   } finally {
     await signalbox.dispose();
-    for (const [what, value] of Object.entries(figures)) console.log(`${what.padEnd(42)} ${value}`);
   }
 });

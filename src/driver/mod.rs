@@ -3,6 +3,7 @@
 
 mod alarm;
 pub mod artifacts;
+mod boards;
 mod bus;
 mod children;
 pub mod clock;
@@ -42,6 +43,7 @@ use crate::engine::ids::{RunId, StepPath, VersionId};
 use crate::engine::plan::{Outline, Plan};
 use crate::engine::tool::Catalogue;
 use crate::store::{Store, StoreError};
+use boards::Boards;
 use bus::Bus;
 use clock::Clock;
 use families::Families;
@@ -65,6 +67,7 @@ pub struct Driver {
     plans: Plans,
     clock: Arc<dyn Clock>,
     bus: Bus,
+    boards: Boards,
     /// The owners of the runs in memory.
     runs: Mutex<BTreeMap<RunId, mpsc::Sender<Envelope>>>,
     calls: TaskTracker,
@@ -112,6 +115,7 @@ impl Driver {
             toolbox,
             clock,
             bus: Bus::default(),
+            boards: Boards::default(),
             runs: Mutex::default(),
             calls: TaskTracker::new(),
             making: Mutex::default(),

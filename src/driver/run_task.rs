@@ -277,6 +277,8 @@ impl RunTask {
 
     /// The draft is on disk: listeners hear of it, effects start, callers get their answers.
     fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft, summary: Arc<RunSummary>) {
+        let boards = &self.driver.boards;
+        boards.update(&self.run_id, &self.loaded.state, self.driver.clock());
         self.driver.bus.publish(Committed {
             events: Arc::clone(&draft.events),
             summary,

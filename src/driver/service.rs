@@ -39,6 +39,7 @@ use crate::engine::large::lean;
 use crate::engine::plan::Outline;
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
+use crate::engine::tasks::TaskList;
 use crate::engine::time::Timestamp;
 use crate::engine::tool::Catalogue;
 use crate::engine::workflow::Workflow;
@@ -174,6 +175,12 @@ impl Service {
             .run_summary(run_id)
             .await?
             .ok_or(ServiceError::NotFound("run"))
+    }
+
+    /// The run's own steps around the one that matters now.
+    pub async fn task_list(&self, summary: &RunSummary) -> Result<Arc<TaskList>, ServiceError> {
+        let list = self.driver.task_list(summary).await?;
+        list.ok_or(ServiceError::NotFound("run"))
     }
 
     /// Returns when the run has ended, or after that time.

@@ -51,6 +51,7 @@ mod spelling;
 pub mod state;
 pub mod stream;
 pub mod summary;
+pub mod tasks;
 pub mod time;
 pub mod timeline;
 pub mod tool;

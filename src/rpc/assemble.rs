@@ -14,8 +14,8 @@ use crate::engine::large::lean;
 use crate::engine::layout::{Graph, Picture, SIZES, layout};
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
+use crate::engine::tasks::TaskList;
 use crate::store::{OpenGate, RunFilter};
-use serde_json::value::to_raw_value;
 use tokio::task::spawn_blocking;
 
 /// Items of the short lists on Home.
@@ -247,10 +247,12 @@ pub(super) async fn active_run(service: &Service) -> Result<Option<ActiveRunView
     let Some(shown) = waiting.or(active.first()) else {
         return Ok(None);
     };
-    let id = shown.header.run_id.clone();
-    let view = to_raw_value(&run(service, &id).await?);
-    let view = view.map_err(|error| PageError::new(500, "internal", error.to_string()))?;
-    Ok(Some(ActiveRunView { id, view }))
+    let list = service.task_list(shown).await?;
+    Ok(Some(ActiveRunView {
+        id: shown.header.run_id.clone(),
+        workflow_name: shown.header.workflow_name.clone(),
+        list: TaskList::clone(&list),
+    }))
 }
 
 pub(super) async fn waiting_count(service: &Service) -> Result<u32, PageError> {

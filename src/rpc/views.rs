@@ -1,7 +1,6 @@
 //! What our own pages are made of: the answer of each page's server function.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::engine::contrast::Contrast;
 use crate::engine::event::{Question, Recorded};
@@ -10,6 +9,7 @@ use crate::engine::input::FieldError;
 use crate::engine::plan::Outline;
 pub use crate::engine::summary::ArtifactCard;
 use crate::engine::summary::RunSummary;
+use crate::engine::tasks::TaskList;
 use crate::engine::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -108,13 +108,12 @@ pub struct Other {
     pub contrast: Contrast,
 }
 
-/// The run beside all pages. Its view is not read by whoever only asks whether there is one: reading runs is large
-/// (`ui::parts`).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The run beside all pages. Never its log: that can be large, and is on its own page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActiveRunView {
     pub id: RunId,
-    /// A `RunView` as JSON.
-    pub view: Box<RawValue>,
+    pub workflow_name: String,
+    pub list: TaskList,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

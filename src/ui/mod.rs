@@ -18,7 +18,7 @@ use leptos_router::SsrMode;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
-use layout::{Layout, PANEL};
+use layout::Layout;
 use live::Live;
 use news::News;
 use pages::NotFoundPage;
@@ -74,14 +74,12 @@ fn in_head(title: String) -> String {
 pub async fn fetch_parts() -> Result<(), NotFetched> {
     let path = window().location().pathname().unwrap_or_default();
     let page = pages::at(&path).map(|page| page.fetch);
-    let panel = document().query_selector(".panel").ok().flatten();
-    let panel = panel.map(|_| PANEL.fetch);
     let views = document()
         .query_selector("[data-part=views]")
         .ok()
         .flatten();
     let views = views.map(|_| pages::RUN_VIEWS.fetch);
-    let needed: Vec<_> = page.into_iter().chain(panel).chain(views).collect();
+    let needed: Vec<_> = page.into_iter().chain(views).collect();
     let all = || try_join_all(needed.iter().map(|fetch| fetch()));
     if all().await.is_err() {
         all().await?;

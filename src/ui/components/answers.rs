@@ -78,7 +78,12 @@ where
 
     /// Not now: an answer is on its way, or has only just come.
     pub fn busy(self) -> bool {
-        self.action.pending().get() || self.resting.get()
+        self.action.pending().get() || self.rests()
+    }
+
+    /// An answer has only just come.
+    pub fn rests(self) -> bool {
+        self.resting.get()
     }
 
     /// The last request, once it has been accepted.

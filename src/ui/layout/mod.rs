@@ -8,7 +8,6 @@ use leptos_router::components::A;
 use super::components::ConnectionBadge;
 use super::live::Live;
 use crate::rpc::pages::waiting_count;
-pub(super) use panel::PANEL;
 use panel::TaskPanel;
 
 #[component]

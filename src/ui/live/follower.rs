@@ -1,12 +1,10 @@
 //! A run that is kept up to date. What reads and folds events is large, so it is behind a trait object: a page that
 //! follows no run does not fetch it (`ui::parts`).
 
-use leptos::prelude::*;
 use serde::Deserialize;
 use std::sync::Arc;
 
 use crate::engine::event::Recorded;
-use crate::engine::state::RunState;
 
 /// Somebody who wants to know of all events of a run.
 #[derive(Clone)]
@@ -71,61 +69,53 @@ struct Arrived {
     events: Vec<Recorded>,
 }
 
-// The page that held the state may be gone by the time somebody asks.
-impl Follow for RwSignal<RunState> {
-    fn seq(&self) -> u32 {
-        self.try_with_untracked(|state| state.seq).unwrap_or(0)
-    }
-
-    /// Each event once, in order.
-    fn take(&self, events: Vec<Recorded>) -> bool {
-        let Some(seq) = self.try_with_untracked(|state| state.seq) else {
-            return true;
-        };
-        let news: Vec<&Recorded> = events.iter().filter(|event| event.seq > seq).collect();
-        let Some(first) = news.first() else {
-            return true;
-        };
-        if first.seq != seq + 1 {
-            return false;
-        }
-        self.update(|state| news.iter().for_each(|event| state.apply(event)));
-        true
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use std::sync::Mutex;
 
-    const OUTLINE: &str = include_str!("../../engine/golden/happened.outline.json");
     const LOG: &str = include_str!("../../engine/golden/happened.log.jsonl");
 
+    /// Takes what follows on what it has.
+    struct Numbers(Mutex<Vec<u32>>);
+
+    impl Follow for Numbers {
+        fn seq(&self) -> u32 {
+            let numbers = self.0.lock().expect("not poisoned");
+            numbers.last().copied().unwrap_or(0)
+        }
+
+        fn take(&self, events: Vec<Recorded>) -> bool {
+            let seq = Follow::seq(self);
+            let news = events.iter().map(|event| event.seq);
+            let news: Vec<u32> = news.filter(|number| *number > seq).collect();
+            if news.first().is_some_and(|first| *first != seq + 1) {
+                return false;
+            }
+            self.0.lock().expect("not poisoned").extend(news);
+            true
+        }
+    }
+
     #[test]
-    fn each_event_is_taken_once_and_a_gap_is_told() {
+    fn events_are_read_as_streamed_and_as_listed_and_a_gap_is_told() {
         let log: Vec<Value> = LOG
             .lines()
             .map(|line| serde_json::from_str(line).expect("an event"))
             .collect();
-        let outline = serde_json::from_str(OUTLINE).expect("an outline");
-        let owner = Owner::new();
-        owner.with(|| {
-            let state = RwSignal::new(RunState::replay(Arc::new(outline), &[]));
-            let follower = Follower::new(state);
-            let on_the_stream = |range: std::ops::Range<usize>| {
-                json!({"type": "events", "run_id": "r", "events": log[range]}).to_string()
-            };
-            assert_eq!(follower.take(&on_the_stream(0..2)), None);
-            assert_eq!(follower.seq(), 2);
-            assert_eq!(follower.take(&on_the_stream(3..5)), Some(2));
-            assert_eq!(follower.seq(), 2);
-            let asked_for = json!({"items": log[1..5], "next": null}).to_string();
-            assert_eq!(follower.take(&asked_for), None);
-            assert_eq!(follower.seq(), 5);
-            assert_eq!(follower.take(&on_the_stream(0..5)), None);
-            assert_eq!(follower.take("nothing that can be read"), None);
-            assert_eq!(follower.seq(), 5);
-        });
+        let follower = Follower::new(Numbers(Mutex::default()));
+        let on_the_stream = |range: std::ops::Range<usize>| {
+            json!({"type": "events", "run_id": "r", "events": log[range]}).to_string()
+        };
+        assert_eq!(follower.take(&on_the_stream(0..2)), None);
+        assert_eq!(follower.seq(), 2);
+        assert_eq!(follower.take(&on_the_stream(3..5)), Some(2));
+        assert_eq!(follower.seq(), 2);
+        let asked_for = json!({"items": log[1..5], "next": null}).to_string();
+        assert_eq!(follower.take(&asked_for), None);
+        assert_eq!(follower.seq(), 5);
+        assert_eq!(follower.take("nothing that can be read"), None);
+        assert_eq!(follower.seq(), 5);
     }
 }

@@ -40,7 +40,12 @@ pub fn ApprovalsPage() -> impl IntoView {
             <Refusal error=refused />
             {move || view.get().map(around)}
             // By gate: what has been typed at one question stays there when another one goes.
-            <ul class="inbox">
+            <ul class="inbox" on:mousedown=move |event| {
+                // The second half of a double click: it was not meant for what has moved there.
+                if untrack(|| decide.rests()) {
+                    event.prevent_default();
+                }
+            }>
                 <For each=waiting key=|gate| gate.gate_id.clone() let:gate>
                     <li><Card gate decide /></li>
                 </For>
@@ -76,13 +81,19 @@ fn around(view: Result<ApprovalsView, crate::rpc::error::PageError>) -> AnyView 
 #[component]
 fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
-    Effect::new(move || {
-        if let Some(line) = line.get() {
-            // What is not on the page yet takes no focus.
-            request_animation_frame(move || {
+    Effect::new(move |rested: Option<bool>| {
+        let rests = decide.rests();
+        let Some(line) = line.get() else {
+            return rests;
+        };
+        // What is not on the page yet takes no focus. A second click on a button that cannot be pressed takes it away.
+        request_animation_frame(move || {
+            let has_ended = rested == Some(true) && !rests;
+            if !has_ended || is_nowhere() {
                 let _ = line.focus();
-            });
-        }
+            }
+        });
+        rests
     });
     move || {
         let answer = decide.accepted()?;
@@ -97,6 +108,12 @@ fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
             </p>
         })
     }
+}
+
+/// Nothing on the page has the focus.
+fn is_nowhere() -> bool {
+    let active = document().active_element();
+    active.is_none_or(|active| active.tag_name() == "BODY")
 }
 
 #[component]

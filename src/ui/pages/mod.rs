@@ -31,8 +31,8 @@ here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
 // What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
-// What runs ask of people, with the run beside the page.
-apart!(panel, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
+// What runs ask of people.
+apart!(approvals, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
 // What there is to start, and how it came to be.
 apart!(workflows, WORKFLOWS: () => |()| view! { <workflows::WorkflowsPage /> }.into_any());
 apart!(workflows, WORKFLOW: () => |()| view! { <workflow::WorkflowPage /> }.into_any());
@@ -82,7 +82,7 @@ mod tests {
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "base"),
-            ("/approvals", "panel"),
+            ("/approvals", "approvals"),
             ("/workflows", "workflows"),
             ("/workflows/new", "builder"),
             ("/workflows/deploy", "workflows"),
