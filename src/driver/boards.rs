@@ -25,6 +25,8 @@ pub(super) struct Boards {
     /// Most of the time nobody looks, and then no turn of a run is held up.
     is_any: AtomicBool,
     boards: Mutex<BTreeMap<RunId, Board>>,
+    /// Held while a run is read for its list.
+    reading: tokio::sync::Mutex<()>,
 }
 
 struct Board {
@@ -48,7 +50,7 @@ impl Boards {
     /// From now on the list is kept up to date.
     fn put_up(&self, run_id: &RunId, list: &Arc<TaskList>, now: Timestamp) {
         let mut boards = self.lock();
-        boards.retain(|_, board| now.ms_since(board.looked_at) < KEPT_MS);
+        self.take_down(&mut boards, now);
         let board = boards.entry(run_id.clone()).or_insert_with(|| Board {
             list: Arc::clone(list),
             looked_at: now,
@@ -59,20 +61,33 @@ impl Boards {
         self.is_any.store(true, Ordering::Relaxed);
     }
 
+    /// What nobody has looked at for a while.
+    fn take_down(&self, boards: &mut BTreeMap<RunId, Board>, now: Timestamp) {
+        boards.retain(|_, board| now.ms_since(board.looked_at) < KEPT_MS);
+        self.is_any.store(!boards.is_empty(), Ordering::Relaxed);
+    }
+
+    fn is_up(&self, run_id: &RunId, now: Timestamp) -> bool {
+        let mut boards = self.lock();
+        self.take_down(&mut boards, now);
+        boards.contains_key(run_id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept(&self, run_id: &RunId) -> Option<Arc<TaskList>> {
+        let boards = self.lock();
+        boards.get(run_id).map(|board| Arc::clone(&board.list))
+    }
+
     /// The run is in this state now, which is stored.
     pub(super) fn update(&self, run_id: &RunId, state: &RunState, clock: &dyn Clock) {
-        if !self.is_any.load(Ordering::Relaxed) {
+        if !self.is_any.load(Ordering::Relaxed) || !self.is_up(run_id, clock.now()) {
             return;
         }
-        let mut boards = self.lock();
-        let Some(board) = boards.get_mut(run_id) else {
-            return;
-        };
-        if clock.now().ms_since(board.looked_at) < KEPT_MS {
-            board.list = Arc::new(TaskList::of(state));
-        } else {
-            boards.remove(run_id);
-            self.is_any.store(!boards.is_empty(), Ordering::Relaxed);
+        // Made while other runs may have theirs.
+        let list = Arc::new(TaskList::of(state));
+        if let Some(board) = self.lock().get_mut(run_id) {
+            board.list = list;
         }
     }
 }
@@ -83,23 +98,41 @@ impl Driver {
         &self,
         summary: &RunSummary,
     ) -> Result<Option<Arc<TaskList>>, StoreError> {
-        let (run_id, now) = (&summary.header.run_id, self.clock.now());
-        let look = || self.boards.look(run_id, now);
-        if let Some(mut list) = look() {
-            if list.seq < summary.seq {
-                tokio::time::sleep(BEHIND).await;
-                list = look().unwrap_or(list);
-            }
-            // Otherwise another process has gone on with the run.
-            if list.seq >= summary.seq {
+        let run_id = &summary.header.run_id;
+        let look = || self.boards.look(run_id, self.clock.now());
+        let is_current = |list: &Arc<TaskList>| list.seq >= summary.seq;
+        if let Some(list) = look() {
+            if is_current(&list) {
                 return Ok(Some(list));
             }
+            tokio::time::sleep(BEHIND).await;
         }
-        let Some(loaded) = self.resume(run_id).await? else {
+        // One after the other: of many who ask at once the first reads the run.
+        let _turn = self.boards.reading.lock().await;
+        // Otherwise another process has gone on with the run.
+        if let Some(list) = look().filter(is_current) {
+            return Ok(Some(list));
+        }
+        let Some(state) = self.read(run_id).await? else {
             return Ok(None);
         };
-        let list = Arc::new(TaskList::of(&loaded.state));
-        self.boards.put_up(run_id, &list, now);
+        let list = Arc::new(TaskList::of(&state));
+        self.boards.put_up(run_id, &list, self.clock.now());
         Ok(Some(list))
+    }
+
+    /// The run as it is stored, also where it cannot go on in this release.
+    async fn read(&self, run_id: &RunId) -> Result<Option<RunState>, StoreError> {
+        match self.resume(run_id).await {
+            Ok(loaded) => Ok(loaded.map(|loaded| loaded.state)),
+            Err(StoreError::Corrupt(_)) => {
+                let Some(stored) = self.store.load(run_id).await? else {
+                    return Ok(None);
+                };
+                let outline = self.outline(&stored.header.version_id).await?;
+                Ok(Some(RunState::replay(outline, &stored.events)))
+            }
+            Err(error) => Err(error),
+        }
     }
 }

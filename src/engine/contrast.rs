@@ -53,11 +53,7 @@ impl Contrast {
     pub fn of(old: &RunState, new: &RunState) -> Self {
         let rows: Vec<Row> = in_one_order(old, new)
             .into_iter()
-            .map(|(path, was, is)| {
-                let kind = is.map(|at| new.outline.steps[new.steps[at].shape].kind);
-                (path, was, is, kind)
-            })
-            .map(|(path, was, is, kind)| Row {
+            .map(|(path, was, is)| Row {
                 name: match (is, was) {
                     (Some(step), _) => new.name(step).to_owned(),
                     (None, Some(step)) => old.name(step).to_owned(),
@@ -66,7 +62,7 @@ impl Contrast {
                 differs: differences(
                     was.and_then(|at| old.steps.get(at)).map(AsRef::as_ref),
                     is.and_then(|at| new.steps.get(at)).map(AsRef::as_ref),
-                    kind,
+                    is_wait(old, was) && is_wait(new, is),
                 ),
                 path,
                 old: was,
@@ -140,11 +136,7 @@ fn paths(state: &RunState) -> impl Iterator<Item = (StepPath, usize)> + '_ {
     steps.map(|step| (state.path(step), step))
 }
 
-fn differences(
-    old: Option<&StepRun>,
-    new: Option<&StepRun>,
-    kind: Option<StepKind>,
-) -> Vec<Aspect> {
+fn differences(old: Option<&StepRun>, new: Option<&StepRun>, both_wait: bool) -> Vec<Aspect> {
     let (old, new) = match (old, new) {
         (Some(old), Some(new)) => (old, new),
         // A step that no run has come to is no difference.
@@ -170,11 +162,15 @@ fn differences(
     let asked = !old.kept && !new.kept;
     look(Aspect::Input, asked && input(old) != input(new));
     // What a wait gives is when it was over: that is never the same.
-    let waits = kind == Some(StepKind::Wait) && asks_nobody(old) && asks_nobody(new);
+    let waits = both_wait && asks_nobody(old) && asks_nobody(new);
     look(Aspect::Output, !waits && old.output != new.output);
     look(Aspect::Error, old.error != new.error);
     look(Aspect::Attempts, asked && old.made != new.made);
     found
+}
+
+fn is_wait(state: &RunState, step: Option<usize>) -> bool {
+    step.is_some_and(|at| state.outline.steps[state.steps[at].shape].kind == StepKind::Wait)
 }
 
 /// It waited for a moment, and not for the answer of a tool.
@@ -418,5 +414,29 @@ mod tests {
         let (places, more) = changed(&long(1), &long(-1));
         assert_eq!((places.len(), more), (PLACES_MAX, true));
         assert_eq!(changed(&old, &old), (Vec::new(), false));
+    }
+
+    #[test]
+    fn when_a_wait_was_over_is_no_difference_and_what_another_kind_gave_is() {
+        let wait = json!({ "id": "more", "kind": "wait", "for_ms": 5 });
+        let transform = json!({ "id": "more", "kind": "transform", "set": { "a": 3 } });
+        let (waits, computes) = (outline(Some(wait)), outline(Some(transform)));
+        let ended = |outline: &Arc<Outline>, output: i64| {
+            let first = done("first", json!({ "a": 1 }), &[0, 1, 2]);
+            run(
+                outline,
+                0,
+                &[first, done("more", json!({ "at": output }), &[])],
+            )
+        };
+        let told = |old: &RunState, new: &RunState| told(&Contrast::of(old, new))[1].clone();
+        assert_eq!(told(&ended(&waits, 1), &ended(&waits, 2)), "more []");
+        for (old, new) in [
+            (&computes, &waits),
+            (&waits, &computes),
+            (&computes, &computes),
+        ] {
+            assert_eq!(told(&ended(old, 1), &ended(new, 2)), "more [Output]");
+        }
     }
 }

@@ -57,18 +57,20 @@ where
     T: Clone + PartialEq + Send + Sync + 'static,
 {
     let follows = RwSignal::new(of.get_untracked());
-    Effect::new(move |is_begun: Option<()>| {
-        let now = of.get();
-        if is_begun.is_some() {
-            let follow = move || {
-                let _ = follows.try_maybe_update(|seen| {
-                    let is_new = *seen != now;
-                    *seen = now;
-                    (is_new, ())
-                });
+    Effect::new(move || {
+        of.track();
+        let follow = move || {
+            // What holds by then: whatever else is shown has gone on meanwhile.
+            let Some(now) = of.try_get_untracked() else {
+                return;
             };
-            set_timeout(follow, Duration::ZERO);
-        }
+            let _ = follows.try_maybe_update(|seen| {
+                let is_new = *seen != now;
+                *seen = now;
+                (is_new, ())
+            });
+        };
+        set_timeout(follow, Duration::ZERO);
     });
     follows.into()
 }

@@ -25,7 +25,7 @@ impl RunCard {
             summary: RunSummary::of(&record.header, &state),
             output: state.end.map(|end| end.output).unwrap_or_default(),
             origin: state.origin,
-            input: state.input,
+            input: std::sync::Arc::unwrap_or_clone(state.input),
         }
     }
 

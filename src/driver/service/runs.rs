@@ -1,6 +1,7 @@
 //! What can be done with runs: start, answer, hold, skip, retry, and begin again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -89,7 +90,7 @@ impl Service {
     /// A new run of the same version with the same input.
     pub async fn start_again(&self, run_id: &RunId, actor: &str) -> Result<RunId, ServiceError> {
         let record = self.run(run_id).await?;
-        let input = record.state().input;
+        let input = Arc::unwrap_or_clone(record.state().input);
         let origin = Origin::Again {
             run_id: run_id.clone(),
         };
@@ -129,12 +130,12 @@ impl Service {
                 Some(version.unwrap_or(header.version)),
             )
             .await?;
-        let same_input = input.as_ref().is_none_or(|input| *input == state.input);
+        let same_input = input.as_ref().is_none_or(|input| *input == *state.input);
         let becomes = self.outline(&version.version_id).await?;
         let kept = fork::fitting(kept, &state.outline, &becomes, same_input);
         let launch = Launch {
             version,
-            input: input.unwrap_or(state.input),
+            input: input.unwrap_or_else(|| Arc::unwrap_or_clone(state.input)),
             actor: actor.to_owned(),
             key: None,
             origin: Some(Origin::Fork {

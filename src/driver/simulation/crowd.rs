@@ -108,7 +108,7 @@ impl Simulation {
         };
         let same = |card: &&crate::store::VersionCard| card.workflow_id == book.header.workflow_id;
         let versions: Vec<_> = self.cards.iter().filter(same).cloned().collect();
-        let input = book.state.input.clone();
+        let input = serde_json::Value::clone(&book.state.input);
         let version = versions[self.chance.below(versions.len())].clone();
         let actor = self.mark();
         self.ledger.meet(if forks { "fork" } else { "run again" });

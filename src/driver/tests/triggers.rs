@@ -134,7 +134,7 @@ async fn a_schedule_starts_a_run_at_each_of_its_moments() {
     let run = &memory.summaries()[0];
     assert_eq!(run.started_by, "trigger Trigger t1");
     let state = process.stage.state(&run.header.run_id).await;
-    assert_eq!(state.input, json!({ "by": "schedule" }));
+    assert_eq!(*state.input, json!({ "by": "schedule" }));
     let because = Origin::Trigger {
         name: "Trigger t1".to_owned(),
         trigger_id: Some(ID.into()),
@@ -415,7 +415,7 @@ async fn the_end_of_a_run_starts_the_next_with_what_came_of_it() {
     let state = process.stage.state(&started[0].header.run_id).await;
     let told =
         json!({ "run_id": ended, "workflow": "first", "state": "completed", "output": { "x": 1 } });
-    assert_eq!((state.input.clone(), state.depth()), (told, 1));
+    assert_eq!((&*state.input, state.depth()), (&told, 1));
     // The next one fails, which is not what is waited for.
     start_of(&process.stage, "first").await;
     seconds(5).await;

@@ -49,7 +49,7 @@ impl<'a> Names<'a> {
 
     /// The workflow's variables, then the input: a variable hides an input field of the same name.
     fn context(&self) -> Value {
-        let mut fields = match &self.state.input {
+        let mut fields = match &*self.state.input {
             Value::Object(fields) => fields.clone(),
             Value::Null
             | Value::Bool(_)

@@ -24,7 +24,7 @@ impl RunState {
                 queued,
             } => {
                 self.started_at = Some(recorded.at);
-                self.input = input.clone();
+                self.input = Arc::new(input.clone());
                 self.started_by = actor.clone();
                 self.deadline = *deadline;
                 self.origin = origin.clone();
@@ -126,7 +126,7 @@ impl RunState {
             && let Some(&frame) = self.steps[step].frames.get(*index as usize)
         {
             self.frames[frame].end = Some(match error {
-                Some(error) => FrameEnd::Failed(error.clone()),
+                Some(error) => FrameEnd::Failed(Box::new(error.clone())),
                 None => FrameEnd::Done,
             });
         }

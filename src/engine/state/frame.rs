@@ -33,7 +33,7 @@ pub struct Frame {
 #[serde(rename_all = "snake_case")]
 pub enum FrameEnd {
     Done,
-    Failed(StepError),
+    Failed(Box<StepError>),
 }
 
 pub(super) fn only_the_run(frames: &[Frame]) -> bool {

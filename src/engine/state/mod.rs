@@ -36,7 +36,8 @@ pub struct RunState {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub deadline: Option<Timestamp>,
-    pub input: Value,
+    /// Never changes once the run has begun, so states share it.
+    pub input: Arc<Value>,
     pub started_by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -130,7 +131,7 @@ impl RunState {
             started_at: None,
             finished_at: None,
             deadline: None,
-            input: Value::Null,
+            input: Arc::default(),
             started_by: String::new(),
             origin: None,
             kept: BTreeMap::new(),

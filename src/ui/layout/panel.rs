@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::engine::ids::RunId;
 use crate::engine::tasks::{Task, TaskList};
+use crate::rpc::error::PageError;
 use crate::rpc::pages::active_run;
+use crate::rpc::views::ActiveRunView;
 use crate::ui::components::{Bar, RunBadge, StatusIcon};
 use crate::ui::format;
 use crate::ui::later::Later;
@@ -15,27 +17,57 @@ use crate::ui::theme;
 
 /// How long changes of the run are gathered before its tasks are asked for again.
 const GATHERS: Duration = Duration::from_millis(500);
+/// How long after an answer that did not come.
+const TRIES_AGAIN: Duration = Duration::from_secs(2);
+
+type Active = Resource<Result<Option<ActiveRunView>, PageError>>;
 
 #[component]
 pub fn TaskPanel() -> impl IntoView {
     let live = Live::expect();
     let changes = RwSignal::new(0_u32);
     let active = Resource::new(move || (live.lists.get(), changes.get()), |_| active_run());
-    let shown = move || active.get().and_then(Result::ok).flatten();
     view! {
         <Transition>
-            // By run: lists change more often than what is active.
-            <For each=shown key=|run| run.id.clone() children=move |run| {
-                let (id, name) = (run.id.clone(), run.workflow_name.clone());
-                let list = Memo::new(move |last: Option<&TaskList>| {
-                    let newer = shown().filter(|shown| shown.id == run.id).map(|shown| shown.list);
-                    newer.or(last.cloned()).unwrap_or_else(|| run.list.clone())
-                });
-                keep_up(id.clone(), list, changes);
-                view! { <Panel id name list /> }
-            } />
+            <Panels active changes />
         </Transition>
     }
+}
+
+/// None or one: the active run may become another.
+#[component]
+fn Panels(active: Active, changes: RwSignal<u32>) -> impl IntoView {
+    // An answer that did not come takes nothing away.
+    let shown = Memo::new(
+        move |last: Option<&Option<ActiveRunView>>| match active.get() {
+            Some(Ok(run)) => run,
+            Some(Err(_)) | None => last.cloned().flatten(),
+        },
+    );
+    let again = Later::after(TRIES_AGAIN);
+    Effect::new(move || match active.get() {
+        Some(Err(_)) => again.ask(move || ask_anew(changes)),
+        Some(Ok(_)) | None => again.forget(),
+    });
+    view! {
+        // By run: lists change more often than what is active.
+        <For each=move || shown.get() key=|run| run.id.clone() children=move |run| {
+            let (id, name) = (run.id.clone(), run.workflow_name.clone());
+            let list = Memo::new(move |last: Option<&TaskList>| {
+                let newer = shown.with(|shown| {
+                    let shown = shown.as_ref().filter(|shown| shown.id == run.id)?;
+                    Some(shown.list.clone())
+                });
+                newer.or(last.cloned()).unwrap_or_else(|| run.list.clone())
+            });
+            keep_up(id.clone(), list, changes);
+            view! { <Panel id name list /> }
+        } />
+    }
+}
+
+fn ask_anew(changes: RwSignal<u32>) {
+    changes.update(|changes| *changes = changes.wrapping_add(1));
 }
 
 /// Asks again when the run has gone on.
@@ -52,7 +84,9 @@ fn keep_up(id: RunId, list: Memo<TaskList>, changes: RwSignal<u32>) {
         // Also of an answer that was behind already when it came.
         seq.track();
         if is_behind.get() {
-            soon.ask(move || changes.update(|changes| *changes = changes.wrapping_add(1)));
+            soon.ask(move || ask_anew(changes));
+        } else {
+            soon.forget();
         }
     });
 }

@@ -110,10 +110,10 @@ fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
     }
 }
 
-/// Nothing on the page has the focus.
+/// Nothing in particular has the focus: the page takes it where nothing else is under the pointer.
 fn is_nowhere() -> bool {
     let active = document().active_element();
-    active.is_none_or(|active| active.tag_name() == "BODY")
+    active.is_none_or(|active| active.tag_name() == "BODY" || active.tag_name() == "MAIN")
 }
 
 #[component]

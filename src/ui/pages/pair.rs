@@ -130,7 +130,7 @@ fn contrasted(one: RunView, other: Other) -> AnyView {
         new: StoredValue::new(is),
         contrast: StoredValue::new(contrast),
     };
-    let input = |run: StoredValue<RunState>| run.with_value(|run| run.input.clone());
+    let input = |run: StoredValue<RunState>| run.with_value(|run| Value::clone(&run.input));
     let inputs = other_input.then(|| values("Input of the run", input(both.old), input(both.new)));
     let sentence = match first {
         None => "Both runs went the same way.".to_owned(),
@@ -265,7 +265,7 @@ fn PairRow(both: Both, at: usize) -> impl IntoView {
     };
     view! {
         <li class=class>
-            <div class="pair-name"><strong>{name.clone()}</strong> {inside} {mark}</div>
+            <div class="pair-name"><h2>{name.clone()}</h2> {inside} {mark}</div>
             <div class="pair-side"><span class="visually-hidden">"Earlier: "</span>{left}</div>
             <div class="pair-side"><span class="visually-hidden">"Later: "</span>{right}</div>
             <div class="pair-tags">{tags}</div>
@@ -345,7 +345,7 @@ fn values(label: &'static str, old: Value, new: Value) -> Option<AnyView> {
     Some(
         view! {
             <div class="pair-values">
-                <h2 class="pair-label">{label}</h2>
+                <p class="pair-label">{label}</p>
                 <div class="table-scroll" tabindex="0" role="group" aria-label=label>
                     <table class="records"><thead><tr><th scope="col">"Where"</th><th scope="col">"Earlier"</th><th scope="col">"Later"</th></tr></thead><tbody>{rows}</tbody></table>
                 </div>

@@ -174,7 +174,7 @@ fn what_changed_after_the_approval_is_not_done() {
         guarded(json!({ "price": "$input.price" })),
         json!({ "price": 10 }),
     );
-    stage.state.input = json!({ "price": 11 });
+    stage.state.input = std::sync::Arc::new(json!({ "price": 11 }));
     stage
         .decide("order.approval", Decision::Approve)
         .expect("it is open");

@@ -120,9 +120,7 @@ impl StepActs {
                 && matches!(step.status, StepStatus::Completed | StepStatus::Failed),
         }
     }
-}
 
-impl StepActs {
     /// What of it makes sense from an earlier moment: to begin anew.
     pub fn elsewhere(self) -> Self {
         Self {

@@ -21,7 +21,9 @@ use crate::ui::format;
 use crate::ui::later::{Later, once_there};
 
 /// Events shown at once.
-const PAGE: usize = 100;
+const PAGE: usize = 50;
+/// Events looked through before the page may answer to something else.
+const READ_AT_ONCE: usize = 4_000;
 /// So long nothing is typed before it is searched for.
 const TYPED_AFTER: Duration = Duration::from_millis(150);
 /// Consequences that are linked; the rest is counted.
@@ -35,16 +37,31 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
     let step = viewer.looked.chosen();
     // It grows with the log, so what has been looked through is kept.
     let listing = StoredValue::new(Listing::default());
+    // The server, and a page that comes to life, read all of it: both draw the same.
+    let at_once = StoredValue::new(usize::MAX);
+    let turn = RwSignal::new(0_u32);
     let listed = Memo::new(move |_| {
+        turn.track();
         let (wanted, step) = (Wanted::new(&typed.get()), step.get());
         reel.with(|film| {
-            listing
-                .try_update_value(|listing| {
-                    listing.read(wanted, step, film);
-                    listing.found.clone()
-                })
-                .unwrap_or_default()
+            let read = listing.try_update_value(|listing| {
+                listing.read(wanted, step, film, at_once.get_value());
+                (listing.found.clone(), listing.read == film.log().len())
+            });
+            read.unwrap_or_default()
         })
+    });
+    let is_through = Signal::derive(move || listed.with(|(_, is_through)| *is_through));
+    let listed = Memo::new(move |_| listed.with(|(found, _)| found.clone()));
+    Effect::new(move || {
+        at_once.set_value(READ_AT_ONCE);
+        turn.track();
+        if !is_through.get() {
+            let go_on = move || {
+                let _ = turn.try_update(|turn| *turn = turn.wrapping_add(1));
+            };
+            set_timeout(go_on, Duration::ZERO);
+        }
     });
     let total = Signal::derive(move || listed.with(Vec::len));
     let first = Signal::derive(move || {
@@ -78,8 +95,13 @@ pub fn EventsView(viewer: Viewer, reel: Reel) -> impl IntoView {
             .looked
             .link(|place| place.from = u32::try_from(from).ok())
     });
-    let none =
-        move || (total.get() == 0).then(|| view! { <p class="muted">"No event says that."</p> });
+    let none = move || {
+        let text = match is_through.get() {
+            true => "No event says that.",
+            false => "Searching…",
+        };
+        (total.get() == 0).then(|| view! { <p class="muted">{text}</p> })
+    };
     view! {
         <section class="events" aria-label="Events">
             <Search viewer typed />
@@ -119,7 +141,8 @@ struct Listing {
 }
 
 impl Listing {
-    fn read(&mut self, wanted: Wanted, step: Option<StepPath>, film: &Film) {
+    /// Goes on through the log, over so many events at most.
+    fn read(&mut self, wanted: Wanted, step: Option<StepPath>, film: &Film, at_most: usize) {
         if (&self.wanted, &self.step) != (&wanted, &step) {
             *self = Self {
                 wanted,
@@ -128,13 +151,14 @@ impl Listing {
             };
         }
         let outline = &film.newest().outline;
-        for event in &film.log()[self.read..] {
+        let news = film.log()[self.read..].iter().take(at_most);
+        self.read += news.len();
+        for event in news {
             let of_step = self.step.is_none() || event.event.step() == self.step.as_ref();
             if of_step && self.wanted.is_met(event, outline) {
                 self.found.push(event.seq);
             }
         }
-        self.read = film.log().len();
     }
 }
 

@@ -85,7 +85,7 @@ fn RunPicture(viewer: Viewer, reel: Reel, picture: Picture) -> impl IntoView {
         )
         .collect();
     view! {
-        <div class="run-picture">
+        <div>
             <label class="run-picture-zoom only-scripted">"Size "
                 <select on:change=move |event| {
                     zoom.set(event_target_value(&event).parse().ok());

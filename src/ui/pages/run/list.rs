@@ -11,6 +11,9 @@ use super::{Steps, Viewer};
 use crate::engine::state::RunState;
 use crate::ui::later::a_moment_later;
 
+/// Steps of one kind shown at once: each has all there is to say of it.
+const PAGE: usize = 50;
+
 #[component]
 pub fn StepsView(viewer: Viewer) -> impl IntoView {
     let only = a_moment_later(viewer.looked.only);
@@ -94,11 +97,11 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
     let first = Signal::derive(move || {
         let from = viewer.looked.from.get().unwrap_or(0) as usize;
         let last = total.get().saturating_sub(1);
-        paging::page(from.min(last), paging::STEPS)
+        paging::page(from.min(last), PAGE)
     });
     let rows = Memo::new(move |_| {
         all.with(|all| {
-            let page = all.iter().skip(first.get()).take(paging::STEPS);
+            let page = all.iter().skip(first.get()).take(PAGE);
             page.copied().collect::<Vec<_>>()
         })
     });
@@ -113,11 +116,11 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
         (total.get() == 0).then(|| view! { <p class="muted">{format!("No step: {}.", only.title().to_lowercase())}</p> })
     };
     view! {
-        <Pager first page=paging::STEPS total what="steps" link=Some(link) />
+        <Pager first page=PAGE total what="steps" link=Some(link) />
         {empty}
         <ol class="steps">
             <For each=move || rows.get() key=|at| *at children=move |at| view! { <StepRow viewer at stands=Stands::Listed /> } />
         </ol>
-        <Pager first page=paging::STEPS total what="steps" link=Some(link) />
+        <Pager first page=PAGE total what="steps" link=Some(link) />
     }
 }

@@ -19,6 +19,7 @@ mod views;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use serde_json::Value;
 use std::sync::Arc;
 
 use super::param;
@@ -216,7 +217,9 @@ fn RefusedElsewhere(viewer: Viewer, forms: Forms) -> impl IntoView {
 /// The input, for those who want to know.
 #[component]
 fn Details(viewer: Viewer, forms: Forms) -> impl IntoView {
-    let input = viewer.state.with_untracked(|state| state.input.clone());
+    let input = viewer
+        .state
+        .with_untracked(|state| Value::clone(&state.input));
     let text = format::pretty(&input);
     let input = match text.contains("$large") {
         true => view! { <ValueView value=input watched=true /> }.into_any(),

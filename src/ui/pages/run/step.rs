@@ -317,7 +317,7 @@ fn Details(
     let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
     let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
     let acts = Memo::new(move |_| match (viewer.asks, viewer.reel) {
-        // What can be done is done to the run as it is, from wherever one looks at it.
+        // In the past only a new run can be begun.
         (Asks::Server(_), Some(reel)) if viewer.moment().is_some() => reel.with(|film| {
             let now = film.newest();
             let step = now.steps.get(at);

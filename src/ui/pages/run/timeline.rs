@@ -51,12 +51,21 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
         })
     });
     let rows = a_moment_later(rows);
-    let extent = Memo::new(move |_| {
-        // The browser's clock may be behind what it has heard of.
-        let reel = viewer.reel.filter(|_| viewer.moment().is_none());
-        let last = reel.and_then(|reel| reel.with(|film| Some(film.log().last()?.at)));
-        let now = viewer.now.get().max(last.unwrap_or_default());
-        viewer.state.with(|state| Extent::of(state, now))
+    // The whole run's, also at an earlier moment: bars grow along an axis that stays.
+    let extent = Memo::new(move |_| match viewer.reel {
+        Some(reel) => reel.with(|film| {
+            let last = film.log().last().map(|event| event.at).unwrap_or_default();
+            // The browser's clock may be behind what it has heard of.
+            let now = match viewer.moment() {
+                None => viewer.now.get().max(last),
+                Some(_) => last,
+            };
+            Extent::of(film.newest(), now)
+        }),
+        None => {
+            let now = viewer.now.get();
+            viewer.state.with(|state| Extent::of(state, now))
+        }
     });
     let critical = Memo::new(move |_| viewer.state.with(critical_path));
     let zoom = RwSignal::new(ZOOMS[0]);
@@ -184,6 +193,14 @@ fn Row(
             .with(|step| step.as_ref() == Some(&chosen));
         step.then_some("true")
     };
+    // What goes on reaches to the moment that is looked at.
+    let spans = Memo::new(move |_| {
+        let mut spans = spans.get();
+        for span in spans.iter_mut().filter(|span| span.until.is_none()) {
+            span.until = Some(viewer.now.get().min(extent.get().until));
+        }
+        spans
+    });
     let bars = move || {
         let extent = extent.get();
         spans.with(|spans| {
@@ -192,8 +209,7 @@ fn Row(
         })
     };
     let words = move || {
-        let told: Vec<String> =
-            spans.with(|spans| spans.iter().map(|span| said(span, extent.get())).collect());
+        let told: Vec<String> = spans.with(|spans| spans.iter().map(said).collect());
         match told.is_empty() {
             true => look.get().word.to_owned(),
             false => format!("{}: {}", look.get().word, told.join(", ")),
@@ -223,7 +239,7 @@ fn bar(span: &Span, extent: Extent) -> impl IntoView + use<> {
     let class = format!("span span-{}{failed}", class_of(span.spent));
     let thin = matches!(span.spent, Spent::Queued | Spent::Retrying);
     let (y, height) = if thin { ("8", "4") } else { ("3", "14") };
-    view! { <rect class=class x=format!("{from:.3}%") width=format!("{width:.3}%") y=y height=height rx="2"><title>{said(span, extent)}</title></rect> }
+    view! { <rect class=class x=format!("{from:.3}%") width=format!("{width:.3}%") y=y height=height rx="2"><title>{said(span)}</title></rect> }
 }
 
 fn class_of(spent: Spent) -> &'static str {
@@ -249,8 +265,8 @@ fn word_of(spent: Spent) -> &'static str {
 }
 
 /// `attempt 2 ran 1.3 s, and failed`
-fn said(span: &Span, extent: Extent) -> String {
-    let ms = span.until.unwrap_or(extent.until).ms_since(span.from);
+fn said(span: &Span) -> String {
+    let ms = span.until.unwrap_or(span.from).ms_since(span.from);
     let attempt = span
         .attempt
         .filter(|_| span.spent != Spent::Retrying)
