@@ -123,6 +123,7 @@ mod tests {
     #[test]
     fn of_many_steps_those_around_the_one_that_matters_are_listed() {
         let name = |number: usize| format!("step_{number}");
+        let title = |number: usize| format!("Step {number}");
         let steps: Vec<Value> = (0..60)
             .map(|number| json!({ "id": name(number), "kind": "tool_call", "tool": "t.read" }))
             .collect();
@@ -145,7 +146,7 @@ mod tests {
             (list.before, first, current, list.tasks.len(), list.behind)
         };
         let begun = apply(json!({ "kind": "run_started", "input": {}, "actor": "tester" }));
-        assert_eq!(begun, (0, Some("step_0".to_owned()), None, 24, 36));
+        assert_eq!(begun, (0, Some(title(0)), None, 24, 36));
         for number in 0..60 {
             let running = apply(
                 json!({ "kind": "attempt_started", "step": name(number), "attempt": 1, "tool": "t.read", "input": {}, "repeatable": true }),
@@ -153,7 +154,7 @@ mod tests {
             let before = number.saturating_sub(4).min(36);
             let expected = (
                 before as u32,
-                Some(name(before)),
+                Some(title(before)),
                 Some(number - before),
                 24,
                 36 - before as u32,
