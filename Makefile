@@ -225,7 +225,7 @@ bench: build
 .PHONY: bench-pages
 bench-pages: build end2end/node_modules/.installed
 	$(SAY) 'Watching in Chromium'
-	@cd end2end && SIGNALBOX_BINARY='$(CURDIR)/$(BINARY)' npx playwright test --config performance.config.ts
+	@cd end2end && SIGNALBOX_BINARY='$(CURDIR)/$(BINARY)' CHROMIUM="$$(../scripts/chromium.sh)" node_modules/.bin/playwright test --config performance.config.ts
 
 # `CRASH_SEED=… make crash` throws the same dice. `cargo test` alone kills ten times, and is more patient.
 CRASH_CYCLES ?= 100

@@ -107,7 +107,7 @@ test("the task list beside all pages follows its run, also after an answer that 
     await request.post(`${signalbox.url}/api/v1/runs`, { data: { workflow: slug } });
     await open(page, `${signalbox.url}/workflows`);
     const panel = page.getByRole("complementary", { name: "Active run" });
-    await expect(panel.locator(".panel-step")).toHaveText([/one/, /two/, /three/]);
+    await expect(panel.locator(".panel-step")).toHaveText([/One/, /Two/, /Three/]);
     let refused = 0;
     await page.route("**/rpc/active_run*", (route) => (refused++ === 0 ? route.abort() : route.continue()));
     await expect.poll(() => refused).toBeGreaterThan(0);

@@ -73,3 +73,42 @@ test("the slider shows each moment without asking the server, and the run goes o
   await expect(page).not.toHaveURL(/at=/);
   await expect(page.getByText("This is the run as it was then.")).toHaveCount(0);
 });
+
+test("moments that follow each other within a picture leave the lists whole", async ({ page, request }) => {
+  const over = Array.from({ length: 40 }, (_, at) => at);
+  const body = { steps: [{ id: "double", kind: "transform", set: { twice: "=item * 2" } }] };
+  const steps = [
+    { id: "each", kind: "map", over, body },
+    { id: "ask", kind: "human_gate" },
+  ];
+  const workflow = { name: `Quick moments ${test.info().repeatEachIndex}`, steps, edges: [{ from: "each", to: "ask" }] };
+  const { slug } = await (await request.post("/api/v1/workflows", { data: workflow })).json();
+  const { run_id } = await (await request.post("/api/v1/runs?wait=1s", { data: { workflow: slug } })).json();
+  for (const query of ["?only=completed", "?only=pending", "?view=timeline", "?step=each"]) {
+    await open(page, `/runs/${run_id}${query}`);
+    const total = await page.evaluate(async () => {
+      const slider = document.querySelector<HTMLInputElement>(".scrubber input[type=range]")!;
+      const end = Number(slider.max);
+      const turn = (moment: number) => {
+        slider.value = String(moment);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+      };
+      for (const moment of [1, end - 1, 1, Math.floor(end / 2), 2, end - 1]) {
+        turn(moment);
+        // Effects have run, timers have not.
+        await Promise.resolve();
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      turn(1);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return end;
+    });
+    await expect(page.getByRole("slider", { name: "Moment" }), query).toHaveAttribute("aria-valuetext", new RegExp(`^Event 1 of ${total}`));
+  }
+  // What is done to a run is done now: in the past it is not offered.
+  await open(page, `/runs/${run_id}`);
+  await page.getByRole("slider", { name: "Moment" }).press("ArrowLeft");
+  await expect(page.getByText("This is the run as it was then.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Approve" })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Skip this step" })).toHaveCount(0);
+});

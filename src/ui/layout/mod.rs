@@ -36,7 +36,7 @@ pub fn Layout(children: Children) -> impl IntoView {
             </header>
             <main id="main" tabindex="-1">
                 // Shown by the styles where the client could not take over.
-                <p class="notice only-stalled" role="alert">
+                <p class="notice only-stalled" role="alert" hidden=true>
                     "A part of this page could not be fetched, so it is not live. " <a href="" rel="external">"Load it again"</a>
                 </p>
                 {children()}

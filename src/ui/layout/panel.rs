@@ -4,8 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use std::time::Duration;
 
-use crate::engine::ids::RunId;
-use crate::engine::tasks::{Task, TaskList};
+use crate::engine::tasks::Task;
 use crate::rpc::error::PageError;
 use crate::rpc::pages::active_run;
 use crate::rpc::views::ActiveRunView;
@@ -34,7 +33,6 @@ pub fn TaskPanel() -> impl IntoView {
     }
 }
 
-/// None or one: the active run may become another.
 #[component]
 fn Panels(active: Active, changes: RwSignal<u32>) -> impl IntoView {
     // An answer that did not come takes nothing away.
@@ -49,21 +47,9 @@ fn Panels(active: Active, changes: RwSignal<u32>) -> impl IntoView {
         Some(Err(_)) => again.ask(move || ask_anew(changes)),
         Some(Ok(_)) | None => again.forget(),
     });
-    view! {
-        // By run: lists change more often than what is active.
-        <For each=move || shown.get() key=|run| run.id.clone() children=move |run| {
-            let (id, name) = (run.id.clone(), run.workflow_name.clone());
-            let list = Memo::new(move |last: Option<&TaskList>| {
-                let newer = shown.with(|shown| {
-                    let shown = shown.as_ref().filter(|shown| shown.id == run.id)?;
-                    Some(shown.list.clone())
-                });
-                newer.or(last.cloned()).unwrap_or_else(|| run.list.clone())
-            });
-            keep_up(id.clone(), list, changes);
-            view! { <Panel id name list /> }
-        } />
-    }
+    keep_up(shown, changes);
+    let path = use_location().pathname;
+    move || shown.get().map(|run| panel(run, path))
 }
 
 fn ask_anew(changes: RwSignal<u32>) {
@@ -71,57 +57,48 @@ fn ask_anew(changes: RwSignal<u32>) {
 }
 
 /// Asks again when the run has gone on.
-fn keep_up(id: RunId, list: Memo<TaskList>, changes: RwSignal<u32>) {
+fn keep_up(shown: Memo<Option<ActiveRunView>>, changes: RwSignal<u32>) {
     let live = Live::expect();
-    let newest = Memo::new(move |_| {
-        live.summaries
-            .with(|known| known.get(&id).map(|known| known.seq))
+    // The event up to which it is shown, if there are others since: also of an answer that was behind when it came.
+    let behind = Memo::new(move |_| {
+        shown.with(|run| {
+            let ActiveRunView { id, list, .. } = run.as_ref()?;
+            let newest = live
+                .summaries
+                .with(|known| known.get(id).map(|known| known.seq));
+            (newest? > list.seq).then_some(list.seq)
+        })
     });
-    let seq = Memo::new(move |_| list.with(|list| list.seq));
-    let is_behind = Memo::new(move |_| newest.get().is_some_and(|newest| newest > seq.get()));
     let soon = Later::after(GATHERS);
-    Effect::new(move || {
-        // Also of an answer that was behind already when it came.
-        seq.track();
-        if is_behind.get() {
-            soon.ask(move || ask_anew(changes));
-        } else {
-            soon.forget();
-        }
+    Effect::new(move || match behind.get() {
+        Some(_) => soon.ask(move || ask_anew(changes)),
+        None => soon.forget(),
     });
 }
 
-#[component]
-fn Panel(id: RunId, name: String, list: Memo<TaskList>) -> impl IntoView {
+fn panel(run: ActiveRunView, path: Memo<String>) -> impl IntoView {
+    let ActiveRunView {
+        id,
+        workflow_name,
+        list,
+    } = run;
     // Where there is little room, the run's own page says it all.
-    let path = use_location().pathname;
     let address = format!("/runs/{id}");
     let own_page = address.clone();
     let class = move || match path.get() == own_page {
         true => "panel panel-own-page",
         false => "panel",
     };
-    let percent = Signal::derive(move || list.with(|list| list.percent));
-    let stands = Memo::new(move |_| list.with(|list| (list.status, list.for_people)));
-    let badge = move || {
-        let (status, for_people) = stands.get();
-        view! { <RunBadge status for_people /> }
-    };
-    let tasks = move || {
-        list.with(|list| {
-            let tasks = list.tasks.iter().map(task);
-            tasks.collect::<Vec<_>>()
-        })
-    };
-    let more = move || {
-        let more = list.with(|list| list.before + list.behind);
-        (more > 0).then(|| view! { <p class="muted">{format!("and {} more", format::counted(more, "step"))}</p> })
-    };
+    let tasks: Vec<_> = list.tasks.iter().map(task).collect();
+    let more = list.before + list.behind;
+    let more = (more > 0).then(
+        || view! { <p class="muted">{format!("and {} more", format::counted(more, "step"))}</p> },
+    );
     view! {
         <aside class=class aria-label="Active run">
-            <a class="panel-title" href=address>{name}</a>
-            {badge}
-            <Bar percent label="Progress of the active run" />
+            <a class="panel-title" href=address>{workflow_name}</a>
+            <RunBadge status=list.status for_people=list.for_people />
+            <Bar percent=Signal::stored(list.percent) label="Progress of the active run" />
             <ol class="panel-steps">{tasks}</ol>
             {more}
         </aside>
