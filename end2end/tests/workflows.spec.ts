@@ -27,7 +27,7 @@ test("workflows are found by words, by tag and by shelf", async ({ page, request
   await create(request, `${word} two`, ["night"]);
   await open(page, "/workflows");
   await page.getByRole("searchbox").fill(word);
-  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("search").getByRole("button", { name: "Search" }).click();
   await expect(page).toHaveURL(new RegExp(`q=${word}`));
   await expect(page.getByRole("article")).toHaveCount(2);
   await expect(page.getByText("2 workflows", { exact: true })).toBeVisible();
