@@ -6,12 +6,11 @@ test("the slider shows each moment without asking the server, and the run goes o
   const steps = [
     { id: "first", kind: "transform", set: { a: 1 } },
     { id: "ask", kind: "human_gate", message: "Go on?" },
+    // Enough to play for long at the slowest speed.
+    ...Array.from({ length: 40 }, (_, at) => ({ id: `then_${at}`, kind: "transform", set: { at } })),
     { id: "last", kind: "transform", set: { a: 2 } },
   ];
-  const edges = [
-    { from: "first", to: "ask" },
-    { from: "ask", to: "last" },
-  ];
+  const edges = steps.slice(1).map(({ id }, at) => ({ from: steps[at].id, to: id }));
   const name = `Moments ${test.info().repeatEachIndex}`;
   const created = await request.post("/api/v1/workflows", { data: { name, steps, edges } });
   const { slug } = await created.json();
@@ -67,7 +66,10 @@ test("the slider shows each moment without asking the server, and the run goes o
   await page.getByRole("link", { name: "Timeline", exact: true }).click();
   await expect(page.locator(".timeline-row").first()).toBeVisible();
   await expect(page.getByText("This is the run as it was then.")).toBeVisible();
+  const played = Number(await slider.inputValue());
   await page.getByRole("link", { name: "Steps", exact: true }).click();
+  await expect.poll(async () => Number(await slider.inputValue())).toBeGreaterThan(played);
+  await page.getByRole("combobox", { name: "Events a second" }).selectOption("1000");
   await expect(page.locator(".run-status")).toContainText("Completed");
   await expect(row("last")).toContainText("Completed");
   await expect(page).not.toHaveURL(/at=/);

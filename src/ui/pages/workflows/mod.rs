@@ -69,14 +69,14 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 #[component]
 fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
-    // Once for each act, when its outcome is here: the list is fetched anew whenever a run begins or ends.
+    // The list is fetched anew whenever a run begins or ends. Drawn again, the line would lose the focus.
+    let changed = Memo::new(move |_| known(view, |view| view.changed.clone()).flatten());
+    // Once for each act, when its outcome is here.
     Effect::new(move |told: Option<(usize, Option<Changed>)>| {
         let (moved_for, before) = told.unwrap_or_default();
         let version = act.action.version().get();
         let is_shown = line.get().is_some();
-        let Some(changed) = known(view, |view| view.changed.clone()) else {
-            return (moved_for, before);
-        };
+        let changed = changed.get();
         if version == moved_for {
             // Not by an act on this page.
             return (moved_for, changed);
@@ -97,7 +97,7 @@ fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl I
             slug,
             name,
             is_deleted,
-        } = known(view, |view| view.changed.clone()).flatten()?;
+        } = changed.get()?;
         let page = format!("/workflows/{slug}");
         let told = if is_deleted {
             view! {
