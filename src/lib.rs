@@ -8,6 +8,7 @@
 //!
 //! - [`engine`]: what a workflow means and what happens to a run. Pure.
 //! - [`workbench`]: the engine as a worker of the browser, for whoever writes a workflow.
+//! - `capsule`: a run as one file that proves itself.
 //! - `store`: remembers. Rows, not rules.
 //! - `driver`: makes things happen: decides, stores, acts.
 //! - `tools`: what a step does to the world.
@@ -20,6 +21,9 @@
 pub mod engine;
 
 pub mod workbench;
+
+#[cfg(feature = "ssr")]
+pub mod capsule;
 
 #[cfg(feature = "ssr")]
 pub mod store;

@@ -25,8 +25,32 @@ const KEEP_ALIVE_MS: u64 = 15_000;
 pub(super) struct EventsQuery {
     /// Only events with a higher sequence number.
     #[serde(default)]
-    after: u32,
+    pub after: u32,
     limit: Option<u32>,
+}
+
+impl EventsQuery {
+    /// Events on the page.
+    pub(super) fn limit(&self) -> Result<u32, Problem> {
+        match self.limit {
+            None => Ok(EVENTS_PER_PAGE_MAX),
+            Some(limit @ 1..=EVENTS_PER_PAGE_MAX) => Ok(limit),
+            Some(other) => Err(Problem::bad_request(format!(
+                "`limit` is {other}; it must lie between 1 and {EVENTS_PER_PAGE_MAX}."
+            ))),
+        }
+    }
+}
+
+impl Page<Recorded> {
+    /// A full page may have another behind it.
+    pub(super) fn of_events(items: Vec<Recorded>, limit: u32) -> Self {
+        let next = items
+            .last()
+            .filter(|_| items.len() == limit as usize)
+            .map(|last| last.seq.to_string());
+        Self { items, next }
+    }
 }
 
 pub(super) async fn events(
@@ -42,22 +66,9 @@ pub(super) async fn events(
         let keep_alive = KeepAlive::new().interval(Duration::from_millis(KEEP_ALIVE_MS));
         return Ok(Sse::new(stream).keep_alive(keep_alive).into_response());
     }
-    let limit = match query.limit {
-        None => EVENTS_PER_PAGE_MAX,
-        Some(limit @ 1..=EVENTS_PER_PAGE_MAX) => limit,
-        Some(other) => {
-            return Err(Problem::bad_request(format!(
-                "`limit` is {other}; it must lie between 1 and {EVENTS_PER_PAGE_MAX}."
-            )));
-        }
-    };
+    let limit = query.limit()?;
     let items = state.service.lean_events(&run_id, query.after, limit);
-    let items = items.await?;
-    let next = items
-        .last()
-        .filter(|_| items.len() == limit as usize)
-        .map(|last| last.seq.to_string());
-    Ok(Json(Page { items, next }).into_response())
+    Ok(Json(Page::of_events(items.await?, limit)).into_response())
 }
 
 #[derive(Deserialize)]
@@ -77,7 +88,11 @@ pub(super) async fn value(
         .service
         .events(&run_id, seq.saturating_sub(1), 1)
         .await?;
-    let event = event.first().filter(|event| event.seq == seq);
+    value_in(event.first().filter(|event| event.seq == seq), &query)
+}
+
+/// The value inside the event.
+pub(super) fn value_in(event: Option<&Recorded>, query: &ValueQuery) -> Result<Response, Problem> {
     let event = event.ok_or_else(|| Problem::not_found("event"))?;
     let value = value_at(event, &query.at).ok_or_else(|| Problem::not_found("value"))?;
     // Whatever it holds, no browser is to take it for a page.

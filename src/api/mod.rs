@@ -1,6 +1,7 @@
 //! `/api/v1`: what programs talk to. Thin: reads the request, calls the service, shapes the answer.
 
 mod acts;
+mod capsules;
 mod document;
 mod drafts;
 mod events;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::service::Service;
+pub use capsules::upload_routes;
 pub use exchange::WORKFLOW_SCHEMA;
 use problem::Problem;
 
@@ -109,8 +111,20 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         )
         .route("/runs/{id}/events", get(events::events))
         .route("/runs/{id}/events/{seq}/value", get(events::value))
+        .route("/runs/{id}/capsule", get(capsules::export))
         .route("/runs/{id}/artifacts", get(runs::artifacts))
         .route("/runs/{id}/artifacts/{artifact}", get(runs::artifact))
+        .route("/capsules", get(capsules::list))
+        .route("/capsules/key", get(capsules::key))
+        .route(
+            "/capsules/{id}",
+            get(capsules::get).delete(capsules::forget),
+        )
+        .route("/capsules/{id}/file", get(capsules::original))
+        .route("/capsules/{id}/definition", get(capsules::definition))
+        .route("/capsules/{id}/events", get(capsules::events))
+        .route("/capsules/{id}/events/{seq}/value", get(capsules::value))
+        .route("/capsules/{id}/files/{file}", get(capsules::file))
         .route("/gates", get(gates::list))
         .route("/gates/{id}/decision", post(gates::decide))
         .route("/live", get(live::connect))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::driver::SubmitError;
-use crate::driver::service::{AuthoringError, ServiceError};
+use crate::driver::service::{AuthoringError, CapsuleError, ServiceError};
 use crate::engine::command::Rejection;
 use crate::engine::fork::ForkError;
 use crate::store::StoreError;
@@ -117,6 +117,7 @@ impl From<ServiceError> for Problem {
                     .with_errors(&told)
             }
             ServiceError::Authoring(error) => error.into(),
+            ServiceError::Capsule(error) => error.into(),
             ServiceError::KeyReused => {
                 let detail = "This Idempotency-Key was used for another start. Use a new key.";
                 Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
@@ -143,6 +144,44 @@ impl From<ServiceError> for Problem {
                 "stopping",
                 "The server is stopping. Try again in a moment.",
             ),
+        }
+    }
+}
+
+impl From<CapsuleError> for Problem {
+    fn from(error: CapsuleError) -> Self {
+        let said = capitalised(&format!("{error}."));
+        match error {
+            CapsuleError::Refused(flaw) => {
+                let what_to_do = match flaw.was_changed() {
+                    true => " Ask whoever sent it for the file again.",
+                    false => "",
+                };
+                let detail = format!("{said}{what_to_do}");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "capsule_refused", detail)
+                    .with_errors(&[flaw])
+            }
+            CapsuleError::TooLarge => {
+                let detail = format!("{said} Read its log in pages, and its files one by one.");
+                Problem::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "capsule_too_large",
+                    detail,
+                )
+            }
+            CapsuleError::TooMany => {
+                let detail = format!("{said} Remove some first.");
+                Problem::new(StatusCode::CONFLICT, "too_many_capsules", detail)
+            }
+            CapsuleError::TooFast => {
+                let detail = format!("{said} Try again when it is quieter.");
+                Problem::new(StatusCode::CONFLICT, "run_busy", detail)
+            }
+            CapsuleError::Key(_) | CapsuleError::Failed(_) => {
+                tracing::error!(%said, "a capsule could not be made or read");
+                let detail = "Something went wrong on the server.";
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            }
         }
     }
 }

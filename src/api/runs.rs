@@ -244,25 +244,26 @@ pub(super) async fn artifact(
         .artifact(&run_id, &artifact_id)
         .await?
         .ok_or_else(|| Problem::not_found("file"))?;
-    let name: String = file
-        .card
-        .name
+    Ok(download(&file.card, file.content))
+}
+
+/// As a download under this name, with nothing in it that a header would have to escape.
+pub(super) fn named(name: &str) -> HeaderValue {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name: String = name
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if plain(c) { c } else { '_' })
         .collect();
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
-        .unwrap_or(HeaderValue::from_static("attachment"));
-    let media_type = HeaderValue::from_str(&file.card.media_type)
+    HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
+        .unwrap_or(HeaderValue::from_static("attachment"))
+}
+
+pub(super) fn download(card: &ArtifactCard, content: Vec<u8>) -> Response {
+    let media_type = HeaderValue::from_str(&card.media_type)
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
     let headers = [
         (header::CONTENT_TYPE, media_type),
-        (header::CONTENT_DISPOSITION, disposition),
+        (header::CONTENT_DISPOSITION, named(&card.name)),
         (
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
@@ -272,7 +273,7 @@ pub(super) async fn artifact(
             HeaderValue::from_static("default-src 'none'; sandbox"),
         ),
     ];
-    Ok((headers, file.content).into_response())
+    (headers, content).into_response()
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -2,6 +2,7 @@
 //! and runs by their names, checks inputs, and passes commands to the driver.
 
 mod authoring;
+mod capsules;
 mod card;
 mod drafts;
 mod exchange;
@@ -12,6 +13,7 @@ mod versions;
 mod workflows;
 
 pub use authoring::AuthoringError;
+pub use capsules::{CAPSULE_BYTES_MAX, CapsuleError, Exported};
 pub use card::RunCard;
 pub use drafts::{Beginning, Begun, Published};
 pub use exchange::{ImportOutcome, ImportProblem, Imported, Incoming, Pins};
@@ -86,6 +88,8 @@ pub enum ServiceError {
     Authoring(#[from] AuthoringError),
     #[error(transparent)]
     NotForked(#[from] ForkError),
+    #[error(transparent)]
+    Capsule(#[from] CapsuleError),
     #[error("this Idempotency-Key was used for another start")]
     KeyReused,
     #[error(transparent)]

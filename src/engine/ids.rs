@@ -73,6 +73,10 @@ text_id!(
     ArtifactId
 );
 text_id!(
+    /// A run that came in a file of its own: the SHA-256 of that file, shortened.
+    CapsuleId
+);
+text_id!(
     /// A step's name inside its workflow: `[a-z][a-z0-9_]{0,63}`, or `<step>.approval` for the gate that
     /// `approval:` compiles into, or `<step>.undo` for what `compensate:` does. Wellformedness is checked by `compile`, not here, so that a draft with a
     /// bad name can still be shown and mended.

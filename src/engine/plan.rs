@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::binding::Binding;
 use super::expression::Expression;
 use super::ids::{StepId, StepPath};
+use super::limits::{BODY_DEPTH_MAX, EDGES_MAX, STEPS_MAX};
 use super::tool::ToolSpec;
 use super::workflow::{EdgeTrigger, ErrorPolicy, ItemErrorPolicy, JoinRule, RetryPolicy, StepKind};
 
@@ -136,6 +137,33 @@ impl Outline {
             incoming,
             outgoing,
         }
+    }
+
+    /// It is within the bounds, everything leads to steps that there are, and only maps and loops have something inside,
+    /// not too deep: what `compile` has made is so, what came in a file need not be.
+    pub fn is_sound(&self) -> bool {
+        let is_there = |at: usize| at < self.steps.len();
+        let is_step_sound = |(at, step): (usize, &OutlineStep)| {
+            let owner = |inside: &usize| self.steps.get(*inside).and_then(|step| step.parent);
+            let mut around = std::iter::successors(Some(at), owner).skip(1);
+            let holds = around
+                .by_ref()
+                .take(BODY_DEPTH_MAX)
+                .all(|owner| is_there(owner) && self.is_container(owner));
+            holds
+                && around.next().is_none()
+                && step.undoes.is_none_or(is_there)
+                && self.position(step.id.as_str()) == Some(at)
+        };
+        let is_edge_sound = |edge: &OutlineEdge| {
+            is_there(edge.from)
+                && is_there(edge.to)
+                && self.body_of(edge.from) == self.body_of(edge.to)
+        };
+        self.steps.len() <= STEPS_MAX
+            && self.edges.len() <= EDGES_MAX
+            && self.steps.iter().enumerate().all(is_step_sound)
+            && self.edges.iter().all(is_edge_sound)
     }
 
     pub fn position(&self, id: &str) -> Option<usize> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::EndReason;
-use super::ids::{ArtifactId, RunId, StepPath, VersionId, WorkflowId};
+use super::ids::{ArtifactId, CapsuleId, RunId, StepPath, VersionId, WorkflowId};
 use super::progress;
 use super::state::{RunState, RunStatus};
 use super::time::Timestamp;
@@ -59,6 +59,24 @@ pub struct ArtifactCard {
     pub media_type: String,
     pub bytes: u32,
     pub created_at: Timestamp,
+}
+
+/// A run that came in a file of its own and was found whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CapsuleCard {
+    pub id: CapsuleId,
+    /// As it stood when it was exported.
+    pub run: RunSummary,
+    pub exported_at: Timestamp,
+    pub exported_by: String,
+    /// Of the key that the file is signed with, such as `SHA256:…`.
+    pub signed_with: String,
+    /// That key is the one of this server.
+    pub is_own_key: bool,
+    /// Of the file.
+    pub bytes: u32,
+    pub opened_at: Timestamp,
+    pub opened_by: String,
 }
 
 impl RunSummary {

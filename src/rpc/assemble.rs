@@ -12,10 +12,12 @@ use crate::engine::event::{Event, Origin};
 use crate::engine::ids::{ArtifactId, RunId};
 use crate::engine::large::lean;
 use crate::engine::layout::{Graph, Picture, SIZES, layout};
+use crate::engine::plan::Outline;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::tasks::TaskList;
 use crate::store::{OpenGate, RunFilter};
+use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// Items of the short lists on Home.
@@ -213,13 +215,17 @@ async fn side_by_side(
     found.map_err(|error| PageError::new(500, "internal", error.to_string()))
 }
 
-/// Beside the runtime: a large one takes a while.
 pub(super) async fn run_picture(
     service: &Service,
     run_id: &RunId,
 ) -> Result<Option<Picture>, PageError> {
     let run = service.run_summary(run_id).await?;
     let outline = service.outline(&run.header.version_id).await?;
+    drawn(outline).await
+}
+
+/// None where there are too many steps. Beside the runtime: a large one takes a while.
+pub(super) async fn drawn(outline: Arc<Outline>) -> Result<Option<Picture>, PageError> {
     if outline.steps.len() > DRAWN_STEPS_MAX {
         return Ok(None);
     }

@@ -7,6 +7,7 @@ mod acts;
 #[cfg(feature = "ssr")]
 mod assemble;
 pub mod callee;
+pub mod capsules;
 pub mod codec;
 pub mod drafts;
 pub mod error;
@@ -26,7 +27,7 @@ mod server {
 
     use super::error::PageError;
     use crate::driver::SubmitError;
-    use crate::driver::service::{AuthoringError, Service, ServiceError};
+    use crate::driver::service::{AuthoringError, CapsuleError, Service, ServiceError};
     use crate::engine::command::Rejection;
     use crate::engine::input::FieldError;
     use crate::store::StoreError;
@@ -96,6 +97,7 @@ mod server {
                     PageError::new(422, "not_imported", sentence(&error.to_string()))
                 }
                 ServiceError::Authoring(error) => error.into(),
+                ServiceError::Capsule(error) => error.into(),
                 ServiceError::KeyReused => {
                     PageError::new(409, "idempotency_key_reused", "This start was made before.")
                 }
@@ -117,6 +119,31 @@ mod server {
                 ),
                 ServiceError::Submit(SubmitError::Store(error)) => error.into(),
                 ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
+            }
+        }
+    }
+
+    impl From<CapsuleError> for PageError {
+        fn from(error: CapsuleError) -> Self {
+            let said = sentence(&error.to_string());
+            match error {
+                CapsuleError::Refused(flaw) => {
+                    let what_to_do = match flaw.was_changed() {
+                        true => " Ask whoever sent it for the file again.",
+                        false => "",
+                    };
+                    PageError::new(422, "capsule_refused", format!("{said}{what_to_do}"))
+                }
+                CapsuleError::TooLarge => PageError::new(422, "capsule_too_large", said),
+                CapsuleError::TooMany => {
+                    let said = format!("{said} Remove some first.");
+                    PageError::new(409, "too_many_capsules", said)
+                }
+                CapsuleError::TooFast => PageError::new(409, "run_busy", said),
+                CapsuleError::Key(_) | CapsuleError::Failed(_) => {
+                    tracing::error!(%said, "a capsule could not be made or read");
+                    PageError::new(500, "internal", "Something went wrong on the server.")
+                }
             }
         }
     }

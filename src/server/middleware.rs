@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::guard::Guard;
 use super::headers::{self, PagePolicy};
-use super::limits::RESPONSE_START_MAX;
+use super::limits::{FILE_MAX, RESPONSE_START_MAX};
 use super::problem::{self, Asked};
 use super::{oversize, rpc_status};
 
@@ -35,8 +35,12 @@ pub async fn innermost(State(guard): State<Guard>, request: Request, next: Next)
         return oversize::refuse(request).await;
     }
     let is_call = rpc_status::is_call(&request);
+    let patience = match oversize::brings_file(&request) {
+        true => FILE_MAX,
+        false => RESPONSE_START_MAX,
+    };
     // Only the time until the answer begins counts.
-    match tokio::time::timeout(RESPONSE_START_MAX, next.run(request)).await {
+    match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) if is_call => rpc_status::correct(response).await,
         Ok(response) => response,
         Err(_) => problem::too_slow().into_response(),

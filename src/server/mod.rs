@@ -36,7 +36,10 @@ use axum::routing::get;
 use axum::serve::ListenerExt;
 use config::{Cli, Command, ServeConfig};
 use leptos::prelude::LeptosOptions;
-use limits::{CONNECTIONS_WAITING_MAX, REQUEST_BODY_BYTES_MAX, STOP_MAX};
+use limits::{
+    CAPSULE_BODY_BYTES_MAX, CONNECTIONS_WAITING_MAX, FILES_AT_ONCE, REQUEST_BODY_BYTES_MAX,
+    STOP_MAX,
+};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,6 +48,7 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::trace::TraceLayer;
@@ -152,12 +156,22 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
         .layer(CatchPanicLayer::custom(problem::from_panic))
         .layer(guard::same_origin_writes())
-        .layer(from_fn_with_state(guard, middleware::innermost))
-        .layer(RequestBodyLimitLayer::new(REQUEST_BODY_BYTES_MAX));
-    routes
-        .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
+        .layer(from_fn_with_state(guard, middleware::innermost));
+    let files = Router::new()
+        .nest("/api/v1", api::upload_routes(state.service.clone()))
+        .merge(pages::upload_routes())
+        .layer(GlobalConcurrencyLimitLayer::new(FILES_AT_ONCE));
+    at_most(routes, REQUEST_BODY_BYTES_MAX)
+        .merge(at_most(files, CAPSULE_BODY_BYTES_MAX))
         .layer(layers)
         .with_state(state)
+}
+
+/// Reads so much of a body and no more.
+fn at_most(routes: Router<AppState>, bytes: usize) -> Router<AppState> {
+    routes
+        .layer(DefaultBodyLimit::max(bytes))
+        .layer(RequestBodyLimitLayer::new(bytes))
 }
 
 /// The routes for programs. Other rooms' routers are merged here with their services.

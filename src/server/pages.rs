@@ -2,11 +2,15 @@
 //! and the page for addresses that do not exist.
 
 use super::{AppState, problem};
+use crate::api::LOCAL_ACTOR;
+use crate::rpc::capsules::RefusedCapsule;
+use crate::rpc::error::PageError;
 use crate::rpc::forms::{self, FormError};
 use crate::ui::{App, shell::shell};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Form, Path, Request, State};
+use axum::extract::multipart::MultipartError;
+use axum::extract::{Form, Multipart, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -21,6 +25,11 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/workflows/{slug}", post(start_run))
         .leptos_routes_with_context(state, paths, context(state), document(state))
+}
+
+/// What a file is put into: that can be larger than other requests.
+pub fn upload_routes() -> Router<AppState> {
+    Router::new().route("/capsules", post(open_capsule))
 }
 
 /// A file of the client, or else the page that says there is nothing here.
@@ -48,7 +57,7 @@ pub async fn file_or_not_found(State(state): State<AppState>, request: Request) 
 async fn start_run(
     State(state): State<AppState>,
     Path(slug): Path<String>,
-    mut parts: Parts,
+    parts: Parts,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Response {
     let refused = match forms::start(&state.service, &slug, form).await {
@@ -56,17 +65,67 @@ async fn start_run(
         Err(FormError::NotFound) => None,
         Err(FormError::Refused(refused)) => Some(refused),
     };
-    let page_context = context(&state);
-    let with_refusal = move || {
-        page_context();
+    page_with(&state, parts, move || {
         if let Some(refused) = &refused {
             provide_context(refused.clone());
         }
+    })
+    .await
+}
+
+/// The form that puts in a capsule: a plain form on every page, for a file is no business of the client's. What is
+/// whole leads to its page; a refusal shows the list with the reason.
+async fn open_capsule(
+    State(state): State<AppState>,
+    parts: Parts,
+    mut form: Multipart,
+) -> Response {
+    let opened = match uploaded(&mut form).await {
+        Ok(file) => {
+            let opened = state.service.open_capsule(file, LOCAL_ACTOR).await;
+            opened.map_err(|error| PageError::from(error).message)
+        }
+        Err(why) => Err(why),
+    };
+    match opened {
+        Ok((card, _)) => Redirect::to(&format!("/capsules/{}", card.id)).into_response(),
+        Err(why) => {
+            let refused = RefusedCapsule(why);
+            page_with(&state, parts, move || provide_context(refused.clone())).await
+        }
+    }
+}
+
+/// The file in the form, or why there is none.
+async fn uploaded(form: &mut Multipart) -> Result<Vec<u8>, String> {
+    let unread = |error: MultipartError| format!("The file could not be read: {error}.");
+    while let Some(field) = form.next_field().await.map_err(unread)? {
+        if field.name() == Some("file") {
+            let file = field.bytes().await.map_err(unread)?;
+            if file.is_empty() {
+                break;
+            }
+            return Ok(file.into());
+        }
+    }
+    Err("Choose a file first.".to_owned())
+}
+
+/// The page at the same address, with something to say: the answer to a form that was refused.
+async fn page_with(
+    state: &AppState,
+    mut parts: Parts,
+    with: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response {
+    let page_context = context(state);
+    let all = move || {
+        page_context();
+        with();
     };
     // The page of the same request, so that it carries the nonce which the policy names.
     parts.method = Method::GET;
     let page = Request::from_parts(parts, Body::empty());
-    let mut response = render_app_async_with_context(with_refusal, document(&state))(page).await;
+    let mut response = render_app_async_with_context(all, document(state))(page).await;
     if response.status() == StatusCode::OK {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }

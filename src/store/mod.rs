@@ -3,6 +3,7 @@
 //! happen to a run is decided elsewhere, a store only stores.
 
 mod artifacts;
+mod capsules;
 mod cards;
 mod database;
 mod drafts;
@@ -30,6 +31,7 @@ pub(crate) mod conformance;
 pub(crate) mod postgres_server;
 
 pub use artifacts::{ArtifactContent, NewArtifact};
+pub use capsules::CapsuleRow;
 pub use database::{Database, LeaseTerms};
 pub use drafts::{DraftRow, Publication, PublishedDraft};
 pub use retention::Expired;

@@ -48,6 +48,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=|| pages::RUN.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id/compare") view=|| pages::PAIR.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id/artifacts/:artifact") view=|| pages::ARTIFACT.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/capsules") view=|| pages::CAPSULES.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/capsules/:id") view=|| pages::CAPSULE.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/approvals") view=|| pages::APPROVALS.show((), Place::Page) ssr=SsrMode::Async />
                 </Routes>
             </Layout>

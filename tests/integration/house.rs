@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 /// Room → the rooms it may use. `main` and `lib` stand outside.
 const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &[]),
+    ("capsule", &["engine"]),
     ("store", &["engine"]),
-    ("driver", &["store", "engine"]),
+    ("driver", &["capsule", "store", "engine"]),
     // The trait that tools implement belongs to the driver that calls them.
     ("tools", &["driver", "engine"]),
     ("api", &["driver", "store", "engine"]),

@@ -5,6 +5,7 @@ mod api;
 mod authoring;
 mod backup;
 mod bounds;
+mod capsules;
 mod crash;
 mod crash_kinds;
 mod cycles;

@@ -1,6 +1,7 @@
 //! What every store promises, as tests that run against each of them: the hot path on the in-memory reference, SQLite and
 //! PostgreSQL, everything else on the two databases. A new method gets a function here before its first caller.
 
+mod capsules;
 mod drafts;
 mod large;
 mod large_rows;

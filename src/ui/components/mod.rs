@@ -24,7 +24,7 @@ pub use prose::{prose, with_code};
 pub use run_list::RunList;
 pub use status::{RunBadge, StatusIcon, StepBadge};
 pub use time::{Elapsed, Moment};
-pub use value::ValueView;
+pub use value::{ValueView, ValuesAt};
 
 use leptos::prelude::*;
 

@@ -10,6 +10,10 @@ use crate::ui::format;
 /// Rows of a table that are shown; the rest is counted.
 const ROWS_MAX: usize = 50;
 
+/// Where the large values of what is shown can be had, if it is no run of this server: an address.
+#[derive(Clone, Debug)]
+pub struct ValuesAt(pub String);
+
 #[component]
 pub fn ValueView(
     value: Value,
@@ -51,8 +55,12 @@ fn show(value: Value, depth: usize, watched: bool) -> AnyView {
 /// What is not shown before somebody asks for it.
 fn large(place: &Place) -> AnyView {
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-    let (run, at) = (encoded(place.run.as_str()), encoded(&place.at));
-    let href = format!("/api/v1/runs/{run}/events/{}/value?at={at}", place.event);
+    let base = match use_context::<ValuesAt>() {
+        Some(ValuesAt(base)) => base,
+        None => format!("/api/v1/runs/{}", encoded(place.run.as_str())),
+    };
+    let (event, at) = (place.event, encoded(&place.at));
+    let href = format!("{base}/events/{event}/value?at={at}");
     let size = format::bytes(place.bytes);
     view! { <span class="large-value"><span class="muted">{size}" of data, not shown here. "</span><a href=href rel="external" target="_blank">"Open it"</a></span> }
         .into_any()

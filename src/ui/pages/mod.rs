@@ -4,6 +4,7 @@
 mod approvals;
 mod artifact;
 mod builder;
+mod capsules;
 mod home;
 mod not_found;
 mod pair;
@@ -30,6 +31,8 @@ here!(RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
 here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
 // What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
+apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
+apart!(run, CAPSULES: () => |()| view! { <capsules::CapsulesPage /> }.into_any());
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
 // What runs ask of people.
 apart!(approvals, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
@@ -58,6 +61,8 @@ pub fn at(path: &str) -> Option<Part<()>> {
         [Some("runs"), Some(_), None, _] => Some(RUN),
         [Some("runs"), Some(_), Some("compare"), None] => Some(PAIR),
         [Some("runs"), Some(_), Some("artifacts"), Some(_)] => Some(ARTIFACT),
+        [Some("capsules"), None, ..] => Some(CAPSULES),
+        [Some("capsules"), Some(_), None, _] => Some(CAPSULE),
         [Some("approvals"), None, ..] => Some(APPROVALS),
         [Some(_), ..] => None,
     }
@@ -82,6 +87,8 @@ mod tests {
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "base"),
+            ("/capsules", "run"),
+            ("/capsules/3f", "run"),
             ("/approvals", "approvals"),
             ("/workflows", "workflows"),
             ("/workflows/new", "builder"),
@@ -96,6 +103,7 @@ mod tests {
             "/runs/1/artifacts",
             "/workflows/a/b",
             "/runs/1/artifacts/2/3",
+            "/capsules/1/2",
         ] {
             assert!(at(path).is_none(), "{path}");
         }

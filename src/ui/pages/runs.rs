@@ -39,7 +39,10 @@ pub fn RunsPage() -> impl IntoView {
     };
     view! {
         <Title text="Runs" />
-        <h1>"Runs"</h1>
+        <div class="page-head">
+            <h1>"Runs"</h1>
+            <a class="button" href="/capsules">"Open a capsule…"</a>
+        </div>
         <nav class="filters" aria-label="Filter by state">
             <ul>
                 {filter("", "All")}

@@ -15,24 +15,39 @@ pub fn Artifacts(viewer: Viewer, forms: Forms, artifacts: Vec<ArtifactCard>) -> 
     let run_id = forms.run_id.get_value();
     fetch_when_they_matter(viewer, forms, files);
     move || {
-        let artifacts = files.get();
-        if artifacts.is_empty() {
-            return None;
-        }
-        let rows: Vec<_> = artifacts
-            .into_iter()
-            .map(|file| {
-                let href = format!("/runs/{run_id}/artifacts/{}", file.id);
-                view! { <li><a href=href>{file.name}</a> " " <span class="muted">{format::bytes(file.bytes)}</span></li> }
+        files.with(|files| {
+            self::files(files.clone(), None, |file| {
+                format!("/runs/{run_id}/artifacts/{}", file.id)
             })
-            .collect();
-        Some(view! {
+        })
+    }
+}
+
+/// The list of them, each with its address; nothing where there are none. `rel`: `external` where that is no page of ours.
+pub(super) fn files(
+    files: Vec<ArtifactCard>,
+    rel: Option<&'static str>,
+    href: impl Fn(&ArtifactCard) -> String,
+) -> Option<AnyView> {
+    if files.is_empty() {
+        return None;
+    }
+    let rows: Vec<_> = files
+        .into_iter()
+        .map(|file| {
+            let href = href(&file);
+            view! { <li><a href=href rel=rel>{file.name}</a> " " <span class="muted">{format::bytes(file.bytes)}</span></li> }
+        })
+        .collect();
+    Some(
+        view! {
             <section class="artifacts" aria-labelledby="files-title">
                 <h2 id="files-title">"Files"</h2>
                 <ul>{rows}</ul>
             </section>
-        })
-    }
+        }
+        .into_any(),
+    )
 }
 
 /// Files are not told of in the log. They matter when a person is asked something and when the run ends, so a page

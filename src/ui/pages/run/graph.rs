@@ -12,6 +12,7 @@ use super::{Asks, Viewer};
 use crate::engine::layout::{Picture, Placed, Point, Route};
 use crate::engine::plan::Outline;
 use crate::engine::state::{EdgeState, RunState, StepStatus};
+use crate::rpc::capsules::capsule_picture;
 use crate::rpc::pages::run_picture;
 use crate::ui::components::{DrawnEdges, Failure, edge_label, path, tip};
 use crate::ui::format;
@@ -24,11 +25,19 @@ const ZOOMS: [u32; 4] = [50, 75, 100, 150];
 
 #[component]
 pub fn GraphView(viewer: Viewer, reel: Reel) -> impl IntoView {
-    let run_id = match viewer.asks {
-        Asks::Server(forms) => forms.with_value(|forms| forms.run_id.get_value()),
-        Asks::Rehearser(_) => String::new(),
-    };
-    let picture = Resource::new(move || run_id.clone(), run_picture);
+    let asks = viewer.asks;
+    let picture = Resource::new(
+        || (),
+        move |()| async move {
+            match asks {
+                Asks::Server(forms) => {
+                    run_picture(forms.with_value(|forms| forms.run_id.get_value())).await
+                }
+                Asks::Nobody(capsule) => capsule_picture(capsule.get_value()).await,
+                Asks::Rehearser(_) => Ok(None),
+            }
+        },
+    );
     view! {
         <div class="run-split">
             <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>

@@ -56,7 +56,7 @@ pub fn Origin(viewer: Viewer) -> impl IntoView {
     let origin = viewer.state.with_untracked(|state| state.origin.clone())?;
     let id = match viewer.asks {
         Asks::Server(forms) => forms.with_value(|forms| forms.run_id.get_value()),
-        Asks::Rehearser(_) => return None,
+        Asks::Rehearser(_) | Asks::Nobody(_) => return None,
     };
     let compare = view! { <a href=format!("/runs/{id}/compare")>"Compare with it"</a> };
     Some(match origin {

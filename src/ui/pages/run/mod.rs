@@ -1,6 +1,7 @@
 //! The run viewer: the whole plan from the first moment, live, with what a person can do about it.
 
 mod acts;
+mod capsule;
 mod events;
 mod files;
 mod graph;
@@ -35,6 +36,7 @@ use crate::ui::format;
 use crate::ui::later::a_moment_later;
 use crate::ui::live::Live;
 use acts::RunActs;
+pub use capsule::CapsulePage;
 use files::Artifacts;
 use head::Origin;
 pub(super) use head::{Head, Result};
@@ -69,7 +71,7 @@ impl Viewer {
     /// The places have addresses.
     fn has_address(self) -> bool {
         match self.asks {
-            Asks::Server(_) => true,
+            Asks::Server(_) | Asks::Nobody(_) => true,
             Asks::Rehearser(_) => false,
         }
     }
@@ -82,6 +84,8 @@ pub enum Asks {
     Server(StoredValue<Forms>),
     /// Whoever rehearses: what this makes stands in the row of each step.
     Rehearser(Callback<StepPath, AnyView>),
+    /// The run came in the capsule with this id: nobody can answer any more.
+    Nobody(StoredValue<String>),
 }
 
 /// What can be done on the page of a run.
@@ -214,9 +218,25 @@ fn RefusedElsewhere(viewer: Viewer, forms: Forms) -> impl IntoView {
     view! { <Refusal error=refused /> }
 }
 
-/// The input, for those who want to know.
+/// The input, and where else the run can be had, for those who want to know.
 #[component]
 fn Details(viewer: Viewer, forms: Forms) -> impl IntoView {
+    let events = move || {
+        let seq = viewer.reel.map(|reel| reel.end().get());
+        format!("{} in the log", format::counted(seq.unwrap_or(0), "event"))
+    };
+    let base = format!("/api/v1/runs/{}", forms.run_id.get_value());
+    view! {
+        {input(viewer)}
+        <p class="muted">
+            {events} " · "
+            <a href=format!("{base}/events") rel="external">"read them as JSON"</a> " · "
+            <a href=format!("{base}/capsule") rel="external">"save the run as a capsule"</a>
+        </p>
+    }
+}
+
+fn input(viewer: Viewer) -> AnyView {
     let input = viewer
         .state
         .with_untracked(|state| Value::clone(&state.input));
@@ -225,18 +245,11 @@ fn Details(viewer: Viewer, forms: Forms) -> impl IntoView {
         true => view! { <ValueView value=input watched=true /> }.into_any(),
         false => view! { <pre class="json" tabindex="0">{text}</pre> }.into_any(),
     };
-    let events = move || {
-        let seq = viewer.reel.map(|reel| reel.end().get());
-        format!("{} in the log", format::counted(seq.unwrap_or(0), "event"))
-    };
     view! {
         <details class="more">
             <summary>"Input"</summary>
             {input}
         </details>
-        <p class="muted">
-            {events} " · "
-            <a href=format!("/api/v1/runs/{}/events", forms.run_id.get_value()) rel="external">"read them as JSON"</a>
-        </p>
     }
+    .into_any()
 }

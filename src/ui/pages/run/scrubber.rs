@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 use std::time::Duration;
 
-use super::Viewer;
 use super::place::Place;
 use super::reel::Reel;
 use super::telling::briefly;
+use super::{Asks, Viewer};
 use crate::ui::components::Moment;
 use crate::ui::later::Later;
 
@@ -88,6 +88,10 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
         }
     };
     let dropped = move |_| stay(reel.moment().get_untracked());
+    let (what_for, way) = match viewer.asks {
+        Asks::Server(_) | Asks::Rehearser(_) => ("To answer or to act, ", "go back to now"),
+        Asks::Nobody(_) => ("", "Go to the last event"),
+    };
     view! {
         <section class="scrubber" class:scrubber-past=move || !at_now.get() aria-label="Moments of the run">
             <div class="scrubber-controls">
@@ -105,14 +109,14 @@ pub fn Scrubber(viewer: Viewer, reel: Reel) -> impl IntoView {
                 <span>{sentence}</span>
             </p>
             <Show when=move || !at_now.get()>
-                <p class="scrubber-notice">"This is the run as it was then. To answer or to act, "<a href=move || link(None) on:click=move |event| {
+                <p class="scrubber-notice">"This is the run as it was then. "{what_for}<a href=move || link(None) on:click=move |event| {
                     if is_elsewhere(&event) {
                         return;
                     }
                     event.prevent_default();
                     film.stop();
                     stay(None);
-                }>"go back to now"</a>"."</p>
+                }>{way}</a>"."</p>
             </Show>
         </section>
     }

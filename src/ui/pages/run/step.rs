@@ -80,6 +80,10 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
             view! { <Question viewer forms step step_id /> }.into_any()
         }
         Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
+        Asks::Nobody(_) => {
+            let asked = Memo::new(move |_| step.with(waits));
+            (move || asked.get().map(was_asked)).into_any()
+        }
     };
     view! {
         <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
@@ -226,28 +230,7 @@ fn Question(
     step_id: String,
 ) -> impl IntoView {
     let is_past = Memo::new(move |_| viewer.moment().is_some());
-    let waits = Memo::new(move |_| {
-        step.with(|step| match step.status {
-            StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
-            StepStatus::OutcomeUnknown => {
-                let asked = step.attempts.last().map(|attempt| attempt.input.clone());
-                Some(Waits::Outcome {
-                    message: step.unknown.clone().unwrap_or_default(),
-                    asked: asked.filter(tells_something),
-                })
-            }
-            StepStatus::Pending
-            | StepStatus::Queued
-            | StepStatus::InProgress
-            | StepStatus::Retrying
-            | StepStatus::WaitingForTimer
-            | StepStatus::WaitingForExternal
-            | StepStatus::Completed
-            | StepStatus::Failed
-            | StepStatus::Skipped
-            | StepStatus::Cancelled => None,
-        })
-    });
+    let waits = Memo::new(move |_| step.with(waits));
     let landing = format!("step-{step_id}");
     Effect::new(move |asked: Option<Option<String>>| {
         // Whoever goes through time answers nothing.
@@ -270,9 +253,8 @@ fn Question(
     });
     move || {
         match (waits.get()?, is_past.get()) {
-        // What was asked then; it can be answered now only.
-        (Waits::Gate(gate), true) => Some(view! { <div class="gate"><GateQuestion question=gate.question /></div> }.into_any()),
-        (Waits::Outcome { message, .. }, true) => Some(view! { <p class="muted">{message}</p> }.into_any()),
+        // It can be answered now only.
+        (waits, true) => Some(was_asked(waits)),
         (Waits::Gate(gate), false) => Some(
             view! {
                 <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=forms.decide />
@@ -281,6 +263,40 @@ fn Question(
         ),
         (Waits::Outcome { message, asked }, false) => Some(view! { <OutcomeForm forms step_id=step_id.clone() message asked /> }.into_any()),
     }
+    }
+}
+
+/// What a step waits for that a person has to say.
+fn waits(step: &Arc<StepRun>) -> Option<Waits> {
+    match step.status {
+        StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
+        StepStatus::OutcomeUnknown => {
+            let asked = step.attempts.last().map(|attempt| attempt.input.clone());
+            Some(Waits::Outcome {
+                message: step.unknown.clone().unwrap_or_default(),
+                asked: asked.filter(tells_something),
+            })
+        }
+        StepStatus::Pending
+        | StepStatus::Queued
+        | StepStatus::InProgress
+        | StepStatus::Retrying
+        | StepStatus::WaitingForTimer
+        | StepStatus::WaitingForExternal
+        | StepStatus::Completed
+        | StepStatus::Failed
+        | StepStatus::Skipped
+        | StepStatus::Cancelled => None,
+    }
+}
+
+/// For whoever cannot answer it.
+fn was_asked(waits: Waits) -> AnyView {
+    match waits {
+        Waits::Gate(gate) => {
+            view! { <div class="gate"><GateQuestion question=gate.question /></div> }.into_any()
+        }
+        Waits::Outcome { message, .. } => view! { <p class="muted">{message}</p> }.into_any(),
     }
 }
 
@@ -326,7 +342,7 @@ fn Details(
             })
         }),
         (Asks::Server(_), _) => viewer.state.with(|state| StepActs::of(state, &step.get())),
-        (Asks::Rehearser(_), _) => StepActs::default(),
+        (Asks::Rehearser(_) | Asks::Nobody(_), _) => StepActs::default(),
     });
     let has_more = Memo::new(move |_| {
         attempts.with(|list| !list.is_empty())
@@ -340,7 +356,7 @@ fn Details(
             let forms = forms.get_value();
             Some(view! { <StepActsForm viewer forms acts step_id=path.get_value() /> }.into_any())
         }
-        Asks::Rehearser(_) => None,
+        Asks::Rehearser(_) | Asks::Nobody(_) => None,
     };
     let made = move || {
         attempts.with(|list| {

@@ -1,0 +1,102 @@
+//! Runs that came in files of their own: the form that puts one in, and those that are there.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+use crate::engine::summary::CapsuleCard;
+use crate::rpc::capsules::{CapsulesView, ForgetCapsule, capsules};
+use crate::rpc::error::PageError;
+use crate::ui::components::{Answers, Empty, Failure, Moment, Refusal, RunBadge};
+use crate::ui::format;
+
+#[component]
+pub fn CapsulesPage() -> impl IntoView {
+    let forget = Answers::<ForgetCapsule>::new(|asked| &asked.id);
+    let view = Resource::new(move || forget.action.version().get(), |_| capsules());
+    let query = use_query_map();
+    let too_large = move || {
+        let is_too_large = query.with(|query| query.get("too-large").is_some());
+        is_too_large.then(|| view! { <p class="notice notice-failed" role="alert">"The file is larger than a capsule may be, so it was not read."</p> })
+    };
+    view! {
+        <Title text="Capsules" />
+        <h1>"Capsules"</h1>
+        <p class="lead">"A capsule is a run as one file: its definition, its log and its files under a signature. Open one here, and look at the run as it was, wherever it ran."</p>
+        {too_large}
+        <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
+            {move || Suspend::new(async move { show(view.await, forget) })}
+        </Transition>
+    }
+}
+
+fn show(view: Result<CapsulesView, PageError>, forget: Answers<ForgetCapsule>) -> AnyView {
+    let CapsulesView {
+        capsules,
+        own_key,
+        refused,
+    } = match view {
+        Ok(view) => view,
+        Err(error) => return view! { <Failure error /> }.into_any(),
+    };
+    let refused = refused.map(
+        |why| view! { <p class="notice notice-failed" role="alert" id="capsule-refused">{why}</p> },
+    );
+    let listed = match capsules.is_empty() {
+        true => view! {
+            <Empty title="No capsule has been opened yet.">
+                <p>"At the end of each run's page is a link that saves it as one."</p>
+            </Empty>
+        }
+        .into_any(),
+        false => {
+            let rows: Vec<_> = capsules.into_iter().map(|card| row(card, forget)).collect();
+            view! { <ul class="capsules">{rows}</ul> }.into_any()
+        }
+    };
+    view! {
+        // A plain form: a file is no business of the client's.
+        <form class="form capsule-form" method="post" action="/capsules" enctype="multipart/form-data">
+            {refused}
+            <div class="field">
+                <label for="capsule-file">"File"</label>
+                <input id="capsule-file" name="file" type="file" accept=".capsule,.jsonl" required aria-describedby="capsule-hint" />
+                <p class="hint" id="capsule-hint">"Nothing in it is carried out. A file that was changed since it was signed is refused."</p>
+            </div>
+            <button class="button button-primary">"Open"</button>
+        </form>
+        {listed}
+        {own_key.map(|key| view! { <p class="muted">"This server signs with " <code class="fingerprint">{key}</code></p> })}
+    }
+    .into_any()
+}
+
+fn row(card: CapsuleCard, forget: Answers<ForgetCapsule>) -> impl IntoView {
+    let href = format!("/capsules/{}", card.id);
+    let run = card.run;
+    let by = match card.is_own_key {
+        true => "signed by this server".to_owned(),
+        false => format!("signed with {}", card.signed_with),
+    };
+    view! {
+        <li>
+            <p><a href=href>{run.header.workflow_name.clone()}</a> " " <RunBadge status=run.status for_people={run.waiting_for_people > 0} /></p>
+            <p class="muted fingerprint">"Run of " <Moment at=run.header.created_at /> " · exported " <Moment at=card.exported_at /> {format!(" by {} · {} · {by}", card.exported_by, format::bytes(card.bytes))}</p>
+            <Forget forget id=card.id.to_string() name=run.header.workflow_name />
+        </li>
+    }
+}
+
+/// Takes a capsule away from this server. Whoever has the file can open it again.
+#[component]
+pub(super) fn Forget(forget: Answers<ForgetCapsule>, id: String, name: String) -> impl IntoView {
+    let asked = id.clone();
+    let refused = Signal::derive(move || forget.refusal_of(&asked));
+    view! {
+        <Refusal error=refused />
+        <ActionForm action=forget.action>
+            <input type="hidden" name="id" value=id />
+            <button class="button button-small" disabled=move || forget.busy() aria-label=format!("Remove the capsule of {name} from here")>"Remove"</button>
+        </ActionForm>
+    }
+}
