@@ -27,7 +27,7 @@ const TICKS: u32 = 4;
 #[component]
 pub fn TimelineView(viewer: Viewer) -> impl IntoView {
     let all = Memo::new(move |_| {
-        viewer.state.with(|state| {
+        whole(viewer, |state| {
             let steps = state.in_order().into_iter();
             steps
                 .filter(|&step| is_shown(state, step))
@@ -38,7 +38,7 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
     let first = Signal::derive(move || {
         let (from, step) = (viewer.looked.from.get(), viewer.looked.chosen().get());
         let sought = || {
-            let at = viewer.state.with_untracked(|state| state.find(&step?))?;
+            let at = untrack(|| whole(viewer, |state| state.find(&step?)))?;
             all.with(|all| all.iter().position(|row| *row == at))
         };
         let row = from.map(|from| from as usize).or_else(sought).unwrap_or(0);
@@ -51,7 +51,6 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
         })
     });
     let rows = a_moment_later(rows);
-    // The whole run's, also at an earlier moment: bars grow along an axis that stays.
     let extent = Memo::new(move |_| match viewer.reel {
         Some(reel) => reel.with(|film| {
             let last = film.log().last().map(|event| event.at).unwrap_or_default();
@@ -100,6 +99,14 @@ pub fn TimelineView(viewer: Viewer) -> impl IntoView {
             <Pager first page=PAGE total what="steps" link=Some(link) />
             <Chosen viewer hint="Choose a step to see what it did." />
         </section>
+    }
+}
+
+/// Reads the run as it is, at whichever moment one looks at it: bars grow in rows and along an axis that stay.
+fn whole<T>(viewer: Viewer, read: impl FnOnce(&RunState) -> T) -> T {
+    match viewer.reel {
+        Some(reel) => reel.with(|film| read(film.newest())),
+        None => viewer.state.with(read),
     }
 }
 
@@ -158,7 +165,7 @@ fn Row(
     extent: Memo<Extent>,
     critical: Memo<BTreeSet<usize>>,
 ) -> impl IntoView {
-    let (name, inside, path, depth) = viewer.state.with_untracked(|state| {
+    let name_of = |state: &RunState| {
         let path = state.path(at);
         let depth = path
             .as_str()
@@ -171,7 +178,8 @@ fn Row(
             path,
             depth,
         )
-    });
+    };
+    let (name, inside, path, depth) = untrack(|| whole(viewer, name_of));
     let spans = Memo::new(move |_| {
         viewer.state.with(|state| match state.steps.get(at) {
             Some(_) => spans(state, at),
