@@ -3,6 +3,7 @@
 
 use super::{AppState, problem};
 use crate::api::LOCAL_ACTOR;
+use crate::driver::service::ServiceError;
 use crate::rpc::capsules::RefusedCapsule;
 use crate::rpc::error::PageError;
 use crate::rpc::forms::{self, FormError};
@@ -24,6 +25,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     let paths = generate_route_list(App);
     Router::new()
         .route("/workflows/{slug}", post(start_run))
+        .route("/capsules/{id}", post(forget_capsule))
         .leptos_routes_with_context(state, paths, context(state), document(state))
 }
 
@@ -92,6 +94,18 @@ async fn open_capsule(
         Err(why) => {
             let refused = RefusedCapsule(why);
             page_with(&state, parts, move || provide_context(refused.clone())).await
+        }
+    }
+}
+
+/// The button that removes one: leads to the list.
+async fn forget_capsule(State(state): State<AppState>, Path(id): Path<String>) -> Redirect {
+    match state.service.forget_capsule(&id.as_str().into()).await {
+        // The second half of a double click finds it gone.
+        Ok(()) | Err(ServiceError::NotFound(_)) => Redirect::to("/capsules"),
+        Err(error) => {
+            tracing::error!(%error, capsule = id, "a capsule could not be removed");
+            Redirect::to("/capsules?not-removed")
         }
     }
 }

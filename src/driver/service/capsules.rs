@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
-use super::{Service, ServiceError};
+use super::{RunRecord, Service, ServiceError};
 use crate::capsule::{Capsule, File, Flaw, Head, KeyError, Opened, SigningKey, open, sealed};
 use crate::engine::ids::{CapsuleId, RunId};
 use crate::engine::summary::CapsuleCard;
@@ -63,8 +63,7 @@ impl Service {
         actor: &str,
     ) -> Result<Exported, ServiceError> {
         let turn = turn().await?;
-        let files = self.files_of(run_id).await?;
-        let record = self.run(run_id).await?;
+        let (record, files) = self.of_one_moment(run_id).await?;
         let header = &record.header;
         let definition = self.store.definition(&header.version_id).await?;
         let definition = definition.ok_or(ServiceError::NotFound("version"))?;
@@ -87,8 +86,8 @@ impl Service {
         Ok(Exported { name, text })
     }
 
-    /// All of one moment: a run that goes on may leave another in place of one.
-    async fn files_of(&self, run_id: &RunId) -> Result<Vec<File>, ServiceError> {
+    /// The run and its files: one that goes on may leave another in place of one while they are read.
+    async fn of_one_moment(&self, run_id: &RunId) -> Result<(RunRecord, Vec<File>), ServiceError> {
         for _ in 0..TRIES_MAX {
             let cards = self.store.artifacts_of(run_id).await?;
             let bytes: usize = cards.iter().map(|card| card.bytes as usize).sum();
@@ -103,9 +102,10 @@ impl Service {
                     content: kept.content,
                 }));
             }
+            let record = self.run(run_id).await?;
             let are_those = files.iter().map(|file| &file.card).eq(&cards);
             if are_those && self.store.artifacts_of(run_id).await? == cards {
-                return Ok(files);
+                return Ok((record, files));
             }
         }
         Err(CapsuleError::TooFast.into())

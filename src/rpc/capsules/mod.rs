@@ -46,13 +46,3 @@ pub async fn capsule(id: String) -> Result<CapsuleView, PageError> {
 pub async fn capsule_picture(id: String) -> Result<Option<Picture>, PageError> {
     super::respond(server::picture(&super::service()?, &id.as_str().into()).await)
 }
-
-/// Leads to the list.
-#[server(prefix = "/rpc", endpoint = "forget_capsule", output = Told)]
-pub async fn forget_capsule(id: String) -> Result<(), PageError> {
-    super::service()?
-        .forget_capsule(&id.as_str().into())
-        .await?;
-    leptos_axum::redirect("/capsules");
-    Ok(())
-}

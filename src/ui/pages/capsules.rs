@@ -4,33 +4,47 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
+use crate::engine::ids::CapsuleId;
 use crate::engine::summary::CapsuleCard;
-use crate::rpc::capsules::{CapsulesView, ForgetCapsule, capsules};
+use crate::rpc::capsules::{CapsulesView, capsules};
 use crate::rpc::error::PageError;
-use crate::ui::components::{Answers, Empty, Failure, Moment, Refusal, RunBadge};
+use crate::ui::components::{Empty, Failure, Moment, RunBadge};
 use crate::ui::format;
+
+/// What the server says in the address when a form has led here.
+const TOLD: [(&str, &str); 2] = [
+    (
+        "too-large",
+        "The file is larger than a capsule may be, so it was not read.",
+    ),
+    (
+        "not-removed",
+        "The capsule could not be removed. Try again; the server's log says why it failed.",
+    ),
+];
 
 #[component]
 pub fn CapsulesPage() -> impl IntoView {
-    let forget = Answers::<ForgetCapsule>::new(|asked| &asked.id);
-    let view = Resource::new(move || forget.action.version().get(), |_| capsules());
+    let view = Resource::new(|| (), |()| capsules());
     let query = use_query_map();
-    let too_large = move || {
-        let is_too_large = query.with(|query| query.get("too-large").is_some());
-        is_too_large.then(|| view! { <p class="notice notice-failed" role="alert">"The file is larger than a capsule may be, so it was not read."</p> })
+    let told = move || {
+        let (_, why) = TOLD
+            .into_iter()
+            .find(|(word, _)| query.with(|query| query.get(word).is_some()))?;
+        Some(view! { <p class="notice notice-failed" role="alert">{why}</p> })
     };
     view! {
         <Title text="Capsules" />
         <h1>"Capsules"</h1>
         <p class="lead">"A capsule is a run as one file: its definition, its log and its files under a signature. Open one here, and look at the run as it was, wherever it ran."</p>
-        {too_large}
+        {told}
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move { show(view.await, forget) })}
+            {move || Suspend::new(async move { show(view.await) })}
         </Transition>
     }
 }
 
-fn show(view: Result<CapsulesView, PageError>, forget: Answers<ForgetCapsule>) -> AnyView {
+fn show(view: Result<CapsulesView, PageError>) -> AnyView {
     let CapsulesView {
         capsules,
         own_key,
@@ -50,7 +64,7 @@ fn show(view: Result<CapsulesView, PageError>, forget: Answers<ForgetCapsule>) -
         }
         .into_any(),
         false => {
-            let rows: Vec<_> = capsules.into_iter().map(|card| row(card, forget)).collect();
+            let rows: Vec<_> = capsules.into_iter().map(row).collect();
             view! { <ul class="capsules">{rows}</ul> }.into_any()
         }
     };
@@ -71,7 +85,7 @@ fn show(view: Result<CapsulesView, PageError>, forget: Answers<ForgetCapsule>) -
     .into_any()
 }
 
-fn row(card: CapsuleCard, forget: Answers<ForgetCapsule>) -> impl IntoView {
+fn row(card: CapsuleCard) -> impl IntoView {
     let href = format!("/capsules/{}", card.id);
     let run = card.run;
     let by = match card.is_own_key {
@@ -82,21 +96,17 @@ fn row(card: CapsuleCard, forget: Answers<ForgetCapsule>) -> impl IntoView {
         <li>
             <p><a href=href>{run.header.workflow_name.clone()}</a> " " <RunBadge status=run.status for_people={run.waiting_for_people > 0} /></p>
             <p class="muted fingerprint">"Run of " <Moment at=run.header.created_at /> " · exported " <Moment at=card.exported_at /> {format!(" by {} · {} · {by}", card.exported_by, format::bytes(card.bytes))}</p>
-            <Forget forget id=card.id.to_string() name=run.header.workflow_name />
+            {forget(&card.id, &run.header.workflow_name)}
         </li>
     }
 }
 
-/// Takes a capsule away from this server. Whoever has the file can open it again.
-#[component]
-pub(super) fn Forget(forget: Answers<ForgetCapsule>, id: String, name: String) -> impl IntoView {
-    let asked = id.clone();
-    let refused = Signal::derive(move || forget.refusal_of(&asked));
+/// Takes a capsule away from this server. Whoever has the file can open it again. A plain form, as the one that opens
+/// them: few are ever removed, and every run's page would carry what a livelier one needs.
+pub(super) fn forget(id: &CapsuleId, name: &str) -> impl IntoView + use<> {
     view! {
-        <Refusal error=refused />
-        <ActionForm action=forget.action>
-            <input type="hidden" name="id" value=id />
-            <button class="button button-small" disabled=move || forget.busy() aria-label=format!("Remove the capsule of {name} from here")>"Remove"</button>
-        </ActionForm>
+        <form method="post" action=format!("/capsules/{id}")>
+            <button class="button button-small" aria-label=format!("Remove the capsule of {name} from here")>"Remove"</button>
+        </form>
     }
 }

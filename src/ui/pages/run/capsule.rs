@@ -10,26 +10,25 @@ use super::scrubber::Scrubber;
 use super::views::{Tabs, Views};
 use super::{Asks, Head, Looked, Result as Outcome, Viewer, follow, input};
 use crate::engine::summary::CapsuleCard;
-use crate::rpc::capsules::{CapsuleView, ForgetCapsule, capsule};
+use crate::rpc::capsules::{CapsuleView, capsule};
 use crate::rpc::error::PageError;
 use crate::rpc::views::RunView;
-use crate::ui::components::{Answers, Failure, Moment, ValuesAt};
-use crate::ui::pages::capsules::Forget;
+use crate::ui::components::{Failure, Moment, ValuesAt};
+use crate::ui::pages::capsules::forget;
 use crate::ui::pages::param;
 
 #[component]
 pub fn CapsulePage() -> impl IntoView {
     let id = param("id");
     let view = Resource::new(move || id.get(), capsule);
-    let forget = Answers::<ForgetCapsule>::new(|asked| &asked.id);
     view! {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
-            {move || Suspend::new(async move { show(view.await, forget) })}
+            {move || Suspend::new(async move { show(view.await) })}
         </Transition>
     }
 }
 
-fn show(view: Result<CapsuleView, PageError>, forget: Answers<ForgetCapsule>) -> AnyView {
+fn show(view: Result<CapsuleView, PageError>) -> AnyView {
     let CapsuleView { card, run } = match view {
         Ok(view) => view,
         Err(error) => {
@@ -73,7 +72,7 @@ fn show(view: Result<CapsuleView, PageError>, forget: Answers<ForgetCapsule>) ->
             <h1>{header.workflow_name}</h1>
             <Head viewer />
         </div>
-        {origin(card, forget)}
+        {origin(card)}
         <Outcome viewer />
         {left}
         <Tabs viewer />
@@ -90,7 +89,7 @@ fn show(view: Result<CapsuleView, PageError>, forget: Answers<ForgetCapsule>) ->
 }
 
 /// Where it comes from, and what speaks for that.
-fn origin(card: CapsuleCard, forget: Answers<ForgetCapsule>) -> impl IntoView {
+fn origin(card: CapsuleCard) -> impl IntoView {
     let signed = match card.is_own_key {
         true => view! { "The file was signed by this server and is unchanged." }.into_any(),
         false => view! { "The file is unchanged since it was signed with " <code class="fingerprint">{card.signed_with}</code> ". That is not this server's key: ask the sender whether it is theirs." }.into_any(),
@@ -99,7 +98,7 @@ fn origin(card: CapsuleCard, forget: Answers<ForgetCapsule>) -> impl IntoView {
         <div class="notice capsule-origin">
             <p>"A run from a file, exported " <Moment at=card.exported_at /> {format!(" by {}. Nothing here goes on, and nothing can be done to it.", card.exported_by)}</p>
             <p>{signed} {format!(" Its {} events, folded again, lead to what it says.", card.run.seq)}</p>
-            <Forget forget id=card.id.to_string() name=card.run.header.workflow_name />
+            {forget(&card.id, &card.run.header.workflow_name)}
         </div>
     }
 }
