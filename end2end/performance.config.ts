@@ -6,6 +6,8 @@ import tests from "./playwright.config";
 
 export default defineConfig({
   ...tests,
+  // Watching itself costs the page too much to be measured beside it.
+  use: { ...tests.use, trace: "off" },
   testDir: "performance",
   testMatch: /\.perf\.ts$/,
   workers: 1,

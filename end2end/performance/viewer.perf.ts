@@ -7,6 +7,8 @@ import { hydrated } from "../support/fixtures";
 import { Signalbox } from "../support/signalbox";
 
 const ITEMS = 9_990;
+/** Of the longer run: as many as a map may have, with five events to each. */
+const ITEMS_LONG = 10_000;
 /** With each item waiting for `WAIT_MS`, so many at a time make about 200 events a second: four to an item. */
 const PARALLEL = 15;
 const WAIT_MS = 300;
@@ -22,7 +24,7 @@ const quantile = (values: number[], part: number) => {
 };
 const ms = (value: number) => `${value.toFixed(0)} ms`;
 
-async function startRun(signalbox: Signalbox, name: string, step: object, parallel: number): Promise<string> {
+async function startRun(signalbox: Signalbox, name: string, count: number, body: object, parallel: number): Promise<string> {
   const post = async (path: string, data: object) => {
     const answer = await fetch(`${signalbox.url}/api/v1/${path}`, {
       method: "POST",
@@ -34,9 +36,9 @@ async function startRun(signalbox: Signalbox, name: string, step: object, parall
   };
   const over = "=input.items";
   const inputs = { type: "object", properties: { items: { type: "array" } } };
-  const steps = [{ id: "each", name: "Each of them", kind: "map", over, max_parallel: parallel, body: { steps: [step] } }];
+  const steps = [{ id: "each", name: "Each of them", kind: "map", over, max_parallel: parallel, body }];
   const { slug } = await post("workflows", { name, inputs, steps });
-  const items = Array.from({ length: ITEMS }, (_, at) => at);
+  const items = Array.from({ length: count }, (_, at) => at);
   const { run_id } = await post("runs", { workflow: slug, input: { items } });
   return run_id;
 }
@@ -109,19 +111,45 @@ async function scrub(page: Page): Promise<{ framesPerSecond: number; slowest: nu
   });
 }
 
+async function scrubEachView(page: Page) {
+  for (const view of ["Steps", "Graph", "Timeline", "Events"]) {
+    await page.getByRole("link", { name: view, exact: true }).click();
+    await settled(page);
+    const { framesPerSecond, slowest } = await scrub(page);
+    tell(`scrubbing, ${view}`, `${framesPerSecond.toFixed(0)} frames/s, slowest ${ms(slowest)}, longest task ${longest(await longTasks(page))}`);
+  }
+}
+
+/** From here on the page keeps what took long, for `longTasks`. */
+async function watchTasks(page: Page) {
+  await page.addInitScript(() => {
+    const kept = window as unknown as { tasks: number[] };
+    kept.tasks = [];
+    new PerformanceObserver((list) => kept.tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({
+      type: "longtask",
+      buffered: true,
+    });
+  });
+}
+
+async function finished(signalbox: Signalbox, run: string) {
+  await expect.poll(async () => (await summary(signalbox, run)).finished_at ?? "", { timeout: 400_000, intervals: [2_000] }).not.toBe("");
+}
+
+/** Opens the run, waits until the client has it, and says how many events it holds. */
+async function opened(page: Page, signalbox: Signalbox, run: string) {
+  await page.goto(`${signalbox.url}/runs/${run}`);
+  await hydrated(page);
+  tell("events of the run", await page.evaluate(() => document.querySelector<HTMLInputElement>(".scrubber input")!.max));
+  await settled(page);
+}
+
 test("a run of 10,000 steps", async ({ page }) => {
   const signalbox = await Signalbox.start();
   try {
-    await page.addInitScript(() => {
-      const kept = window as unknown as { tasks: number[]; painted: number };
-      kept.tasks = [];
-      new PerformanceObserver((list) => kept.tasks.push(...list.getEntries().map((entry) => entry.duration))).observe({
-        type: "longtask",
-        buffered: true,
-      });
-    });
+    await watchTasks(page);
     const wait = { id: "wait", name: "Wait a little", kind: "wait", for_ms: WAIT_MS };
-    const run = await startRun(signalbox, "Ten thousand", wait, PARALLEL);
+    const run = await startRun(signalbox, "Ten thousand", ITEMS, { steps: [wait] }, PARALLEL);
     await expect.poll(async () => (await summary(signalbox, run)).steps_done, { timeout: 300_000 }).toBeGreaterThan(4_000);
 
     const visits: number[] = [];
@@ -177,11 +205,8 @@ test("a run of 10,000 steps", async ({ page }) => {
     tell("longest task while filtering back", longest(await longTasks(page)));
     tell("memory of the tab, running", `${rendererMegabytes().toFixed(0)} MB`);
 
-    await expect.poll(async () => (await summary(signalbox, run)).finished_at ?? "", { timeout: 400_000, intervals: [2_000] }).not.toBe("");
-    await page.goto(`${signalbox.url}/runs/${run}`);
-    await hydrated(page);
-    tell("events of the run", await page.evaluate(() => document.querySelector<HTMLInputElement>(".scrubber input")!.max));
-    await settled(page);
+    await finished(signalbox, run);
+    await opened(page, signalbox, run);
     for (let at = 0; at < 20; at++) {
       await page.mouse.wheel(0, 400);
       await page.waitForTimeout(30);
@@ -204,12 +229,24 @@ test("a run of 10,000 steps", async ({ page }) => {
     await page.getByRole("searchbox", { name: "Search" }).pressSequentially("item 77", { delay: 50 });
     await page.waitForTimeout(500);
     tell("longest task while searching events", longest(await longTasks(page)));
-    for (const view of ["Steps", "Graph", "Timeline"]) {
-      await page.getByRole("link", { name: view, exact: true }).click();
-      await settled(page);
-      const { framesPerSecond, slowest } = await scrub(page);
-      tell(`scrubbing, ${view}`, `${framesPerSecond.toFixed(0)} frames/s, slowest ${ms(slowest)}, longest task ${longest(await longTasks(page))}`);
-    }
+    await scrubEachView(page);
+    tell("memory of the tab, after all that", `${rendererMegabytes().toFixed(0)} MB`);
+  } finally {
+    await signalbox.dispose();
+  }
+});
+
+test("a run of 50,000 events", async ({ page }) => {
+  const signalbox = await Signalbox.start();
+  try {
+    await watchTasks(page);
+    const wait = { id: "wait", name: "Wait a little", kind: "wait", for_ms: 1 };
+    const made = { id: "made", name: "Make something of it", kind: "transform", set: { of: "=item" } };
+    const body = { steps: [wait, made], edges: [{ from: "wait", to: "made" }] };
+    const run = await startRun(signalbox, "Fifty thousand", ITEMS_LONG, body, 100);
+    await finished(signalbox, run);
+    await opened(page, signalbox, run);
+    await scrubEachView(page);
     tell("memory of the tab, after all that", `${rendererMegabytes().toFixed(0)} MB`);
   } finally {
     await signalbox.dispose();
