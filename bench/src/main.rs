@@ -9,6 +9,7 @@ mod http;
 mod limits;
 mod record;
 mod server;
+mod viewer;
 mod work;
 mod workflows;
 

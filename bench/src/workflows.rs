@@ -94,6 +94,25 @@ pub fn long_then_asks() -> Value {
     workflow
 }
 
+/// One item after the other, each of which waits: four events an item.
+pub fn waits_for_each(ms: u64) -> Value {
+    let wait = json!({ "id": "wait", "kind": "wait", "for_ms": ms });
+    each(wait, 1)
+}
+
+/// As fast as it goes: three events an item.
+pub fn computes_each() -> Value {
+    each(Mode::Pure.step("made"), 32)
+}
+
+fn each(step: Value, max_parallel: u32) -> Value {
+    let body = json!({ "steps": [step] });
+    let each = json!({ "id": "each", "kind": "map", "over": "$input.items", "max_parallel": max_parallel, "body": body });
+    let mut workflow = document("each".to_owned(), vec![each], Vec::new());
+    workflow["inputs"] = json!({ "type": "object" });
+    workflow
+}
+
 fn ask() -> Value {
     json!({ "id": "ask", "kind": "human_gate", "message": "Go on?", "timeout_ms": "never" })
 }

@@ -1,9 +1,10 @@
-//! The workloads, W1 to W11. Each starts a server of its own, so that none inherits what another left.
+//! The workloads, W1 to W12. Each starts a server of its own, so that none inherits what another left.
 
 mod hostile;
 mod many;
 mod one;
 mod size;
+mod viewers;
 mod waiting;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub const ALL: &[(&str, Workload)] = &[
     ("W9", |binary| Box::pin(size::w9_many_runs(binary))),
     ("W10", |binary| Box::pin(waiting::w10_waiting(binary))),
     ("W11", |binary| Box::pin(hostile::w11_hostile(binary))),
+    ("W12", |binary| Box::pin(viewers::w12_viewers(binary))),
 ];
 
 fn row(id: &'static str, work: impl Into<String>, figure: String, aim: &'static str) -> Row {
