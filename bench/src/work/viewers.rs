@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::row;
 use crate::figures::{Row, count, megabytes, time};
 use crate::server::{Server, create};
-use crate::viewer::{Seen, Viewer};
+use crate::viewer::{Seen, Viewer, now};
 use crate::workflows;
 
 const RUNS: usize = 100;
@@ -32,15 +33,14 @@ async fn many_that_watch(binary: &Path) -> Vec<Row> {
     let server = Server::start(binary).await;
     let runs = start(&server, &workflows::waits_for_each(WAIT_MS), ITEMS, RUNS).await;
     let unwatched = server.memory().0;
-    let mut viewers = Vec::new();
-    for at in 0..VIEWERS {
-        viewers.push(Viewer::open(&server.host, &runs[at % RUNS]).await);
-    }
-    let (began, processor) = (Instant::now(), server.processor());
     let mut watching = JoinSet::new();
-    for viewer in viewers {
+    let timed_from = Arc::default();
+    for at in 0..VIEWERS {
+        let viewer = Viewer::open(&server.host, &runs[at % RUNS], &timed_from).await;
         watching.spawn(viewer.to_the_end());
     }
+    let (began, processor) = (Instant::now(), server.processor());
+    let _ = timed_from.set(now());
     tokio::time::sleep(Duration::from_secs(ITEMS as u64 / 2)).await;
     let watched = server.memory().0;
     let mut all = Seen::default();
@@ -50,6 +50,7 @@ async fn many_that_watch(binary: &Path) -> Vec<Row> {
     let took = began.elapsed();
     let busy = (server.processor() - processor).as_secs_f64() / took.as_secs_f64();
     let expected = expected(&server, &runs).await * (VIEWERS / RUNS) as u64;
+    // Those that came while they were opened are few.
     let frames = all.frames as f64 / took.as_secs_f64();
     vec![
         row(
@@ -66,7 +67,10 @@ async fn many_that_watch(binary: &Path) -> Vec<Row> {
         ),
         row(
             "W12",
-            format!("messages to all of them, {} a second: the processor", count(frames)),
+            format!(
+                "messages to all of them, {} a second: the processor",
+                count(frames)
+            ),
             format!("{:.0} % of one", busy * 100.0),
             "",
         ),
@@ -89,7 +93,7 @@ async fn some_that_sleep(binary: &Path) -> Vec<Row> {
     let runs = start(&server, &workflows::computes_each(), FAST_ITEMS, 1).await;
     let mut viewers = Vec::new();
     for _ in 0..SLOW {
-        viewers.push(Viewer::open(&server.host, &runs[0]).await);
+        viewers.push(Viewer::open(&server.host, &runs[0], &Arc::default()).await);
     }
     let begun = server.memory().0;
     tokio::time::sleep(ASLEEP).await;
@@ -115,8 +119,15 @@ async fn some_that_sleep(binary: &Path) -> Vec<Row> {
         ),
         row(
             "W12",
-            format!("the server's memory, {} for them in all", megabytes(all.bytes)),
-            format!("{} as they came, {} then", megabytes(begun), megabytes(held)),
+            format!(
+                "the server's memory, {} for them in all",
+                megabytes(all.bytes)
+            ),
+            format!(
+                "{} as they came, {} then",
+                megabytes(begun),
+                megabytes(held)
+            ),
             "",
         ),
     ]
