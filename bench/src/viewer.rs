@@ -73,7 +73,7 @@ impl Viewer {
     }
 
     /// Reads until the run has ended; not for ever, if nobody says so.
-    pub async fn to_the_end(mut self) -> Seen {
+    pub async fn until_the_end(mut self) -> Seen {
         let _ = timeout(PATIENCE, self.read()).await;
         self.seen
     }

@@ -37,7 +37,7 @@ async fn many_that_watch(binary: &Path) -> Vec<Row> {
     let timed_from = Arc::default();
     for at in 0..VIEWERS {
         let viewer = Viewer::open(&server.host, &runs[at % RUNS], &timed_from).await;
-        watching.spawn(viewer.to_the_end());
+        watching.spawn(viewer.until_the_end());
     }
     let (began, processor) = (Instant::now(), server.processor());
     let _ = timed_from.set(now());
@@ -100,7 +100,7 @@ async fn some_that_sleep(binary: &Path) -> Vec<Row> {
     let held = server.memory().0;
     let mut waking = JoinSet::new();
     for viewer in viewers {
-        waking.spawn(viewer.to_the_end());
+        waking.spawn(viewer.until_the_end());
     }
     let mut all = Seen::default();
     while let Some(seen) = waking.join_next().await {

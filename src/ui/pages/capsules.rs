@@ -69,9 +69,9 @@ fn show(view: Result<CapsulesView, PageError>) -> AnyView {
         }
     };
     view! {
+        {refused}
         // A plain form: a file is no business of the client's.
         <form class="form capsule-form" method="post" action="/capsules" enctype="multipart/form-data">
-            {refused}
             <div class="field">
                 <label for="capsule-file">"File"</label>
                 <input id="capsule-file" name="file" type="file" accept=".capsule,.jsonl" required aria-describedby="capsule-hint" />
@@ -94,7 +94,8 @@ fn row(card: CapsuleCard) -> impl IntoView {
     };
     view! {
         <li>
-            <p><a href=href>{run.header.workflow_name.clone()}</a> " " <RunBadge status=run.status for_people={run.waiting_for_people > 0} /></p>
+            // Whoever it waited for is not asked here.
+            <p><a href=href>{run.header.workflow_name.clone()}</a> " " <RunBadge status=run.status for_people=false /></p>
             <p class="muted fingerprint">"Run of " <Moment at=run.header.created_at /> " · exported " <Moment at=card.exported_at /> {format!(" by {} · {} · {by}", card.exported_by, format::bytes(card.bytes))}</p>
             {forget(&card.id, &run.header.workflow_name)}
         </li>

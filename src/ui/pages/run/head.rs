@@ -12,8 +12,13 @@ use crate::ui::theme;
 #[component]
 pub fn Head(viewer: Viewer) -> impl IntoView {
     let state = viewer.state;
+    // Whoever a run in a capsule waited for is not asked here.
+    let asks_people = !matches!(viewer.asks, Asks::Nobody(_));
     let stands = Memo::new(move |_| {
-        state.with(|state| (state.status(), state.waiting_for_people().next().is_some()))
+        state.with(|state| {
+            let for_people = asks_people && state.waiting_for_people().next().is_some();
+            (state.status(), for_people)
+        })
     });
     let badge = move || {
         let (status, for_people) = stands.get();
