@@ -143,6 +143,9 @@ $(WASM): FORCE | wasm-target
 $(WORKBENCH): FORCE | wasm-target
 	+@cargo build $(QUIET) --lib --features workbench --target $(WASM_TARGET) --profile wasm-workbench
 
+# Who made a part and for which machine is of no use to a browser: it is in each of them.
+SHRUNK := --strip-producers --strip-target-features
+
 # First divided, then bound: what binds it looks at what every page needs only.
 $(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock Makefile node_modules/.installed | wasm-bindgen wasm-split
 	$(SAY) 'Dividing and shrinking the client'
@@ -152,9 +155,9 @@ $(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock Makefile node_modules/.install
 	@rm $(CLIENT)/signalbox.wasm
 	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name workbench $(WORKBENCH)
 	@for part in $(CLIENT)/signalbox_bg.wasm $(CLIENT)/split_*.wasm $(CLIENT)/chunk_*.wasm; do \
-	  wasm-opt -Oz $$part -o $$part 2> >(grep -v 'unknown name subsection' >&2); \
+	  wasm-opt -Oz $(SHRUNK) $$part -o $$part 2> >(grep -v 'unknown name subsection' >&2); \
 	done
-	@wasm-opt -Os $(CLIENT)/workbench_bg.wasm -o $(CLIENT)/workbench_bg.wasm
+	@wasm-opt -Os $(SHRUNK) $(CLIENT)/workbench_bg.wasm -o $(CLIENT)/workbench_bg.wasm
 	@touch $@
 
 $(SITE)/site.json: $(CLIENT)/.bound scripts/site.mjs src/workbench/worker.js $(SITE_SOURCES)
