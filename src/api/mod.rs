@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::service::Service;
 pub use capsules::upload_routes;
 pub use exchange::WORKFLOW_SCHEMA;
+pub use live::Digest;
 use problem::Problem;
 
 /// Who commands are recorded for until people can sign in.
@@ -37,6 +38,7 @@ const PAGE_ITEMS_MAX: u32 = 200;
 #[derive(Clone)]
 pub struct ApiState {
     pub service: Service,
+    pub digest: Digest,
     /// Cancelled when the server stops: streams end then.
     pub stopping: CancellationToken,
 }

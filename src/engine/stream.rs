@@ -1,6 +1,7 @@
 //! What travels over the live connection, in both directions. One connection carries many topics.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use super::event::Recorded;
 use super::ids::RunId;
@@ -10,7 +11,7 @@ use super::summary::RunSummary;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// Every change of every run's summary, from now on.
+    /// How runs stand whenever some have changed, from now on.
     SubscribeRuns,
     /// The events of one run with a sequence number above `after`, those already stored first.
     SubscribeRun {
@@ -28,20 +29,14 @@ pub enum Request {
 pub enum Message<Events = Vec<Recorded>> {
     /// Sent every few seconds: silence means that the connection is dead.
     Ping,
-    Run {
-        summary: Box<RunSummary>,
-    },
+    /// Runs that have changed, each as it stands now: what lay between is left out.
+    Runs { summaries: Vec<Arc<RunSummary>> },
     /// In order, without gaps from the `after` that was asked for.
-    Events {
-        run_id: RunId,
-        events: Events,
-    },
-    /// Summaries were left out because this reader was too slow: lists are to be read anew.
+    Events { run_id: RunId, events: Events },
+    /// Changes were left out because somebody was too slow: lists are to be read anew.
     RunsMissed,
     /// A request that cannot be served; the connection stays.
-    Refused {
-        message: String,
-    },
+    Refused { message: String },
 }
 
 /// How often the server sends a ping.

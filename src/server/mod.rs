@@ -178,6 +178,7 @@ fn at_most(routes: Router<AppState>, bytes: usize) -> Router<AppState> {
 fn api_routes(state: &AppState) -> Router<AppState> {
     let api = ApiState {
         service: state.service.clone(),
+        digest: api::Digest::of(state.service.subscribe()),
         stopping: state.stopping.clone(),
     };
     api::routes(api)

@@ -11,6 +11,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::de::IgnoredAny;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::follower::Follower;
@@ -104,8 +105,10 @@ async fn talk(live: Live) -> bool {
                     // What happened to the lists while nobody listened.
                     live.refresh_lists();
                 }
-                if let Ok(message) = serde_json::from_str::<Message<IgnoredAny>>(&text) {
-                    live.receive(message, &text);
+                match serde_json::from_str::<Message<IgnoredAny>>(&text) {
+                    Ok(message) => live.receive(message, &text),
+                    // A server that is newer than this page says something that only it knows.
+                    Err(_) => live.refresh_lists(),
                 }
             }
             Either::Left((Some(Ok(Frame::Bytes(_))), _)) => {}
@@ -180,6 +183,15 @@ async fn poll_once(live: Live) {
     }
 }
 
+/// Whether lists may hold it otherwise than before. One that waits for people may by now wait for somebody else.
+fn has_moved(known: Option<&Arc<RunSummary>>, news: &RunSummary) -> bool {
+    news.status != RunStatus::Running
+        || news.waiting_for_people > 0
+        || known.is_none_or(|known| {
+            known.status != news.status || known.waiting_for_people != news.waiting_for_people
+        })
+}
+
 impl Live {
     /// What a new connection has to ask for.
     fn subscriptions(self) -> Vec<Request> {
@@ -194,21 +206,21 @@ impl Live {
     fn receive(self, message: Message<IgnoredAny>, text: &str) {
         match message {
             Message::Ping | Message::Refused { .. } => {}
-            Message::Run { summary } => self.receive_summary(*summary),
+            Message::Runs { summaries } => self.receive_summaries(summaries),
             Message::RunsMissed => self.refresh_lists(),
             Message::Events { run_id, .. } => self.receive_events(&run_id, text),
         }
     }
 
-    fn receive_summary(self, summary: RunSummary) {
-        let place = |summary: &RunSummary| (summary.status, summary.waiting_for_people);
-        let known = self
-            .summaries
-            .with_untracked(|known| known.get(&summary.header.run_id).map(place));
-        let moved = known.is_none_or(|known| known != place(&summary))
-            || summary.status != RunStatus::Running;
+    fn receive_summaries(self, summaries: Vec<Arc<RunSummary>>) {
+        let moved = self.summaries.with_untracked(|known| {
+            let mut news = summaries.iter();
+            news.any(|news| has_moved(known.get(&news.header.run_id), news))
+        });
         self.summaries.update(|known| {
-            known.insert(summary.header.run_id.clone(), summary);
+            for summary in summaries {
+                known.insert(summary.header.run_id.clone(), summary);
+            }
         });
         if moved {
             self.refresh_lists();

@@ -10,6 +10,7 @@ mod follower;
 
 use leptos::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::engine::ids::RunId;
 use crate::engine::stream::Request;
@@ -37,7 +38,7 @@ pub struct Live {
     /// Grows when a run starts, ends or begins to wait: lists are fetched again.
     pub lists: RwSignal<u32>,
     /// The newest summary of each run that has changed since the page arrived.
-    pub summaries: RwSignal<BTreeMap<RunId, RunSummary>>,
+    pub summaries: RwSignal<BTreeMap<RunId, Arc<RunSummary>>>,
     /// The browser's clock, once a second; none before the first tick and on the server.
     pub clock: RwSignal<Option<Timestamp>>,
     /// Grows when the person asks for a new try.
@@ -123,7 +124,7 @@ impl Live {
             newer
                 .get(&summary.header.run_id)
                 .filter(|newer| newer.seq > summary.seq)
-                .unwrap_or(summary)
+                .map_or(summary, Arc::as_ref)
                 .clone()
         })
     }
