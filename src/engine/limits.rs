@@ -105,3 +105,13 @@ pub const CASES_MAX: usize = 100;
 pub const CASE_BYTES_MAX: usize = 250_000;
 /// Events of one rehearsal, and its turns: a map of ten thousand items with a retry each fits, and a browser holds it.
 pub const REHEARSAL_EVENTS_MAX: u32 = 100_000;
+/// What a run is found by: the beginning of its input, which is what people remember of it.
+pub const RUN_SEARCH_CHARS_MAX: usize = 4_000;
+/// Words that are looked for at once: each is looked for in every run.
+pub const LISTING_WORDS_MAX: usize = 10;
+/// One field of such a list: the name of a trigger fits, with what stands before it.
+pub const LISTING_FIELD_CHARS_MAX: usize = 250;
+/// As far as the query of a list is read: all its fields at their longest, also when every letter has to be escaped.
+pub const LISTING_QUERY_BYTES_MAX: usize = 16_000;
+/// Filters of the list of runs that have a name: what still fits above the list.
+pub const SAVED_FILTERS_MAX: u32 = 50;

@@ -35,6 +35,7 @@ pub mod input;
 pub mod large;
 pub mod layout;
 pub mod limits;
+pub mod listing;
 mod names;
 pub mod patch;
 mod places;

@@ -18,6 +18,18 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// In the order in which a run may go through them.
+    pub const ALL: [RunStatus; 8] = [
+        RunStatus::Pending,
+        RunStatus::Running,
+        RunStatus::Waiting,
+        RunStatus::Paused,
+        RunStatus::Cancelling,
+        RunStatus::Completed,
+        RunStatus::Failed,
+        RunStatus::Cancelled,
+    ];
+
     pub fn is_terminal(self) -> bool {
         match self {
             RunStatus::Completed | RunStatus::Failed | RunStatus::Cancelled => true,
@@ -47,19 +59,10 @@ impl std::str::FromStr for RunStatus {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [
-            RunStatus::Pending,
-            RunStatus::Running,
-            RunStatus::Waiting,
-            RunStatus::Paused,
-            RunStatus::Cancelling,
-            RunStatus::Completed,
-            RunStatus::Failed,
-            RunStatus::Cancelled,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-        .ok_or_else(|| format!("`{text}` is not a run state"))
+        RunStatus::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a run state"))
     }
 }
 
