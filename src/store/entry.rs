@@ -3,6 +3,8 @@
 
 use super::large::{Kept, Text, take_out};
 use super::{Commit, StoreError, corrupt};
+use crate::engine::event::Event;
+use crate::engine::listing::searched;
 
 pub(super) struct Entry {
     pub turn: Commit,
@@ -10,6 +12,8 @@ pub(super) struct Entry {
     pub payloads: Vec<Text>,
     /// What is large in them.
     pub values: Vec<Kept>,
+    /// What a new run is found by.
+    pub search: Option<String>,
 }
 
 impl Entry {
@@ -22,7 +26,17 @@ impl Entry {
         Ok(Self {
             payloads: payloads.collect::<Result<_, _>>().map_err(corrupt)?,
             values,
+            search: search(&turn),
             turn,
         })
     }
+}
+
+/// With its first event a run says what it was started with, and that never changes.
+fn search(turn: &Commit) -> Option<String> {
+    let first = turn.events.first().map(|recorded| &recorded.event);
+    if let Some(Event::RunStarted { input, .. }) = first {
+        return Some(searched(input));
+    }
+    None
 }

@@ -24,7 +24,7 @@ impl Database {
     ) -> Result<Vec<RunId>, StoreError> {
         let mut sql = Sql::of(
             "SELECT id FROM (SELECT id, finished_at,
-                row_number() OVER (PARTITION BY workflow_id ORDER BY id DESC) AS newer
+                row_number() OVER (PARTITION BY workflow_id ORDER BY created_at DESC, id DESC) AS newer
              FROM runs WHERE finished_at IS NOT NULL) AS ended
              WHERE NOT EXISTS (SELECT 1 FROM run_ends WHERE run_ends.run_id = ended.id) AND (1 = 0",
         );

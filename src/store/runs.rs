@@ -18,8 +18,6 @@ pub struct RunFilter {
     pub ended: Option<bool>,
     /// Only runs that wait for more than the questions of their gates: somebody has to say what happened.
     pub in_doubt: bool,
-    /// Only runs older than this one: the cursor of the previous page.
-    pub before: Option<RunId>,
 }
 
 /// A question that waits, with what was shown.
@@ -42,7 +40,7 @@ pub struct StatusCount {
 }
 
 impl Database {
-    /// Newest first.
+    /// Newest first. Lists that people narrow and turn: see `find_runs`.
     pub async fn list_runs(
         &self,
         filter: &RunFilter,
@@ -75,10 +73,8 @@ impl Database {
                  (SELECT count(*) FROM gates WHERE gates.run_id = runs.id AND gates.state = 'open')",
             );
         }
-        if let Some(before) = &filter.before {
-            sql.push(" AND id < ").push_bind(before.as_str());
-        }
-        sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        sql.push(" ORDER BY created_at DESC, id DESC LIMIT ")
+            .push_bind(limit);
         self.all(sql).await?.iter().map(rows::summary).collect()
     }
 
@@ -89,7 +85,7 @@ impl Database {
             "SELECT ",
             rows::summary_columns!(),
             " FROM runs WHERE id IN (SELECT
-                (SELECT r.id FROM runs AS r WHERE r.workflow_id = w.id ORDER BY r.id DESC LIMIT 1)
+                (SELECT r.id FROM runs AS r WHERE r.workflow_id = w.id ORDER BY r.created_at DESC, r.id DESC LIMIT 1)
                 FROM workflows AS w WHERE w.id IN (''"
         ));
         for workflow in workflows {

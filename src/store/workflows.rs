@@ -336,7 +336,7 @@ fn push_line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn tag_line(tag: &str) -> String {
+pub(super) fn tag_line(tag: &str) -> String {
     format!("\n#{}\n", in_one_line(tag))
 }
 
@@ -346,7 +346,7 @@ fn in_one_line(text: &str) -> String {
 }
 
 /// The pattern of texts that hold this one, with `!` before what would stand for other characters.
-fn holds(text: &str) -> String {
+pub(super) fn holds(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.to_lowercase().chars() {
         if matches!(character, '%' | '_' | '!') {

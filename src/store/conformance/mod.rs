@@ -3,9 +3,11 @@
 
 mod capsules;
 mod drafts;
+mod filters;
 mod large;
 mod large_rows;
 mod lease;
+mod listing;
 mod log;
 mod queries;
 mod rest;

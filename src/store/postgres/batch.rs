@@ -140,7 +140,12 @@ async fn write(
     let query = bind_runs(sqlx::query(WRITE), &accepted);
     let query = bind_events(query, &accepted);
     let query = bind_gates(query, &accepted);
-    let query = bind_values(query, &accepted).bind(NAME).bind(lease.epoch());
+    let query = bind_values(query, &accepted)
+        .bind(NAME)
+        .bind(lease.epoch())
+        .bind(column(accepted.iter().copied(), |entry| {
+            entry.search.as_deref().map(stored)
+        }));
     let row = query.fetch_one(connection).await?;
     if !row.try_get::<bool, _>("held")? {
         return Err(lease.lose());
@@ -270,14 +275,15 @@ const WRITE: &str = "
     ), turn AS (
         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
-            $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
+            $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::bigint[], $21::bigint[],
+            $40::text[])
         AS turn (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq, prior_seq, status,
             reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people, current, started_by,
-            started_at, finished_at)
+            started_at, finished_at, search)
     ), written AS (
         INSERT INTO runs (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq,
             prior_seq, status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people,
-            current, started_by, started_at, finished_at)
+            current, started_by, started_at, finished_at, search)
         SELECT * FROM turn
         WHERE EXISTS (SELECT 1 FROM held)
             AND (turn.prior_seq = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = turn.id))

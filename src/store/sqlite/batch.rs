@@ -113,7 +113,7 @@ fn write_turn(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
         return Ok(Err(before));
     }
     let written = if turn.expected_seq == 0 {
-        insert_run(transaction, turn)?
+        insert_run(transaction, entry)?
     } else {
         move_run(transaction, turn)?
     };
@@ -181,7 +181,8 @@ fn remember_start(
 }
 
 /// False when there is a run of this id.
-fn insert_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<bool> {
+fn insert_run(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<bool> {
+    let turn = &entry.turn;
     let (summary, header) = (&turn.summary, &turn.summary.header);
     let inserted = transaction.prepare_cached(INSERT_RUN)?.execute(params![
         stored(header.run_id.as_str()),
@@ -205,6 +206,7 @@ fn insert_run(transaction: &Transaction<'_>, turn: &Commit) -> rusqlite::Result<
         stored(&summary.started_by),
         summary.started_at.map(|at| at.as_micros()),
         summary.finished_at.map(|at| at.as_micros()),
+        entry.search.as_deref().map(stored),
     ])?;
     Ok(inserted == 1)
 }
@@ -295,8 +297,8 @@ fn upsert_gate(transaction: &Transaction<'_>, gate: &GateRow) -> rusqlite::Resul
 const INSERT_RUN: &str = "
     INSERT INTO runs (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq, prior_seq,
         status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people, current,
-        started_by, started_at, finished_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+        started_by, started_at, finished_at, search)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT (id) DO NOTHING";
 
 const MOVE_RUN: &str = "
