@@ -6,8 +6,10 @@ mod document;
 mod drafts;
 mod events;
 mod exchange;
+mod filters;
 mod gates;
 mod hooks;
+mod listing;
 mod live;
 pub mod problem;
 mod runs;
@@ -95,7 +97,12 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/triggers/{id}/fire", post(triggers::fire))
         .route("/triggers/{id}/rotate", post(triggers::rotate))
         .route("/tools", get(workflows::tools))
-        .route("/runs", get(runs::list).post(runs::start))
+        .route("/runs", get(listing::list).post(runs::start))
+        .route("/filters", get(filters::list))
+        .route(
+            "/filters/{name}",
+            get(filters::get).put(filters::save).delete(filters::remove),
+        )
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/steps", get(runs::steps))
         .route("/runs/{id}/cancel", post(acts::cancel))

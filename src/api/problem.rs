@@ -97,6 +97,22 @@ impl From<ServiceError> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_trigger", detail)
                     .with_errors(&errors)
             }
+            ServiceError::InvalidFilter(errors) => {
+                let said = errors
+                    .iter()
+                    .map(|error| format!("`{}` {}.", error.field, error.message));
+                let detail = said.collect::<Vec<_>>().join(" ");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_filter", detail)
+                    .with_errors(&errors)
+            }
+            error @ ServiceError::TooManyFilters => {
+                let detail = format!("{}. Remove some first.", capitalised(&error.to_string()));
+                Problem::new(StatusCode::CONFLICT, "too_many_filters", detail)
+            }
+            error @ ServiceError::FilterNameTaken(_) => {
+                let detail = format!("{}. Choose another.", capitalised(&error.to_string()));
+                Problem::new(StatusCode::CONFLICT, "filter_name_taken", detail)
+            }
             ServiceError::InvalidWorkflow(errors) => {
                 let detail = format!("The workflow has {} problem(s).", errors.len());
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_workflow", detail)

@@ -1,4 +1,4 @@
-//! Runs: start, list, read, and the files they left.
+//! Runs: start, read, and the files they left.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,16 +8,15 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::problem::Problem;
-use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items, page_items_of};
+use super::{Json, LOCAL_ACTOR, Page, Path, Query, page_items_of};
 use crate::driver::service::{NewRun, RunCard, Service};
 use crate::engine::event::{Origin, SkipReason};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{ArtifactId, GateId, RunId, StepPath};
-use crate::engine::state::{Attempt, RunStatus, StepStatus};
+use crate::engine::state::{Attempt, StepStatus};
 use crate::engine::summary::{ArtifactCard, RunSummary};
 use crate::engine::time::Timestamp;
 use crate::engine::workflow::StepKind;
-use crate::store::RunFilter;
 
 /// The longest that a request may be held for a run to finish.
 const WAIT_MS_MAX: u64 = 30_000;
@@ -43,16 +42,6 @@ pub(super) struct StartBody {
 pub(super) struct WaitQuery {
     /// Such as `30s` or `500ms`: hold the answer until the run has ended, at most so long.
     wait: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    status: Option<RunStatus>,
-    /// Slug or id.
-    workflow: Option<String>,
-    cursor: Option<RunId>,
-    limit: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -122,39 +111,6 @@ fn created_as(card: RunCard) -> Response {
     let run_id = &card.summary.header.run_id;
     let location = [(header::LOCATION, format!("/api/v1/runs/{run_id}"))];
     (StatusCode::CREATED, location, Json(RunDetail::from(card))).into_response()
-}
-
-/// Newest first.
-pub(super) async fn list(
-    State(service): State<Service>,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<Page<RunSummary>>, Problem> {
-    let limit = page_items(query.limit)?;
-    let workflow_id = match &query.workflow {
-        Some(slug) => Some(
-            service
-                .store()
-                .workflow(slug)
-                .await?
-                .ok_or_else(|| Problem::not_found("workflow"))?
-                .id,
-        ),
-        None => None,
-    };
-    let filter = RunFilter {
-        status: query.status,
-        workflow_id,
-        before: query.cursor,
-        ..RunFilter::default()
-    };
-    let mut items = service.store().list_runs(&filter, limit + 1).await?;
-    let more = items.len() > limit as usize;
-    items.truncate(limit as usize);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| last.header.run_id.to_string());
-    Ok(Json(Page { items, next }))
 }
 
 pub(super) async fn get(

@@ -8,6 +8,7 @@ mod bus;
 mod children;
 pub mod clock;
 mod families;
+mod indexing;
 pub mod launch;
 mod loading;
 mod perform;

@@ -6,6 +6,7 @@ mod capsules;
 mod card;
 mod drafts;
 mod exchange;
+mod listing;
 mod messages;
 mod runs;
 mod triggers;
@@ -17,6 +18,7 @@ pub use capsules::{CAPSULE_BYTES_MAX, CapsuleError, Exported};
 pub use card::RunCard;
 pub use drafts::{Beginning, Begun, Published};
 pub use exchange::{ImportOutcome, ImportProblem, Imported, Incoming, Pins};
+pub use listing::{COUNTED_RUNS_MAX, Counted, RunsPage, cursor};
 pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
 pub use triggers::{NewTrigger, TriggerChange};
@@ -80,6 +82,12 @@ pub enum ServiceError {
     InvalidInput(Vec<FieldError>),
     #[error("the trigger cannot be kept like this")]
     InvalidTrigger(Vec<FieldError>),
+    #[error("the filter cannot be read")]
+    InvalidFilter(Vec<FieldError>),
+    #[error("there are as many saved filters as there may be")]
+    TooManyFilters,
+    #[error("there is a filter of the name `{0}` already")]
+    FilterNameTaken(String),
     #[error("the workflow has problems")]
     InvalidWorkflow(Vec<Diagnostic>),
     #[error("nothing was imported, for there are problems")]

@@ -4,7 +4,7 @@ use super::error::PageError;
 use super::markdown;
 use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, Other,
-    PairView, RunStats, RunView, RunsView,
+    PairView, RunStats, RunView,
 };
 use crate::driver::service::{RunRecord, Service, ServiceError};
 use crate::engine::contrast::Contrast;
@@ -22,8 +22,6 @@ use tokio::task::spawn_blocking;
 
 /// Items of the short lists on Home.
 const SHORT_LIST: u32 = 8;
-/// Runs on one page of the list.
-const RUNS_PER_PAGE: u32 = 50;
 /// Questions shown at once.
 const GATES_SHOWN: u32 = 100;
 /// Steps of a workflow that are drawn: nobody reads a picture of more.
@@ -67,41 +65,6 @@ async fn stats(service: &Service) -> Result<RunStats, PageError> {
         }
     }
     Ok(stats)
-}
-
-pub(super) async fn runs(
-    service: &Service,
-    status: &str,
-    cursor: Option<String>,
-) -> Result<RunsView, PageError> {
-    let status = match status {
-        "" => None,
-        word => Some(
-            word.parse()
-                .map_err(|message: String| PageError::new(422, "bad_request", message))?,
-        ),
-    };
-    let before = cursor.filter(|cursor| !cursor.is_empty()).map(RunId::new);
-    let filter = RunFilter {
-        status,
-        before,
-        ..RunFilter::default()
-    };
-    let mut items = service
-        .store()
-        .list_runs(&filter, RUNS_PER_PAGE + 1)
-        .await?;
-    let more = items.len() > RUNS_PER_PAGE as usize;
-    items.truncate(RUNS_PER_PAGE as usize);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| last.header.run_id.to_string());
-    Ok(RunsView {
-        items,
-        next,
-        now: service.now(),
-    })
 }
 
 pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, PageError> {

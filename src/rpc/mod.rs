@@ -16,6 +16,7 @@ pub mod forms;
 #[cfg(feature = "ssr")]
 mod markdown;
 pub mod pages;
+pub mod runs;
 pub mod triggers;
 pub mod versions;
 pub mod views;
@@ -89,6 +90,21 @@ mod server {
                 }
                 ServiceError::InvalidTrigger(errors) => {
                     PageError::new(422, "invalid_trigger", said(&errors))
+                }
+                ServiceError::InvalidFilter(errors) => {
+                    let said = errors
+                        .iter()
+                        .map(|error| format!("`{}` {}.", error.field, error.message));
+                    let said = said.collect::<Vec<_>>().join(" ");
+                    PageError::new(422, "invalid_filter", said)
+                }
+                error @ ServiceError::TooManyFilters => {
+                    let said = format!("{} Remove some first.", sentence(&error.to_string()));
+                    PageError::new(409, "too_many_filters", said)
+                }
+                error @ ServiceError::FilterNameTaken(_) => {
+                    let said = format!("{} Choose another.", sentence(&error.to_string()));
+                    PageError::new(409, "filter_name_taken", said)
                 }
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")

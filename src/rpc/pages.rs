@@ -5,19 +5,13 @@ use leptos::prelude::*;
 use super::codec::Told;
 use super::error::PageError;
 use super::views::{
-    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, PairView, RunView, RunsView,
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, PairView, RunView,
 };
 use crate::engine::layout::Picture;
 
 #[server(prefix = "/rpc", endpoint = "home", output = Told)]
 pub async fn home() -> Result<HomeView, PageError> {
     super::respond(super::assemble::home(&super::service()?).await)
-}
-
-/// `status`: empty for all, else a run state.
-#[server(prefix = "/rpc", endpoint = "runs", output = Told)]
-pub async fn runs(status: String, cursor: Option<String>) -> Result<RunsView, PageError> {
-    super::respond(super::assemble::runs(&super::service()?, &status, cursor).await)
 }
 
 #[server(prefix = "/rpc", endpoint = "run", output = Told)]

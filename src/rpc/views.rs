@@ -70,14 +70,6 @@ pub struct RefusedStart {
     pub message: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunsView {
-    pub items: Vec<RunSummary>,
-    /// Pass it as `cursor` for the next page.
-    pub next: Option<String>,
-    pub now: Timestamp,
-}
-
 /// A run, complete: the fold of `events` over `outline` is its state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunView {

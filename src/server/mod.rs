@@ -226,6 +226,7 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         runs_of_workflow: config.keep_runs,
         export_to: config.export_dir.clone(),
     }));
+    tokio::spawn(service.keep_indexing());
     announce(listening, &config);
 
     let served = tokio::select! {
