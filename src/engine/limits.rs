@@ -115,3 +115,5 @@ pub const LISTING_FIELD_CHARS_MAX: usize = 250;
 pub const LISTING_QUERY_BYTES_MAX: usize = 16_000;
 /// Filters of the list of runs that have a name: what still fits above the list.
 pub const SAVED_FILTERS_MAX: u32 = 50;
+/// Runs that are cancelled or retried at once: as many as somebody has looked through before.
+pub const BULK_RUNS_MAX: usize = 100;

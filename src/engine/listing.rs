@@ -360,6 +360,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// As a field of a query has it.
+pub fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    encode(text, &mut encoded);
+    encoded
+}
+
 /// With escapes in place of all that does not stand for itself everywhere.
 fn encode(text: &str, to: &mut String) {
     for byte in text.bytes() {

@@ -45,6 +45,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/workflows/:slug/versions") view=|| pages::VERSIONS.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/workflows/:slug") view=|| pages::WORKFLOW.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=|| pages::RUNS.show((), Place::Page) ssr=SsrMode::Async />
+                    <Route path=path!("/runs/bulk") view=|| pages::BULK.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id") view=|| pages::RUN.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id/compare") view=|| pages::PAIR.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id/artifacts/:artifact") view=|| pages::ARTIFACT.show((), Place::Page) ssr=SsrMode::Async />

@@ -21,7 +21,7 @@ pub use gate::{GateForm, GateQuestion};
 pub use graph::branch_labels;
 pub use progress::Bar;
 pub use prose::{prose, with_code};
-pub use run_list::RunList;
+pub use run_list::{RunList, RunRow};
 pub use status::{RunBadge, StatusIcon, StepBadge};
 pub use time::{Elapsed, Moment};
 pub use value::{ValueView, ValuesAt};

@@ -18,8 +18,9 @@ pub fn RunList(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
     view! { <ul class="run-list">{rows}</ul> }
 }
 
+/// `now`: the clock that a run under way is measured by.
 #[component]
-fn RunRow(run: RunSummary, now: Signal<Timestamp>) -> impl IntoView {
+pub fn RunRow(run: RunSummary, now: Signal<Timestamp>) -> impl IntoView {
     let live = Live::expect();
     let href = format!("/runs/{}", run.header.run_id);
     let name = run.header.workflow_name.clone();

@@ -27,8 +27,10 @@ use crate::ui::parts::{Part, apart, here};
 //
 // What is only read is with what every page needs: a first visit fetches one file.
 here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
-here!(RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
 here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
+// The list of runs: whoever narrows it has come for that.
+apart!(runs, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
+apart!(runs, BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
 // What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
 apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
@@ -58,6 +60,7 @@ pub fn at(path: &str) -> Option<Part<()>> {
         [Some("workflows"), Some(_), Some("versions"), None] => Some(VERSIONS),
         [Some("workflows"), Some(_), None, _] => Some(WORKFLOW),
         [Some("runs"), None, ..] => Some(RUNS),
+        [Some("runs"), Some("bulk"), None, _] => Some(BULK),
         [Some("runs"), Some(_), None, _] => Some(RUN),
         [Some("runs"), Some(_), Some("compare"), None] => Some(PAIR),
         [Some("runs"), Some(_), Some("artifacts"), Some(_)] => Some(ARTIFACT),
@@ -82,8 +85,9 @@ mod tests {
     fn every_address_of_a_page_is_known() {
         for (path, part) in [
             ("/", "base"),
-            ("/runs", "base"),
-            ("/runs/", "base"),
+            ("/runs", "runs"),
+            ("/runs/", "runs"),
+            ("/runs/bulk", "runs"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "base"),
