@@ -66,7 +66,7 @@ impl Database {
         let patterns = Patterns::of(&search.listing);
         let mut sql = Sql::of("SELECT count(*) AS runs FROM (SELECT 1 AS one FROM runs WHERE true");
         narrow(&mut sql, search, &patterns);
-        sql.push(" LIMIT ").push_bind(at_most).push(") AS some");
+        sql.push(" LIMIT ").push_bind(at_most).push(") AS found");
         let row = self.first(sql).await?;
         row.map_or(Ok(0), |row| row.number("runs"))
     }

@@ -21,11 +21,13 @@ mod house;
 mod interventions;
 mod kinds;
 mod large;
+mod listing;
 mod parity;
 mod postgres;
 #[path = "../support/postgres.rs"]
 mod postgres_server;
 mod retention;
+mod run_pages;
 mod schedules;
 mod server;
 mod simulate;

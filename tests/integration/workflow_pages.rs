@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::server::{Server, workflow};
 
 /// Reads pages and sends their forms, and follows nowhere by itself.
-struct Browser<'a> {
+pub struct Browser<'a> {
     server: &'a Server,
     client: Client,
 }
 
 impl<'a> Browser<'a> {
-    fn at(server: &'a Server) -> Self {
+    pub fn at(server: &'a Server) -> Self {
         let client = Client::builder().redirect(Policy::none()).no_proxy();
         Self {
             server,
@@ -21,7 +21,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn page(&self, path: &str) -> (StatusCode, String) {
+    pub async fn page(&self, path: &str) -> (StatusCode, String) {
         let request = self.client.get(format!("{}{path}", self.server.address));
         let answer = request.header(header::ACCEPT, "text/html").send().await;
         let answer = answer.expect("it answers");
@@ -29,7 +29,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Where the form leads, without the address of the server.
-    async fn send(&self, endpoint: &str, fields: &[(&str, &str)], from: &str) -> String {
+    pub async fn send(&self, endpoint: &str, fields: &[(&str, &str)], from: &str) -> String {
         let encoded = |text: &str| {
             let bytes = text.bytes();
             bytes.map(|byte| format!("%{byte:02X}")).collect::<String>()

@@ -58,7 +58,7 @@ fn show(view: BulkView) -> AnyView {
         false => format!("It would be done with {done} of {}.", runs_of(all)),
     };
     let gone = (gone > 0)
-        .then(|| view! { <p>{format!("{} that were chosen are there no more.", format::counted(gone, "run"))}</p> });
+        .then(|| view! { <p>{format!("No longer there: {}.", format::counted(gone, "run"))}</p> });
     let now = Live::expect().now(Timestamp::default());
     let rows: Vec<_> = items.into_iter().map(|item| row(item, now)).collect();
     let form = (!is_done && ready > 0).then(|| ask(act, ready, runs, &back));

@@ -128,13 +128,14 @@ fn Choice(place: Memo<Place>, walk: Walk, is_empty: Signal<bool>) -> impl IntoVi
     let address =
         move |choosing: Choosing| move || place.with(|place| place.choosing(choosing).href());
     let is_choosing = move || place.with(|place| place.choosing != Choosing::No);
+    let is = move |choosing: Choosing| place.with(|place| place.choosing == choosing);
     let back = move || place.with(|place| place.asked.query());
     let step = move |_| bring_to_line(walk);
     view! {
         <div class="run-acts" hidden=move || is_empty.get()>
             <a class="button button-small" href=address(Choosing::Some) hidden=is_choosing on:click=step>"Choose several…"</a>
-            <a class="button button-small" href=address(Choosing::All) hidden=move || !is_choosing() on:click=step>"All of this page"</a>
-            <a class="button button-small" href=address(Choosing::Some) hidden=move || !is_choosing() on:click=step>"None"</a>
+            <a class="button button-small" href=address(Choosing::All) hidden=move || !is(Choosing::Some) on:click=step>"All of this page"</a>
+            <a class="button button-small" href=address(Choosing::Some) hidden=move || !is(Choosing::All) on:click=step>"None of this page"</a>
             <button class="button button-small" name="act" value="cancel" hidden=move || !is_choosing()>"Cancel…"</button>
             <button class="button button-small" name="act" value="retry" hidden=move || !is_choosing()>"Retry…"</button>
             <a class="button button-small" href=address(Choosing::No) hidden=move || !is_choosing() on:click=step>"Stop choosing"</a>
@@ -211,10 +212,15 @@ fn News(view: View, asked: Memo<String>, fresh: RwSignal<u32>, walk: Walk) -> im
         })
     });
     let news = RwSignal::new(None::<(RunId, u32)>);
+    // Answers may overtake each other.
+    let looks = StoredValue::new(0_u32);
     Effect::new(move |before: Option<u32>| {
         let lists = live.lists.get();
         if before.is_some_and(|before| before != lists) {
-            look_again(live, asked.get_untracked(), shown, news, fresh);
+            looks.update_value(|looks| *looks += 1);
+            let number = looks.get_value();
+            let is_last = move || looks.try_get_value() == Some(number);
+            look_again(live, asked.get_untracked(), shown, news, fresh, is_last);
         }
         lists
     });
@@ -249,12 +255,16 @@ fn look_again(
     shown: Memo<Option<(String, Option<RunId>, bool)>>,
     news: RwSignal<Option<(RunId, u32)>>,
     fresh: RwSignal<u32>,
+    is_last: impl Fn() -> bool + 'static,
 ) {
     spawn_local(async move {
         let Ok(view) = runs(asked.clone()).await else {
             return;
         };
         // The page may have been left, or turned, meanwhile.
+        if !is_last() {
+            return;
+        }
         let Some(Some((of, first, is_first_page))) = shown.try_get_untracked() else {
             return;
         };
