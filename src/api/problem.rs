@@ -10,6 +10,7 @@ use crate::driver::SubmitError;
 use crate::driver::service::{AuthoringError, CapsuleError, ServiceError};
 use crate::engine::command::Rejection;
 use crate::engine::fork::ForkError;
+use crate::engine::input::FieldError;
 use crate::store::StoreError;
 
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -97,20 +98,14 @@ impl From<ServiceError> for Problem {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_trigger", detail)
                     .with_errors(&errors)
             }
-            ServiceError::InvalidFilter(errors) => {
-                let said = errors
-                    .iter()
-                    .map(|error| format!("`{}` {}.", error.field, error.message));
-                let detail = said.collect::<Vec<_>>().join(" ");
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_filter", detail)
-                    .with_errors(&errors)
-            }
-            error @ ServiceError::TooManyFilters => {
-                let detail = format!("{}. Remove some first.", capitalised(&error.to_string()));
-                Problem::new(StatusCode::CONFLICT, "too_many_filters", detail)
-            }
-            error @ ServiceError::FilterNameTaken(_) => {
-                let detail = format!("{}. Choose another.", capitalised(&error.to_string()));
+            ServiceError::InvalidFilter(errors) => unreadable_filter(&errors),
+            ServiceError::TooManyFilters => Problem::new(
+                StatusCode::CONFLICT,
+                "too_many_filters",
+                "There are as many saved filters as there may be. Remove some first.",
+            ),
+            ServiceError::FilterNameTaken(name) => {
+                let detail = format!("There is a filter `{name}` already. Choose another name.");
                 Problem::new(StatusCode::CONFLICT, "filter_name_taken", detail)
             }
             ServiceError::InvalidWorkflow(errors) => {
@@ -146,22 +141,38 @@ impl From<ServiceError> for Problem {
                 };
                 Problem::new(status, "not_forked", capitalised(&format!("{error}.")))
             }
-            ServiceError::Submit(SubmitError::NoSuchRun) => Problem::not_found("run"),
-            ServiceError::Submit(SubmitError::Rejected(rejection)) => rejection.into(),
-            ServiceError::Submit(SubmitError::Store(error)) => error.into(),
-            ServiceError::Submit(SubmitError::InDoubt) => Problem::new(
+            ServiceError::Submit(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::NoSuchRun => Problem::not_found("run"),
+            SubmitError::Rejected(rejection) => rejection.into(),
+            SubmitError::Store(error) => error.into(),
+            SubmitError::InDoubt => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_in_doubt",
                 "The database does not answer, so it is not known yet whether this was done. Look again when it is \
                  back. A start with an Idempotency-Key may be sent again at any time.",
             ),
-            ServiceError::Submit(SubmitError::Stopping) => Problem::new(
+            SubmitError::Stopping => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "The server is stopping. Try again in a moment.",
             ),
         }
     }
+}
+
+fn unreadable_filter(errors: &[FieldError]) -> Problem {
+    let said = errors
+        .iter()
+        .map(|error| format!("`{}` {}.", error.field, error.message));
+    let detail = said.collect::<Vec<_>>().join(" ");
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_filter", detail).with_errors(errors)
 }
 
 impl From<CapsuleError> for Problem {

@@ -209,15 +209,10 @@ impl Listing {
                 refuse(name, message);
             }
         }
-        let mut states = Vec::new();
-        for word in &asked.status {
-            match word.parse::<RunStatus>() {
-                Ok(state) => states.push(state),
-                Err(_) => refuse("status", state_expected(word)),
-            }
+        let (states, odd) = states(&asked.status);
+        for word in odd {
+            refuse("status", state_expected(word));
         }
-        states.sort();
-        states.dedup();
         let version = given(&asked.version).map(str::parse);
         if let Some(Err(_) | Ok(0)) = version {
             let text = shortened(&asked.version);
@@ -226,7 +221,7 @@ impl Listing {
                 format!("is `{text}`; it takes the number of a version, such as 2"),
             );
         }
-        let words: Vec<String> = asked.q.split_whitespace().map(str::to_owned).collect();
+        let words: Vec<String> = asked.q.split_whitespace().map(lowered).collect();
         if words.len() > LISTING_WORDS_MAX {
             refuse("q", format!("takes at most {LISTING_WORDS_MAX} words"));
         }
@@ -265,6 +260,25 @@ impl Listing {
             page,
         })
     }
+}
+
+/// Each state once, in their order; and the words that are none.
+fn states(words: &[String]) -> (Vec<RunStatus>, Vec<&str>) {
+    let (mut states, mut odd) = (Vec::new(), Vec::new());
+    for word in words {
+        match word.parse() {
+            Ok(state) => states.push(state),
+            Err(_) => odd.push(word.as_str()),
+        }
+    }
+    states.sort();
+    states.dedup();
+    (states, odd)
+}
+
+/// Letter by letter: where a letter stands makes no difference, for a word may be looked for in the middle of others.
+fn lowered(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Without what stands around it by mistake.

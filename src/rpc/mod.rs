@@ -98,13 +98,8 @@ mod server {
                     let said = said.collect::<Vec<_>>().join(" ");
                     PageError::new(422, "invalid_filter", said)
                 }
-                error @ ServiceError::TooManyFilters => {
-                    let said = format!("{} Remove some first.", sentence(&error.to_string()));
-                    PageError::new(409, "too_many_filters", said)
-                }
-                error @ ServiceError::FilterNameTaken(_) => {
-                    let said = format!("{} Choose another.", sentence(&error.to_string()));
-                    PageError::new(409, "filter_name_taken", said)
+                error @ (ServiceError::TooManyFilters | ServiceError::FilterNameTaken(_)) => {
+                    PageError::new(409, "filter_refused", sentence(&error.to_string()))
                 }
                 ServiceError::InvalidWorkflow(_) => {
                     PageError::new(422, "invalid_workflow", "The workflow has problems.")

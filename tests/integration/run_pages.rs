@@ -22,14 +22,15 @@ fn asking(name: &str) -> Value {
 
 /// The ids of the rows, in their order.
 fn rows(page: &str) -> Vec<String> {
-    // The data that the page comes with, for its client, is behind the rows.
-    let rows = page.split("class=\"run-row").skip(1);
-    rows.filter_map(|row| {
-        let from = row.find("href=\"/runs/")? + "href=\"/runs/".len();
-        let id = &row[from..];
-        Some(id[..id.find('"')?].to_owned())
-    })
-    .collect()
+    let links = page.split("<a ").skip(1);
+    let heads = links.filter_map(|link| link.split('>').next());
+    heads
+        .filter(|head| head.contains("class=\"run-row"))
+        .filter_map(|head| {
+            let id = &head[head.find("href=\"/runs/")? + "href=\"/runs/".len()..];
+            Some(id[..id.find('"')?].to_owned())
+        })
+        .collect()
 }
 
 /// The address that a link of this word leads to.

@@ -146,6 +146,13 @@ fn a_run_is_found_by_the_values_of_its_input() {
 }
 
 #[test]
+fn a_letter_is_found_wherever_it_stands() {
+    let text = searched(&json!("\u{39f}\u{394}\u{39f}\u{3a3}"));
+    let listing = read("q=%CE%9F%CE%94%CE%9F%CE%A3").expect("it can be read");
+    assert_eq!(listing.words, [text]);
+}
+
+#[test]
 fn what_a_run_is_found_by_is_bounded() {
     let input = json!({ "a": "X".repeat(1_000_000), "b": "behind" });
     assert_eq!(searched(&input), "x".repeat(RUN_SEARCH_CHARS_MAX));

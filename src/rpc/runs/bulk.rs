@@ -126,6 +126,7 @@ pub(super) async fn view(service: &Service, query: &str) -> Result<BulkView, Pag
         ready,
         runs: named.trim_end().to_owned(),
         back,
+        now: service.now(),
     })
 }
 

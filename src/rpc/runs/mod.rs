@@ -115,6 +115,7 @@ pub struct BulkView {
     pub runs: String,
     /// Of the address of the list that they were chosen from.
     pub back: String,
+    pub now: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

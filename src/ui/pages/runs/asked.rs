@@ -77,6 +77,9 @@ pub struct Chip {
     pub without: Asked,
 }
 
+/// A field as people call it, and where it is.
+type NamedField = (&'static str, fn(&mut Asked) -> &mut String);
+
 /// Everything that narrows the list, in the order of the form.
 pub fn chips(asked: &Asked) -> Vec<Chip> {
     let whole = asked.clone().first_page();
@@ -86,7 +89,7 @@ pub fn chips(asked: &Asked) -> Vec<Chip> {
         let says = format!("State: {}", state_word(word));
         Chip { says, without }
     });
-    let named: [(&str, fn(&mut Asked) -> &mut String); 7] = [
+    let named: [NamedField; 7] = [
         ("Input", |asked| &mut asked.q),
         ("Workflow", |asked| &mut asked.workflow),
         ("Version", |asked| &mut asked.version),

@@ -43,6 +43,7 @@ fn show(view: BulkView) -> AnyView {
         ready,
         runs,
         back,
+        now,
     } = view;
     let title = match (act, is_done) {
         (BulkAct::Cancel, false) => "Cancel runs?",
@@ -59,7 +60,7 @@ fn show(view: BulkView) -> AnyView {
     };
     let gone = (gone > 0)
         .then(|| view! { <p>{format!("No longer there: {}.", format::counted(gone, "run"))}</p> });
-    let now = Live::expect().now(Timestamp::default());
+    let now = Live::expect().now(now);
     let rows: Vec<_> = items.into_iter().map(|item| row(item, now)).collect();
     let form = (!is_done && ready > 0).then(|| ask(act, ready, runs, &back));
     view! {

@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
+use crate::engine::listing::Asked;
 use crate::rpc::error::PageError;
 use crate::rpc::runs::{RunsView, runs};
 use crate::ui::components::{Empty, Failure};
@@ -80,10 +81,14 @@ fn known<T>(view: View, read: impl FnOnce(&str, &RunsView) -> T) -> Option<T> {
 
 /// What stands in place of a list without entries: why, and where to go from there.
 fn around(view: View, place: Memo<Place>) -> Option<AnyView> {
-    match view.get()?.1 {
+    let (asked, answer) = view.get()?;
+    match answer {
         Err(error) if error.status == 422 => Some(unreadable(error)),
         Err(error) => Some(view! { <Failure error /> }.into_any()),
-        Ok(view) if view.items.is_empty() => Some(nothing(&place.read())),
+        Ok(view) if view.items.is_empty() => {
+            let of = place.with(|place| place.with(Asked::of_query(&asked)));
+            Some(nothing(&of))
+        }
         Ok(_) => None,
     }
 }

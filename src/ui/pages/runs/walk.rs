@@ -35,39 +35,7 @@ pub(super) fn Rows(
     walk: Walk,
 ) -> impl IntoView {
     let live = Live::expect();
-    let way = move |read: fn(&RunsView) -> Option<Asked>| {
-        Memo::new(move |_| {
-            let there = known(view, |_, view| read(view)).flatten()?;
-            place.with(|place| {
-                let asked = Asked {
-                    older: there.older,
-                    newer: there.newer,
-                    ..place.asked.clone()
-                };
-                Some(place.with(asked).href())
-            })
-        })
-    };
-    let ways = Ways {
-        newer: way(|view| {
-            let newer = view.newer.clone()?;
-            let older = String::new();
-            Some(Asked {
-                newer,
-                older,
-                ..Asked::default()
-            })
-        }),
-        older: way(|view| {
-            let older = view.older.clone()?;
-            let newer = String::new();
-            Some(Asked {
-                newer,
-                older,
-                ..Asked::default()
-            })
-        }),
-    };
+    let ways = ways(view, place);
     follow_steps(view, asked, walk);
     // Asked each time: before the first tick of the browser's clock it is the moment of the answer that is shown.
     let now: Signal<Timestamp> = Signal::derive(move || {
@@ -106,6 +74,37 @@ pub(super) fn Rows(
             <Pages place ways walk />
         </section>
     }
+}
+
+fn ways(view: View, place: Memo<Place>) -> Ways {
+    let way = move |read: fn(&RunsView) -> Option<Asked>| {
+        Memo::new(move |_| {
+            // From what this is the answer to: the address may be another by now.
+            let (of, there) = known(view, |asked, view| (Asked::of_query(asked), read(view)))?;
+            let there = there?;
+            let asked = Asked {
+                older: there.older,
+                newer: there.newer,
+                ..of
+            };
+            Some(place.with(|place| place.with(asked).href()))
+        })
+    };
+    let newer = way(|view| {
+        let newer = view.newer.clone()?;
+        Some(Asked {
+            newer,
+            ..Asked::default()
+        })
+    });
+    let older = way(|view| {
+        let older = view.older.clone()?;
+        Some(Asked {
+            older,
+            ..Asked::default()
+        })
+    });
+    Ways { newer, older }
 }
 
 fn row(run: RunSummary, choosing: Choosing, now: Signal<Timestamp>) -> AnyView {
