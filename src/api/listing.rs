@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 
 use super::problem::Problem;
 use super::{Json, Page, page_items};
-use crate::driver::service::{Service, cursor};
+use crate::driver::service::{Service, ServiceError, cursor};
 use crate::engine::limits::LISTING_QUERY_BYTES_MAX;
 use crate::engine::listing::{Asked, pairs};
 use crate::engine::summary::RunSummary;
@@ -21,7 +21,8 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page<RunSummary>>, Problem> {
     let Query { asked, limit } = read(&query.unwrap_or_default())?;
-    let search = service.run_search(&asked).await?;
+    let search = service.run_search(&asked).await;
+    let search = search.map_err(as_named_here)?;
     let page = service.runs_page(&search, limit).await?;
     let last = page.items.last().filter(|_| page.has_older);
     let next = last.map(|last| cursor(last).to_string());
@@ -55,6 +56,19 @@ fn read(query: &str) -> Result<Query, Problem> {
     }
     let limit = page_items(limit)?;
     Ok(Query { asked, limit })
+}
+
+/// A place in the list is a `cursor` here.
+fn as_named_here(error: ServiceError) -> ServiceError {
+    let ServiceError::InvalidFilter(mut errors) = error else {
+        return error;
+    };
+    for error in &mut errors {
+        if error.field == "older" {
+            "cursor".clone_into(&mut error.field);
+        }
+    }
+    ServiceError::InvalidFilter(errors)
 }
 
 fn unknown(name: &str) -> Problem {

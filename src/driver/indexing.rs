@@ -40,3 +40,30 @@ pub async fn keep_indexing(store: Arc<Database>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::start;
+    use crate::store::{LeaseTerms, Store};
+
+    #[tokio::test]
+    async fn what_an_earlier_release_has_left_is_worked_out_to_the_end() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let terms = LeaseTerms {
+            holder: "a test".to_owned(),
+            ttl: Duration::from_secs(15),
+        };
+        let store = Database::open(&url, &terms).await.expect("it opens");
+        for number in 0..50 {
+            let stored = store.commit(start(&format!("r{number}"))).await;
+            stored.expect("it is stored");
+        }
+        let forgotten = store.forget_what_runs_are_found_by().await;
+        forgotten.expect("it is stored");
+        let store = Arc::new(store);
+        keep_indexing(Arc::clone(&store)).await;
+        assert_eq!(store.index_runs().await, Ok(Indexed::All));
+    }
+}
