@@ -117,3 +117,8 @@ pub const LISTING_QUERY_BYTES_MAX: usize = 16_000;
 pub const SAVED_FILTERS_MAX: u32 = 50;
 /// Runs that are cancelled or retried at once: as many as somebody has looked through before.
 pub const BULK_RUNS_MAX: usize = 100;
+/// One line of a step's log; the rest of a longer one is cut off and marked so. A stack trace as JSON still fits.
+pub const LOG_LINE_BYTES_MAX: usize = 16_384;
+/// Lines and bytes of one attempt's log: what a person still looks through, and what a page can be asked to search.
+pub const LOG_LINES_MAX: u32 = 10_000;
+pub const LOG_BYTES_MAX: u64 = 4_194_304;

@@ -8,6 +8,7 @@
 //! RunState::apply(&Recorded)              the only way state changes; never refuses
 //! ```
 
+pub mod ansi;
 pub mod binding;
 pub mod bounds;
 pub mod caption;
@@ -36,6 +37,7 @@ pub mod large;
 pub mod layout;
 pub mod limits;
 pub mod listing;
+pub mod logs;
 mod names;
 pub mod patch;
 mod places;
