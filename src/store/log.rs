@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use super::entry::Entry;
 use super::sql::Sql;
 use super::{
-    Commit, Database, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
-    rows,
+    Appended, Commit, Database, GateRow, LogBatch, Rest, Resumed, Snapshot, Store, StoreError,
+    StoredRun, VersionCard, rows,
 };
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
@@ -196,6 +196,10 @@ impl Store for Database {
         let sql = Sql::of("SELECT outline FROM workflow_versions WHERE id = $1");
         let row = self.first(sql.bind(version_id.as_str())).await?;
         row.map(|row| row.json("outline")).transpose()
+    }
+
+    async fn append_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        self.write_logs(batches).await
     }
 
     async fn may_act(&self) -> bool {

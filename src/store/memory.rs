@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Commit, GateRow, Rest, Resumed, RunEnd, Snapshot, StartKey, Store, StoreError, StoredRun,
-    VersionCard,
+    Appended, Commit, GateRow, LogBatch, Rest, Resumed, RunEnd, Snapshot, StartKey, Store,
+    StoreError, StoredRun, VersionCard,
 };
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
+use crate::engine::logs::{LogAddress, LogCount, LogLine};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
@@ -35,6 +36,7 @@ struct Shelves {
     versions: BTreeMap<VersionId, Version>,
     triggers: BTreeMap<TriggerId, Kept>,
     run_ends: BTreeSet<RunEnd>,
+    logs: BTreeMap<LogAddress, (LogCount, Vec<LogLine>)>,
 }
 
 struct Version {
@@ -70,6 +72,13 @@ impl MemoryStore {
         runs.map(|(summary, _)| summary.clone()).collect()
     }
 
+    /// The lines of one attempt's log.
+    pub fn log(&self, log: &LogAddress) -> Vec<LogLine> {
+        let shelves = self.shelves();
+        let kept = shelves.logs.get(log);
+        kept.map(|(_, lines)| lines.clone()).unwrap_or_default()
+    }
+
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         // A panic while the lock was held cannot have left a half-made change: each change is one insert.
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,8 +97,30 @@ impl Shelves {
     }
 }
 
+impl Shelves {
+    fn append_log(&mut self, batch: &LogBatch) -> Appended {
+        if !self.runs.contains_key(&batch.log.run_id) {
+            return Appended::NoSuchRun;
+        }
+        let (count, lines) = self.logs.entry(batch.log.clone()).or_default();
+        let Some(news) = batch.news(count) else {
+            return Appended::Ahead(*count);
+        };
+        lines.extend(count.take(batch.at, news));
+        Appended::Stored(*count)
+    }
+}
+
 #[async_trait]
 impl Store for MemoryStore {
+    async fn append_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        let mut shelves = self.shelves();
+        Ok(batches
+            .iter()
+            .map(|batch| shelves.append_log(batch))
+            .collect())
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         let mut shelves = self.shelves();
         let run_id = commit.summary.header.run_id.clone();

@@ -20,6 +20,7 @@ mod runs;
 mod snapshots;
 mod sql;
 mod sqlite;
+mod step_logs;
 mod text;
 mod triggers;
 mod versions;
@@ -41,6 +42,7 @@ pub use listing::{Indexed, RunSearch};
 pub use retention::Expired;
 pub use runs::{OpenGate, RunFilter, StatusCount};
 pub use sqlite::backup;
+pub use step_logs::{Appended, Found, LogBatch, LogSearch};
 pub use triggers::{Fired, Progress, RunEnd, TriggerRow, TriggerStore, WebhookKey};
 pub use versions::{NewVersion, VersionRow, WorkflowChange};
 pub use workflows::{Shelf, ShelfCounts, WorkflowFilter, WorkflowRow};
@@ -51,6 +53,7 @@ use thiserror::Error;
 
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, StepPath, VersionId, WorkflowId};
+use crate::engine::logs::LogCount;
 use crate::engine::plan::Outline;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::time::Timestamp;
@@ -267,6 +270,14 @@ pub trait Store: Send + Sync {
     /// What the version compiled to when it was saved. The logs of its runs are folded with this one, whatever a
     /// later release makes of the document.
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError>;
+
+    /// Adds lines to logs of steps, all or none of them; the logs are different ones and in order. One answer a batch. When
+    /// it answers `Ok` they survive any crash; what a crash before leaves of a log is its beginning, without gaps. A store
+    /// that stands for another one in tests keeps none.
+    async fn append_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        let none = Appended::Stored(LogCount::default());
+        Ok(vec![none; batches.len()])
+    }
 
     /// Whether this process may act on what it has stored: asked before an effect starts. Waits while the database
     /// cannot tell. Once false it stays false: another process has taken over, or this one is stopping.

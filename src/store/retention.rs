@@ -59,6 +59,8 @@ impl Database {
             "DELETE FROM run_snapshots WHERE run_id = $1",
             "DELETE FROM gates WHERE run_id = $1",
             "DELETE FROM artifacts WHERE run_id = $1",
+            "DELETE FROM step_log_lines WHERE run_id = $1",
+            "DELETE FROM step_logs WHERE run_id = $1",
             "DELETE FROM start_keys WHERE run_id = $1",
         ] {
             change.run(Sql::of(sql).bind(run_id.as_str())).await?;

@@ -12,6 +12,7 @@ mod log;
 mod queries;
 mod rest;
 mod shelves;
+mod step_logs;
 mod triggers;
 mod workflows;
 
