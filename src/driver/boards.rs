@@ -122,7 +122,7 @@ impl Driver {
     }
 
     /// The run as it is stored, also where it cannot go on in this release.
-    async fn read(&self, run_id: &RunId) -> Result<Option<RunState>, StoreError> {
+    pub(super) async fn read(&self, run_id: &RunId) -> Result<Option<RunState>, StoreError> {
         match self.resume(run_id).await {
             Ok(loaded) => Ok(loaded.map(|loaded| loaded.state)),
             Err(StoreError::Corrupt(_)) => {

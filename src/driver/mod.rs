@@ -11,6 +11,7 @@ mod families;
 mod indexing;
 pub mod launch;
 mod loading;
+mod logs;
 mod perform;
 mod plans;
 mod projection;
@@ -31,6 +32,7 @@ mod simulation;
 mod tests;
 
 pub use bus::{Committed, RunNews};
+pub use logs::{LogNews, may_end};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +50,7 @@ use boards::Boards;
 use bus::Bus;
 use clock::Clock;
 use families::Families;
+use logs::Logs;
 use plans::Plans;
 use reports::Reports;
 use resting::Resting;
@@ -78,6 +81,7 @@ pub struct Driver {
     rooms: Mutex<Rooms>,
     families: Mutex<Families>,
     reports: Mutex<Reports>,
+    logs: Logs,
     resting: Resting,
     snapshots: snapshots::Writing,
     /// Where this server is, as its own workflows may name it.
@@ -124,6 +128,7 @@ impl Driver {
             rooms: Mutex::default(),
             families: Mutex::default(),
             reports: Mutex::default(),
+            logs: Logs::default(),
             resting: Resting::default(),
             snapshots: snapshots::Writing::default(),
             address,

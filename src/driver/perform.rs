@@ -15,6 +15,7 @@ use crate::engine::failure::StepError;
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::input::with_defaults;
 use crate::engine::limits::CANCEL_GRACE_MS;
+use crate::engine::logs::LogAddress;
 
 /// The first progress report of an attempt that is stored.
 const PROGRESS_AFTER_MS: u64 = 200;
@@ -134,6 +135,11 @@ impl Driver {
         let (report, mut reports) = watch::channel::<Report>(None);
         let report = Arc::new(report);
         let reporter = Arc::clone(&report);
+        let (log, writing) = self.log_of(LogAddress {
+            run_id: assignment.run_id.clone(),
+            step: assignment.step.clone(),
+            attempt: assignment.attempt,
+        });
         let call = ToolCall {
             run_id: assignment.run_id.clone(),
             step_id: assignment.step.clone(),
@@ -145,6 +151,7 @@ impl Driver {
             progress: Progress::new(move |percent, doing| {
                 reporter.send_replace(Some((percent, doing.to_owned())));
             }),
+            log,
         };
         let work = AssertUnwindSafe(tool.call(call)).catch_unwind();
         let abandoned = async {
@@ -162,9 +169,13 @@ impl Driver {
                 biased;
                 finished = &mut work => {
                     self.pass_on(assignment, &mut reports).await;
+                    self.flush_log(&writing).await;
                     return Some(finished.unwrap_or_else(|_| panicked(repeatable)));
                 }
-                () = &mut abandoned => return None,
+                () = &mut abandoned => {
+                    self.flush_log(&writing).await;
+                    return None;
+                }
                 _ = beat.tick() => self.pass_on(assignment, &mut reports).await,
             }
         }

@@ -279,6 +279,10 @@ impl RunTask {
     fn conclude(&mut self, batch: Vec<Envelope>, draft: Draft, summary: Arc<RunSummary>) {
         let boards = &self.driver.boards;
         boards.update(&self.run_id, &self.loaded.state, self.driver.clock());
+        let has_ended = self.loaded.state.end.is_some();
+        self.driver
+            .logs
+            .update(&self.run_id, &draft.events, has_ended);
         self.driver.bus.publish(Committed {
             events: Arc::clone(&draft.events),
             summary,

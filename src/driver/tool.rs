@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{
     failure::StepError,
     ids::{ArtifactId, RunId, StepPath},
+    logs::LogStream,
     tool::{Catalogue, ToolSpec},
 };
 
@@ -27,6 +28,7 @@ pub struct ToolCall {
     /// Triggered when the run is cancelled or the attempt has timed out: stop soon, then answer.
     pub cancel: CancellationToken,
     pub progress: Progress,
+    pub log: Log,
 }
 
 /// How a call ended.
@@ -67,6 +69,33 @@ impl Progress {
     /// `percent` of the work is done (0 to 100); `doing` says in a few words what is being done now.
     pub fn report(&self, percent: u8, doing: &str) {
         (self.0)(percent.min(100), doing);
+    }
+}
+
+/// Where a tool writes what it does, for people. Never a secret: no header, no body, no query of an address.
+#[derive(Clone)]
+pub struct Log(Arc<Write>);
+
+type Write = dyn Fn(LogStream, &str) + Send + Sync;
+
+impl Log {
+    pub fn new(write: impl Fn(LogStream, &str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    /// For callers who do not read.
+    pub fn ignored() -> Self {
+        Self::new(|_, _| ())
+    }
+
+    /// One line or several. Never waits: what cannot be stored in time is left out, and the log says so.
+    pub fn write(&self, stream: LogStream, text: &str) {
+        (self.0)(stream, text);
+    }
+
+    /// What the tool says of its own doing.
+    pub fn note(&self, text: &str) {
+        self.write(LogStream::Note, text);
     }
 }
 

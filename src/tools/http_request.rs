@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::outbound::{Outbound, shown};
-use super::parse_input;
 use super::status::StatusRange;
+use super::{elapsed_ms, parse_input};
 use crate::driver::tool::{Tool, ToolCall, ToolOutcome};
 use crate::engine::failure::StepError;
 use crate::engine::tool::{EffectClass, ToolSpec};
@@ -134,12 +134,18 @@ impl Tool for HttpRequest {
         };
         let at = format!("{} {}", request.method, shown(&request.url));
         call.progress.report(0, &at);
+        call.log.note(&at);
         let timeout_ms = request.timeout_ms;
         let may_have_arrived = Arc::new(AtomicBool::new(false));
+        let began = Instant::now();
         let stop = tokio::select! {
             biased;
-            ended = exchange::run(&self.outbound, request, &may_have_arrived, Instant::now()) => match ended {
-                Ok(output) => return ToolOutcome::Succeeded(output),
+            ended = exchange::run(&self.outbound, request, &may_have_arrived, began) => match ended {
+                Ok(output) => {
+                    let took = elapsed_ms(began);
+                    call.log.note(&format!("answered {} ({took} ms)", output["status"]));
+                    return ToolOutcome::Succeeded(output);
+                }
                 Err(stop) => stop,
             },
             () = call.cancel.cancelled() => Stop::Lost(StepError::new(
@@ -154,6 +160,10 @@ impl Tool for HttpRequest {
                 ),
             )),
         };
+        let took = elapsed_ms(began);
+        // Its message may repeat what the receiver said.
+        call.log
+            .note(&format!("failed: {} ({took} ms)", stop.error().code));
         outcome(stop, effect, may_have_arrived.load(Ordering::SeqCst), &at)
     }
 }

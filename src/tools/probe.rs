@@ -1,12 +1,14 @@
 //! What the probes of many targets share: asking them at the same time, counting who answered, and the verdict.
 
 use futures::StreamExt;
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::outbound::shown;
 use super::{cancelled, elapsed_ms};
 use crate::driver::tool::{ToolCall, ToolOutcome};
 use crate::engine::failure::StepError;
@@ -101,6 +103,7 @@ where
             next = answers.next() => next,
         };
         let Some((at, row)) = next else { break };
+        call.log.note(&told(kind, &row));
         found[at] = Some(row);
         done += 1;
         let percent = u8::try_from(done * 100 / total).unwrap_or(100);
@@ -108,6 +111,25 @@ where
             .report(percent, &format!("{done} of {total} {}", kind.targets));
     }
     verdict(kind, found.into_iter().flatten().collect(), require)
+}
+
+/// One target, as a line of the log.
+fn told(kind: Kind, row: &Value) -> String {
+    let target = row[kind.key].as_str().unwrap_or_default();
+    // Of an address without what often carries a token.
+    let target = match Url::parse(target) {
+        Ok(url) if target.contains("://") => shown(&url),
+        Ok(_) | Err(_) => target.to_owned(),
+    };
+    let ms = &row["duration_ms"];
+    match row["error"].as_str() {
+        Some(error) if error.contains(&target) => format!("{error} ({ms} ms)"),
+        Some(error) => format!("{target}: {error} ({ms} ms)"),
+        None => match row["status"].as_u64() {
+            Some(status) => format!("{target}: answered {status} ({ms} ms)"),
+            None => format!("{target}: well ({ms} ms)"),
+        },
+    }
 }
 
 async fn timed(

@@ -88,10 +88,26 @@ impl Tool for ProbeHost {
             measured = measure() => measured,
         };
         match measured {
-            Ok(host) => ToolOutcome::Succeeded(host),
+            Ok(host) => {
+                call.log.note(&told(&host));
+                ToolOutcome::Succeeded(host)
+            }
             Err(error) => ToolOutcome::Failed(error),
         }
     }
+}
+
+/// The findings as a line of the log.
+fn told(host: &Value) -> String {
+    let used = |of: &str| &host[of]["used_percent"];
+    let disks = host["disks"].as_array().map_or(0, Vec::len);
+    format!(
+        "load {} over {} processors, memory {} % used, swap {} % used, disks looked at: {disks}",
+        host["cpu"]["load_1"],
+        host["cpu"]["count"],
+        used("memory"),
+        used("swap"),
+    )
 }
 
 /// Processor use is the difference of two readings. The readings block (a disk may be slow to answer for its

@@ -173,6 +173,8 @@ impl ReportWrite {
             Ok(id) => {
                 let mut output = output;
                 output["artifact_id"] = Value::String(id.to_string());
+                let kept = format!("wrote {} ({} bytes)", output["name"], output["bytes"]);
+                call.log.note(&kept);
                 ToolOutcome::Succeeded(output)
             }
             Err(why) => ToolOutcome::Failed(StepError::new(

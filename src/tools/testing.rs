@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::tool::{Artifact, ArtifactSink, Progress, Tool, ToolCall, ToolOutcome};
+use crate::driver::tool::{Artifact, ArtifactSink, Log, Progress, Tool, ToolCall, ToolOutcome};
 use crate::engine::ids::{ArtifactId, RunId, StepPath};
 
 pub fn call(input: Value) -> ToolCall {
@@ -23,6 +23,7 @@ pub fn call(input: Value) -> ToolCall {
         idempotency_key: "key-of-the-step".to_owned(),
         cancel: CancellationToken::new(),
         progress: Progress::ignored(),
+        log: Log::ignored(),
     }
 }
 

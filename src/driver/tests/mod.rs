@@ -7,6 +7,7 @@ mod crash;
 mod every_call;
 mod faults;
 mod line;
+mod logs;
 mod replaced;
 mod resting;
 mod runs;

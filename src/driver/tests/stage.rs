@@ -16,6 +16,7 @@ use crate::engine::compile::compile;
 use crate::engine::event::{Decision, Event, Recorded};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{GateId, RunId, StepPath};
+use crate::engine::logs::LogStream;
 use crate::engine::plan::Outline;
 use crate::engine::state::{RunState, RunStatus, StepStatus};
 use crate::engine::summary::RunHeader;
@@ -86,6 +87,8 @@ pub(super) enum Act {
     Deaf,
     /// Reports progress this often, a tenth of a second apart, then succeeds.
     Report(u8),
+    /// Writes so many lines at once, and one more a second later, then succeeds.
+    Write(u32),
 }
 
 /// One script per step: what its first, second … call does; the last line repeats. Counts calls.
@@ -155,6 +158,15 @@ impl Tool for Actor {
                     call.progress.report(percent, "working");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
+                ToolOutcome::Succeeded(json!({}))
+            }
+            Act::Write(lines) => {
+                for number in 1..=lines {
+                    call.log
+                        .write(LogStream::Stdout, &format!("line {number}\n"));
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                call.log.note("done");
                 ToolOutcome::Succeeded(json!({}))
             }
         }

@@ -36,6 +36,14 @@ pub enum Stop {
     Lost(StepError),
 }
 
+impl Stop {
+    pub fn error(&self) -> &StepError {
+        match self {
+            Stop::Answered(error) | Stop::Lost(error) => error,
+        }
+    }
+}
+
 /// A request that can be sent.
 pub struct Request {
     pub method: Method,

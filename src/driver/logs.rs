@@ -1,0 +1,253 @@
+//! Logs of steps on their way into the store, and news of them for whoever watches. What tools write is gathered over all
+//! attempts and stored a few times a second; a tool never waits for it. What somebody outside writes is stored when they
+//! are answered.
+
+mod gathered;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+use super::{Driver, SubmitError};
+use crate::engine::command::Rejection;
+use crate::engine::event::{Event, Performer, Recorded};
+use crate::engine::ids::{RunId, StepPath};
+use crate::engine::logs::{LogAddress, NewLine};
+use crate::engine::state::RunState;
+use crate::store::{Appended, LogBatch, StoreError};
+use gathered::Gathered;
+
+/// Steps of which it is remembered that somebody outside does them. Beyond that all are looked up again.
+const KNOWN_MAX: usize = 4_096;
+
+#[derive(Default)]
+pub(super) struct Logs {
+    gathered: Gathered,
+    watched: Arc<Watched>,
+    known: Known,
+}
+
+/// Logs that somebody watches, with the number of the last line.
+#[derive(Default)]
+struct Watched(Mutex<BTreeMap<LogAddress, watch::Sender<u32>>>);
+
+impl Watched {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LogAddress, watch::Sender<u32>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, batches: &[LogBatch], answers: &[Appended]) {
+        let watched = self.lock();
+        for (batch, answer) in batches.iter().zip(answers) {
+            if let (Some(sender), Appended::Stored(count)) = (watched.get(&batch.log), answer) {
+                sender.send_replace(count.received());
+            }
+        }
+    }
+}
+
+/// Tells when there are new lines in a log.
+pub struct LogNews {
+    log: LogAddress,
+    /// There until it is dropped.
+    receiver: Option<watch::Receiver<u32>>,
+    watched: Arc<Watched>,
+}
+
+impl LogNews {
+    /// Returns when lines have been stored since the last time.
+    pub async fn changed(&mut self) {
+        let heard = match &mut self.receiver {
+            Some(receiver) => receiver.changed().await.is_ok(),
+            None => false,
+        };
+        if !heard {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Drop for LogNews {
+    fn drop(&mut self) {
+        let mut watched = self.watched.lock();
+        // Under the lock, so that of two that go at once the second sees that it is the last.
+        self.receiver = None;
+        if let Some(sender) = watched.get(&self.log)
+            && sender.receiver_count() == 0
+        {
+            watched.remove(&self.log);
+        }
+    }
+}
+
+/// The attempts that somebody outside makes and writes about, so that a run is not read for every line. Its owner strikes
+/// off what may have changed.
+#[derive(Default)]
+struct Known {
+    /// Most of the time nobody writes, and then no turn of a run is held up.
+    is_any: AtomicBool,
+    asked: AtomicU64,
+    attempts: Mutex<BTreeMap<RunId, BTreeMap<StepPath, Standing>>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Standing {
+    /// Being looked up, for the one with this number.
+    Asked(u64),
+    /// This attempt is being made.
+    Made(u32),
+}
+
+impl Known {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, BTreeMap<StepPath, Standing>>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attempt(&self, run_id: &RunId, step: &StepPath) -> Option<u32> {
+        match self.lock().get(run_id)?.get(step)? {
+            Standing::Made(attempt) => Some(*attempt),
+            Standing::Asked(_) => None,
+        }
+    }
+
+    /// Somebody begins to look it up. Answers their number.
+    fn ask(&self, run_id: &RunId, step: &StepPath) -> u64 {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut attempts = self.lock();
+        if attempts.values().map(BTreeMap::len).sum::<usize>() >= KNOWN_MAX {
+            attempts.clear();
+        }
+        let of_run = attempts.entry(run_id.clone()).or_default();
+        of_run.insert(step.clone(), Standing::Asked(number));
+        self.is_any.store(true, Ordering::SeqCst);
+        number
+    }
+
+    /// What was found, unless the run has gone on meanwhile.
+    fn found(&self, run_id: &RunId, step: &StepPath, number: u64, attempt: u32) {
+        let mut attempts = self.lock();
+        let standing = attempts.get_mut(run_id).and_then(|run| run.get_mut(step));
+        if let Some(standing) = standing
+            && *standing == Standing::Asked(number)
+        {
+            *standing = Standing::Made(attempt);
+        }
+    }
+}
+
+impl Logs {
+    /// The run has gone on by these events, which are stored.
+    pub(super) fn update(&self, run_id: &RunId, events: &[Recorded], has_ended: bool) {
+        if !self.known.is_any.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut attempts = self.known.lock();
+        if has_ended {
+            attempts.remove(run_id);
+        } else if let Some(of_run) = attempts.get_mut(run_id) {
+            for recorded in events {
+                if !is_progress(&recorded.event)
+                    && let Some(step) = recorded.event.step()
+                {
+                    of_run.remove(step);
+                }
+            }
+        }
+        self.known
+            .is_any
+            .store(!attempts.is_empty(), Ordering::SeqCst);
+    }
+}
+
+/// An attempt that goes on goes on.
+fn is_progress(event: &Event) -> bool {
+    matches!(event, Event::AttemptProgressed { .. })
+}
+
+/// Whether the attempt of that log may have ended by this.
+pub fn may_end(event: &Event, log: &LogAddress) -> bool {
+    !is_progress(event) && event.step().is_none_or(|step| *step == log.step)
+}
+
+impl Driver {
+    /// Tells of lines that are stored from now on. Subscribe first, read second, and nothing falls between.
+    pub fn watch_log(&self, log: &LogAddress) -> LogNews {
+        let mut watched = self.logs.watched.lock();
+        let sender = watched
+            .entry(log.clone())
+            .or_insert_with(|| watch::Sender::new(0));
+        LogNews {
+            log: log.clone(),
+            receiver: Some(sender.subscribe()),
+            watched: Arc::clone(&self.logs.watched),
+        }
+    }
+
+    /// Somebody outside writes about the step that they do: about this attempt, or the one that is being made. `offset`:
+    /// the lines that they have written before. Answers the attempt and what became of the lines.
+    pub async fn write_log(
+        &self,
+        run_id: &RunId,
+        step: &StepPath,
+        attempt: Option<u32>,
+        offset: Option<u32>,
+        lines: Vec<NewLine>,
+    ) -> Result<(u32, Appended), SubmitError> {
+        let made = self.attempt_outside(run_id, step).await?;
+        if let Some(attempt) = attempt
+            && attempt != made
+        {
+            let step = step.clone();
+            return Err(Rejection::LateResult { step, attempt }.into());
+        }
+        let log = LogAddress {
+            run_id: run_id.clone(),
+            step: step.clone(),
+            attempt: made,
+        };
+        let batch = LogBatch {
+            log,
+            at: self.clock.now(),
+            offset,
+            lines,
+        };
+        let answers = self.store_logs(&[batch]).await?;
+        let answer = answers.first().copied().unwrap_or(Appended::NoSuchRun);
+        Ok((made, answer))
+    }
+
+    /// The attempt of the step that somebody outside makes now.
+    async fn attempt_outside(&self, run_id: &RunId, step: &StepPath) -> Result<u32, SubmitError> {
+        let known = &self.logs.known;
+        if let Some(attempt) = known.attempt(run_id, step) {
+            return Ok(attempt);
+        }
+        let number = known.ask(run_id, step);
+        let state = self.read(run_id).await?.ok_or(SubmitError::NoSuchRun)?;
+        let attempt = made_outside(&state, step)?;
+        known.found(run_id, step, number, attempt);
+        Ok(attempt)
+    }
+
+    /// Stores them and tells who watches.
+    async fn store_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        let answers = self.store.append_logs(batches).await?;
+        self.logs.watched.tell(batches, &answers);
+        Ok(answers)
+    }
+}
+
+fn made_outside(state: &RunState, path: &StepPath) -> Result<u32, Rejection> {
+    if state.end.is_some() {
+        return Err(Rejection::RunEnded);
+    }
+    let step = state
+        .step(path)
+        .ok_or_else(|| Rejection::UnknownStep(path.clone()))?;
+    let running = step.running_attempt();
+    running
+        .filter(|attempt| attempt.by == Performer::Outside)
+        .map(|attempt| attempt.number)
+        .ok_or_else(|| Rejection::NotExternal(path.clone()))
+}

@@ -1,0 +1,292 @@
+//! What tools write, gathered until it is stored. A tool hands its lines over and goes on; while the store is slow they
+//! wait here, up to a bound, and what is beyond it is left out with a mark.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
+
+use crate::driver::Driver;
+use crate::driver::run_task::STORE_RETRY_MS;
+use crate::driver::tool::Log;
+use crate::engine::logs::{LogAddress, LogStream, NewLine};
+use crate::engine::time::Timestamp;
+use crate::store::LogBatch;
+
+/// So long lines are gathered before they are stored.
+const GATHER_MS: u64 = 100;
+/// So much is stored without waiting any longer.
+const GATHERED_BYTES: u64 = 65_536;
+/// What may wait of one attempt, and of all.
+const WAITING_BYTES_MAX: u64 = 262_144;
+const ALL_WAITING_BYTES_MAX: u64 = 16_777_216;
+/// Logs that are stored together.
+const TOGETHER_MAX: usize = 256;
+/// So long a result waits for what its tool has written. Then it is stored without: what is left comes later.
+const FLUSH_MS_MAX: u64 = 2_000;
+
+#[derive(Default)]
+pub(super) struct Gathered {
+    waiting: Mutex<Waiting>,
+    /// Much has come together, or somebody waits for it to be stored.
+    is_urgent: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    logs: BTreeMap<LogAddress, Buffer>,
+    bytes: u64,
+    /// Told when everything that waits now has been stored.
+    flushes: Vec<oneshot::Sender<()>>,
+    /// Somebody stores what comes.
+    is_served: bool,
+}
+
+#[derive(Default)]
+struct Buffer {
+    lines: Vec<NewLine>,
+    bytes: u64,
+    /// When the first of them was written.
+    at: Timestamp,
+    /// Lines that had no place.
+    missed: u32,
+}
+
+impl Buffer {
+    fn into_batch(self, log: LogAddress) -> LogBatch {
+        let mut lines = self.lines;
+        if self.missed > 0 {
+            let lost = format!(
+                "{} of the tool's lines are missing here: they came faster than they could be stored.",
+                self.missed
+            );
+            lines.push(NewLine::new(LogStream::Note, &lost));
+        }
+        LogBatch {
+            log,
+            at: self.at,
+            offset: None,
+            lines,
+        }
+    }
+}
+
+impl Gathered {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody has to begin to store.
+    fn add(&self, log: &LogAddress, at: Timestamp, line: NewLine) -> bool {
+        let mut waiting = self.lock();
+        let bytes = line.bytes();
+        let has_room = waiting.bytes + bytes <= ALL_WAITING_BYTES_MAX;
+        let buffer = waiting.logs.entry(log.clone()).or_insert_with(|| Buffer {
+            at,
+            ..Buffer::default()
+        });
+        // After a line that is missing none is kept, so that the mark stands where they are missing.
+        if !has_room || buffer.missed > 0 || buffer.bytes + bytes > WAITING_BYTES_MAX {
+            buffer.missed = buffer.missed.saturating_add(1);
+        } else {
+            buffer.bytes += bytes;
+            buffer.lines.push(line);
+            waiting.bytes += bytes;
+        }
+        if waiting.bytes >= GATHERED_BYTES {
+            self.is_urgent.notify_one();
+        }
+        !std::mem::replace(&mut waiting.is_served, true)
+    }
+
+    /// Told when what waits now is stored; none when nothing does.
+    fn flush(&self) -> Option<oneshot::Receiver<()>> {
+        let mut waiting = self.lock();
+        if !waiting.is_served {
+            return None;
+        }
+        let (stored, is_stored) = oneshot::channel();
+        waiting.flushes.push(stored);
+        self.is_urgent.notify_one();
+        Some(is_stored)
+    }
+
+    /// What waits, and whom to tell. Nothing: whoever has stored so far is not needed any more.
+    fn take(&self) -> Option<(Vec<LogBatch>, Vec<oneshot::Sender<()>>)> {
+        let mut waiting = self.lock();
+        let mut batches = Vec::new();
+        while batches.len() < TOGETHER_MAX
+            && let Some((log, buffer)) = waiting.logs.pop_first()
+        {
+            waiting.bytes = waiting.bytes.saturating_sub(buffer.bytes);
+            batches.push(buffer.into_batch(log));
+        }
+        if batches.is_empty() && waiting.flushes.is_empty() {
+            waiting.is_served = false;
+            return None;
+        }
+        let flushes = match waiting.logs.is_empty() {
+            true => std::mem::take(&mut waiting.flushes),
+            false => Vec::new(),
+        };
+        Some((batches, flushes))
+    }
+
+    /// When there is enough to be stored, or it has waited long enough.
+    async fn is_due(&self) {
+        let is_due = {
+            let waiting = self.lock();
+            !waiting.flushes.is_empty() || waiting.bytes >= GATHERED_BYTES
+        };
+        if !is_due {
+            // Running out of time is the usual way.
+            let _ = timeout(Duration::from_millis(GATHER_MS), self.is_urgent.notified()).await;
+        }
+    }
+}
+
+/// What one attempt writes.
+pub(in crate::driver) struct Writing {
+    /// It has written something.
+    is_any: Arc<AtomicBool>,
+}
+
+impl Driver {
+    /// Where the tool that makes this attempt writes.
+    pub(in crate::driver) fn log_of(self: &Arc<Self>, log: LogAddress) -> (Log, Writing) {
+        let is_any = Arc::new(AtomicBool::new(false));
+        let writing = Writing {
+            is_any: Arc::clone(&is_any),
+        };
+        let driver = Arc::downgrade(self);
+        let write = move |stream: LogStream, text: &str| {
+            let Some(driver) = driver.upgrade() else {
+                return;
+            };
+            for line in NewLine::all_of(stream, text) {
+                is_any.store(true, Ordering::SeqCst);
+                if driver.logs.gathered.add(&log, driver.clock.now(), line) {
+                    let driver = Arc::clone(&driver);
+                    tokio::spawn(async move { driver.store_gathered().await });
+                }
+            }
+        };
+        (Log::new(write), writing)
+    }
+
+    /// Returns when what the attempt has written is stored, or could not be for a while.
+    pub(in crate::driver) async fn flush_log(&self, writing: &Writing) {
+        if !writing.is_any.load(Ordering::SeqCst) {
+            return;
+        }
+        let Some(is_stored) = self.logs.gathered.flush() else {
+            return;
+        };
+        let at_most = Duration::from_millis(FLUSH_MS_MAX);
+        if timeout(at_most, is_stored).await.is_err() {
+            tracing::warn!("a result is stored before its log, which takes too long");
+        }
+    }
+
+    /// Until nothing waits any more.
+    async fn store_gathered(&self) {
+        loop {
+            self.logs.gathered.is_due().await;
+            let Some((batches, flushes)) = self.logs.gathered.take() else {
+                return;
+            };
+            if !batches.is_empty() {
+                self.store_patiently(&batches).await;
+            }
+            for flush in flushes {
+                // Whoever has given up waiting does not mind.
+                let _ = flush.send(());
+            }
+        }
+    }
+
+    /// Tries for as long as the database may take them one day: what waits meanwhile has its bounds.
+    async fn store_patiently(&self, batches: &[LogBatch]) {
+        loop {
+            match self.store_logs(batches).await {
+                Ok(_) => return,
+                Err(error) if error.may_pass() => {
+                    tracing::debug!(%error, "lines of logs cannot be stored now");
+                    tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "lines of logs could not be stored");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(step: &str) -> LogAddress {
+        LogAddress {
+            run_id: "r".into(),
+            step: step.into(),
+            attempt: 1,
+        }
+    }
+
+    fn add(gathered: &Gathered, step: &str, text: &str) -> bool {
+        let line = NewLine::new(LogStream::Stdout, text);
+        gathered.add(&log(step), Timestamp::from_micros(1), line)
+    }
+
+    #[test]
+    fn the_first_line_has_somebody_begin_to_store() {
+        let gathered = Gathered::default();
+        assert!(gathered.flush().is_none(), "nothing waits");
+        let begins = ["a", "b", "a"].map(|step| add(&gathered, step, "x"));
+        assert_eq!(begins, [true, false, false]);
+        let told = gathered.flush().expect("something waits");
+        let (batches, flushes) = gathered.take().expect("it is there");
+        let lines = batches.iter().map(|batch| batch.lines.len());
+        assert_eq!(lines.collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(flushes.len(), 1);
+        drop(told);
+        assert!(gathered.take().is_none());
+        assert!(add(&gathered, "a", "x"), "somebody has to begin anew");
+    }
+
+    #[test]
+    fn what_the_store_is_too_slow_for_is_left_out_with_a_mark() {
+        let gathered = Gathered::default();
+        let text = "x".repeat(1_023);
+        for _ in 0..300 {
+            add(&gathered, "a", &text);
+        }
+        add(&gathered, "b", "short");
+        let (batches, _) = gathered.take().expect("it is there");
+        let kept = &batches[0].lines;
+        assert_eq!(kept.len(), 256 + 1);
+        assert_eq!(kept[256].stream, LogStream::Note);
+        let mark =
+            "44 of the tool's lines are missing here: they came faster than they could be stored.";
+        assert_eq!(kept[256], NewLine::new(LogStream::Note, mark));
+        assert_eq!(batches[1].lines.len(), 1, "another log has its own room");
+        assert_eq!(gathered.lock().bytes, 0);
+    }
+
+    #[test]
+    fn all_that_waits_has_a_bound() {
+        let gathered = Gathered::default();
+        let text = "x".repeat(16_000);
+        for step in 0..100 {
+            for _ in 0..16 {
+                add(&gathered, &format!("s{step}"), &text);
+            }
+        }
+        assert!(gathered.lock().bytes <= ALL_WAITING_BYTES_MAX);
+        assert!(gathered.lock().bytes > ALL_WAITING_BYTES_MAX - 32_000);
+    }
+}

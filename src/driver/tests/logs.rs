@@ -1,0 +1,136 @@
+//! What tools write is stored before their result, in order, and never holds a tool up.
+
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::stage::{Act, Script, Stage, assert_completed, keep};
+use crate::driver::SubmitError;
+use crate::engine::command::{Rejection, Report};
+use crate::engine::failure::StepError;
+use crate::engine::ids::RunId;
+use crate::engine::logs::{LogAddress, LogLine, LogStream, NewLine};
+use crate::engine::state::{RunState, StepStatus};
+use crate::store::Appended;
+use crate::store::memory::MemoryStore;
+
+fn address(run: &RunId, attempt: u32) -> LogAddress {
+    LogAddress {
+        run_id: run.clone(),
+        step: "a".into(),
+        attempt,
+    }
+}
+
+fn texts(lines: &[LogLine]) -> Vec<&str> {
+    lines.iter().map(|line| line.text.as_str()).collect()
+}
+
+async fn stage(step: serde_json::Value, script: Script) -> (Stage, Arc<MemoryStore>, RunId) {
+    let memory = Arc::new(MemoryStore::default());
+    keep(&memory, json!({ "name": "W", "steps": [step] }));
+    let stage = Stage::on(memory.clone(), script);
+    let run = stage.start().await;
+    (stage, memory, run)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_tool_writes_is_stored_soon_and_before_its_result() {
+    let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.read" });
+    let script = Script::of(&[("a", vec![Act::Write(3)])]);
+    let (stage, memory, run) = stage(step, script).await;
+    stage.until_step(&run, "a", StepStatus::InProgress).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let lines = memory.log(&address(&run, 1));
+    assert_eq!(texts(&lines), ["line 1", "line 2", "line 3"]);
+    // As soon as the result is there, so is the last line.
+    let mut news = stage.driver.follow(&run);
+    while !news
+        .recv()
+        .await
+        .expect("it goes on")
+        .summary
+        .status
+        .is_terminal()
+    {}
+    let lines = memory.log(&address(&run, 1));
+    assert_eq!(texts(&lines), ["line 1", "line 2", "line 3", "done"]);
+    assert_eq!(lines[3].stream, LogStream::Note);
+    assert!(lines[3].at > lines[0].at);
+    assert_completed(&stage.until_ended(&run).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_is_too_long_keeps_its_beginning() {
+    let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.read" });
+    let script = Script::of(&[("a", vec![Act::Write(20_000)])]);
+    let (stage, memory, run) = stage(step, script).await;
+    assert_completed(&stage.until_ended(&run).await);
+    let lines = memory.log(&address(&run, 1));
+    let seqs: Vec<u32> = lines.iter().map(|line| line.seq).collect();
+    assert!(
+        lines.len() > 1_000 && lines.len() <= 10_000,
+        "{}",
+        lines.len()
+    );
+    assert_eq!(
+        seqs,
+        (1..=u32::try_from(lines.len()).expect("few")).collect::<Vec<_>>()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_an_attempt_that_somebody_outside_makes_is_written_about() {
+    let step =
+        json!({ "id": "a", "kind": "external", "retry": { "max_attempts": 2, "base_ms": 10 } });
+    let (stage, memory, run) = stage(step, Script::default()).await;
+    stage
+        .until_step(&run, "a", StepStatus::WaitingForExternal)
+        .await;
+    let write = async |step: &str, attempt, text: &str| {
+        let lines = vec![NewLine::new(LogStream::Stdout, text)];
+        let written = stage
+            .driver
+            .write_log(&run, &step.into(), attempt, None, lines)
+            .await;
+        written.map(|(attempt, answer)| (attempt, matches!(answer, Appended::Stored(_))))
+    };
+    let mut watched = stage.driver.watch_log(&address(&run, 1));
+    assert_eq!(write("a", None, "one").await, Ok((1, true)));
+    watched.changed().await;
+    assert_eq!(write("a", Some(1), "two").await, Ok((1, true)));
+    let late = Rejection::LateResult {
+        step: "a".into(),
+        attempt: 2,
+    };
+    assert_eq!(
+        write("a", Some(2), "x").await,
+        Err(SubmitError::Rejected(late))
+    );
+    let unknown = Rejection::UnknownStep("b".into());
+    assert_eq!(
+        write("b", None, "x").await,
+        Err(SubmitError::Rejected(unknown))
+    );
+    // What is remembered of the first attempt does not outlive it.
+    let error = StepError::new("again", "try again");
+    let failed = stage
+        .driver
+        .report(&run, &"a".into(), Report::Failed { error });
+    failed.await.expect("it waits for that");
+    let again = |state: &RunState| state.steps[0].attempts.len() == 2;
+    stage.until(&run, again).await;
+    assert_eq!(write("a", None, "three").await, Ok((2, true)));
+    let output = json!(null);
+    let done = stage
+        .driver
+        .report(&run, &"a".into(), Report::Succeeded { output });
+    done.await.expect("it waits for that");
+    let ended = Rejection::RunEnded;
+    assert_eq!(
+        write("a", None, "x").await,
+        Err(SubmitError::Rejected(ended))
+    );
+    assert_eq!(texts(&memory.log(&address(&run, 1))), ["one", "two"]);
+    assert_eq!(texts(&memory.log(&address(&run, 2))), ["three"]);
+}
