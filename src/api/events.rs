@@ -18,7 +18,7 @@ use crate::engine::large::value_at;
 
 /// Events on one page.
 const EVENTS_PER_PAGE_MAX: u32 = 1_000;
-const KEEP_ALIVE_MS: u64 = 15_000;
+pub(super) const KEEP_ALIVE_MS: u64 = 15_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +61,7 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     state.service.run_summary(&run_id).await?;
     if wants_stream(&headers) {
-        let after = last_event_id(&headers)?.unwrap_or(query.after);
+        let after = last_event_id(&headers, "an event")?.unwrap_or(query.after);
         let stream = stream(state, run_id, after);
         let keep_alive = KeepAlive::new().interval(Duration::from_millis(KEEP_ALIVE_MS));
         return Ok(Sse::new(stream).keep_alive(keep_alive).into_response());
@@ -106,20 +106,23 @@ pub(super) fn value_in(event: Option<&Recorded>, query: &ValueQuery) -> Result<R
     Ok((headers, Json(value)).into_response())
 }
 
-fn wants_stream(headers: &HeaderMap) -> bool {
+pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
     headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u32>, Problem> {
+/// `what`: of what it is the number.
+pub(super) fn last_event_id(headers: &HeaderMap, what: &str) -> Result<Option<u32>, Problem> {
     let Some(value) = headers.get("last-event-id") else {
         return Ok(None);
     };
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
     number.map(Some).ok_or_else(|| {
-        Problem::bad_request("`Last-Event-ID` must be the sequence number of an event.")
+        Problem::bad_request(format!(
+            "`Last-Event-ID` must be the sequence number of {what}."
+        ))
     })
 }
 

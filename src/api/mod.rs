@@ -11,6 +11,7 @@ mod gates;
 mod hooks;
 mod listing;
 mod live;
+mod logs;
 pub mod problem;
 mod runs;
 mod triggers;
@@ -114,6 +115,11 @@ pub fn routes<S>(state: ApiState) -> Router<S> {
         .route("/runs/{id}/steps/{step}/skip", post(acts::skip))
         .route("/runs/{id}/steps/{step}/result", post(acts::result))
         .route("/runs/{id}/steps/{step}/progress", post(acts::progress))
+        .route(
+            "/runs/{id}/steps/{step}/logs",
+            get(logs::read).post(logs::write),
+        )
+        .route("/runs/{id}/steps/{step}/logs.txt", get(logs::text))
         .route(
             "/runs/{id}/steps/{step}/outcome",
             post(acts::resolve_outcome),

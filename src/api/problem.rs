@@ -133,6 +133,13 @@ impl From<ServiceError> for Problem {
                 let detail = "This Idempotency-Key was used for another start. Use a new key.";
                 Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
             }
+            ServiceError::LogAhead { received } => {
+                let detail = format!(
+                    "Lines are missing before these: {received} have arrived. Send from there, with `offset={received}`."
+                );
+                Problem::new(StatusCode::CONFLICT, "log_ahead", detail)
+                    .with_errors(&[json!({ "received": received })])
+            }
             ServiceError::NotForked(error) => {
                 let status = match error {
                     ForkError::UnknownStep(_) => StatusCode::NOT_FOUND,

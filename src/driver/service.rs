@@ -7,6 +7,7 @@ mod card;
 mod drafts;
 mod exchange;
 mod listing;
+mod logs;
 mod messages;
 mod runs;
 mod triggers;
@@ -19,6 +20,7 @@ pub use card::RunCard;
 pub use drafts::{Beginning, Begun, Published};
 pub use exchange::{ImportOutcome, ImportProblem, Imported, Incoming, Pins};
 pub use listing::{COUNTED_RUNS_MAX, Counted, RunsPage, cursor};
+pub use logs::StepLog;
 pub use messages::{Message, MessageError, Received};
 pub use runs::NewRun;
 pub use triggers::{NewTrigger, TriggerChange};
@@ -100,6 +102,8 @@ pub enum ServiceError {
     Capsule(#[from] CapsuleError),
     #[error("this Idempotency-Key was used for another start")]
     KeyReused,
+    #[error("lines are missing before these: {received} have arrived")]
+    LogAhead { received: u32 },
     #[error(transparent)]
     Submit(#[from] SubmitError),
 }

@@ -14,6 +14,8 @@ pub mod error;
 #[cfg(feature = "ssr")]
 pub mod forms;
 #[cfg(feature = "ssr")]
+mod logs;
+#[cfg(feature = "ssr")]
 mod markdown;
 pub mod pages;
 pub mod runs;
@@ -111,6 +113,9 @@ mod server {
                 ServiceError::Capsule(error) => error.into(),
                 ServiceError::KeyReused => {
                     PageError::new(409, "idempotency_key_reused", "This start was made before.")
+                }
+                error @ ServiceError::LogAhead { .. } => {
+                    PageError::new(409, "log_ahead", sentence(&error.to_string()))
                 }
                 ServiceError::NotForked(error) => PageError::new(
                     422,
