@@ -69,7 +69,9 @@ async fn stats(service: &Service) -> Result<RunStats, PageError> {
 
 pub(super) async fn run(service: &Service, run_id: &RunId) -> Result<RunView, PageError> {
     let record = service.run(run_id).await?;
-    run_view(service, record).await
+    let mut view = run_view(service, record).await?;
+    view.logs = super::logs::tails(service, run_id).await?;
+    Ok(view)
 }
 
 async fn run_view(service: &Service, record: RunRecord) -> Result<RunView, PageError> {
@@ -80,6 +82,7 @@ async fn run_view(service: &Service, record: RunRecord) -> Result<RunView, PageE
         outline: (*record.outline).clone(),
         events: events.map(|event| lean(run_id, event)).collect(),
         artifacts: service.store().artifacts_of(run_id).await?,
+        logs: Vec::new(),
         now: service.now(),
         summary,
     })

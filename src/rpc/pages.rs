@@ -6,6 +6,8 @@ use super::codec::Told;
 use super::error::PageError;
 use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, PairView, RunView,
+    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, LogView, PairView, RunView,
+    RunsView,
 };
 use crate::engine::layout::Picture;
 
@@ -36,6 +38,21 @@ pub async fn run_pair(run_id: String, with: String) -> Result<PairView, PageErro
 #[server(prefix = "/rpc", endpoint = "run_files", output = Told)]
 pub async fn run_files(run_id: String) -> Result<Vec<ArtifactCard>, PageError> {
     super::respond(super::assemble::run_files(&super::service()?, &run_id.as_str().into()).await)
+}
+
+/// The last lines of a log behind `after` that had arrived by `until`, in microseconds; only those that say what is to be
+/// found, unless that is nothing.
+#[server(prefix = "/rpc", endpoint = "step_log", output = Told)]
+pub async fn step_log(
+    run_id: String,
+    step: String,
+    attempt: u32,
+    after: u32,
+    find: String,
+    until: i64,
+) -> Result<LogView, PageError> {
+    let look = super::logs::look(&run_id, &step, attempt, after, find, until);
+    super::respond(super::logs::view(&super::service()?, look).await)
 }
 
 /// The run that the task-list panel shows: one that waits for a person, else the newest that runs.

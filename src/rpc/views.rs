@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::ansi::Span;
 use crate::engine::contrast::Contrast;
 use crate::engine::event::{Question, Recorded};
 use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::input::FieldError;
+use crate::engine::logs::{LogCount, LogStream};
 use crate::engine::plan::Outline;
 pub use crate::engine::summary::ArtifactCard;
 use crate::engine::summary::RunSummary;
@@ -77,7 +79,38 @@ pub struct RunView {
     pub outline: Outline,
     pub events: Vec<Recorded>,
     pub artifacts: Vec<ArtifactCard>,
+    /// The last lines that its steps have written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogTail>,
     pub now: Timestamp,
+}
+
+/// The log of one attempt, with its last lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogTail {
+    pub step: StepPath,
+    pub attempt: u32,
+    pub count: LogCount,
+    pub rows: Vec<LogRow>,
+}
+
+/// A line of a log, as it is read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogRow {
+    pub seq: u32,
+    pub at: Timestamp,
+    pub stream: LogStream,
+    pub spans: Vec<Span>,
+}
+
+/// What has been looked for in a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogView {
+    pub count: LogCount,
+    /// Lines that were looked for, also those that are not among the rows.
+    pub matches: u32,
+    /// The last ones, in order.
+    pub rows: Vec<LogRow>,
 }
 
 /// Two runs of one workflow.

@@ -36,6 +36,8 @@ pub(super) async fn capsule(service: &Service, id: &CapsuleId) -> Result<Capsule
         outline: (*capsule.outline).clone(),
         events: events.map(|event| lean(&run_id, event)).collect(),
         artifacts: files.map(|file| file.card).collect(),
+        // A capsule holds what happened, and not what was written about it.
+        logs: Vec::new(),
         // What had not ended then has lasted until then.
         now: exported_at,
         summary,

@@ -47,6 +47,7 @@ fn show(view: Result<CapsuleView, PageError>) -> AnyView {
         events,
         artifacts,
         now,
+        logs: _,
     } = run;
     let base = format!("/api/v1/capsules/{}", card.id);
     provide_context(ValuesAt(base.clone()));

@@ -8,6 +8,7 @@ mod graph;
 mod head;
 mod iterations;
 mod list;
+mod logs;
 mod paging;
 mod place;
 mod reel;
@@ -41,6 +42,7 @@ use files::Artifacts;
 use head::Origin;
 pub(super) use head::{Head, Result};
 pub(super) use iterations::Steps;
+use logs::Logs;
 pub(super) use paging::{PageLink, Pager, page as page_of};
 pub(super) use place::{Looked, Place};
 use reel::Reel;
@@ -97,6 +99,7 @@ pub struct Forms {
     on_step: Answers<ActOnStep>,
     cancel: ServerAction<CancelRun>,
     act: ServerAction<ActOnRun>,
+    logs: Logs,
 }
 
 #[component]
@@ -111,6 +114,7 @@ pub fn RunPage() -> impl IntoView {
         cancel: ServerAction::new(),
         act: ServerAction::new(),
         on_step: Answers::new(|asked| &asked.step_id),
+        logs: Logs::new(Vec::new(), Timestamp::default()),
     };
     view! {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
@@ -133,6 +137,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         outline,
         events,
         artifacts,
+        logs,
         now,
     } = match view {
         Ok(view) => view,
@@ -148,6 +153,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
     live.follow(header.run_id.clone(), reel);
     let forms = Forms {
         run_id: StoredValue::new(header.run_id.to_string()),
+        logs: Logs::new(logs, now),
         ..forms
     };
     let by_the_clock = live.now(now);

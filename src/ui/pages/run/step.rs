@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::acts::{OutcomeForm, StepActs, StepActsForm};
 use super::iterations::Iterations;
+use super::logs::StepLog;
 use super::{Asks, Forms, Viewer};
 use crate::engine::event::Performer;
 use crate::engine::failure::StepError;
@@ -85,6 +86,14 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
             (move || asked.get().map(was_asked)).into_any()
         }
     };
+    let log = match viewer.asks {
+        Asks::Server(forms) => {
+            let (forms, path, name) = (forms.get_value(), path.clone(), name.clone());
+            Some(view! { <StepLog viewer forms step path name /> })
+        }
+        // A rehearsal calls nothing, and a capsule holds no logs.
+        Asks::Rehearser(_) | Asks::Nobody(_) => None,
+    };
     view! {
         <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
             <div class="step-head">
@@ -102,6 +111,7 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
             {move || step.with(|step| waits_for(step))}
             {question}
             {move || step.with(|step| decision(step))}
+            {log}
             <Details viewer at step name path />
             {holds.then(|| view! { <Iterations viewer owner=at /> })}
         </li>
