@@ -1,7 +1,7 @@
 //! Keeps the database from growing for ever: ended runs go when they are old, or when there are many newer ones of their
 //! workflow. Where a folder for it is named, each is written there first, whole, and on disk before it is forgotten.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::clock::Clock;
 use crate::engine::event::{Event, Origin};
 use crate::engine::ids::RunId;
+use crate::engine::limits::LOG_LINES_MAX;
 use crate::engine::time::Timestamp;
 use crate::store::{Database, Expired, Store, StoreError};
 
@@ -135,15 +136,17 @@ async fn is_step_of_open_run(store: &Database, run_id: &RunId) -> Result<bool, S
     Ok(parent.is_some_and(|parent| !parent.status.is_terminal()))
 }
 
-/// Writes the files that the run left into the folder `RUN`, then `RUN.jsonl`: a line that says what the run was and
-/// which file is which, then its events, one a line.
+/// Writes the files that the run left and the logs of its steps into the folder `RUN`, then `RUN.jsonl`: a line that says
+/// what the run was and which file is which, then its events, one a line.
 async fn export(store: &Database, run_id: &RunId, folder: &Path) -> Result<(), SweepError> {
     let Some(stored) = store.load(run_id).await? else {
         return Ok(());
     };
     let outline = store.outline(&stored.header.version_id).await?;
     let mut files = Vec::new();
-    for (card, number) in store.artifacts_of(run_id).await?.into_iter().zip(1..) {
+    let artifacts = store.artifacts_of(run_id).await?;
+    let first_log = artifacts.len() + 1;
+    for (card, number) in artifacts.into_iter().zip(1..) {
         let Some(artifact) = store.artifact(run_id, &card.id).await? else {
             continue;
         };
@@ -152,13 +155,40 @@ async fn export(store: &Database, run_id: &RunId, folder: &Path) -> Result<(), S
         write(&inside, &file, &artifact.content)?;
         files.push(json!({ "file": format!("{run_id}/{file}"), "artifact": card }));
     }
-    let header = json!({ "run": stored.header, "outline": outline, "files": files });
+    let logs = export_logs(store, run_id, folder, first_log).await?;
+    let header = json!({ "run": stored.header, "outline": outline, "files": files, "logs": logs });
     let events = stored.events.iter();
     let lines: Vec<String> = std::iter::once(header.to_string())
         .chain(events.map(|event| serde_json::to_string(event).unwrap_or_default()))
         .collect();
     let text = lines.join("\n") + "\n";
     write(folder, &format!("{run_id}.jsonl"), text.as_bytes())
+}
+
+/// Writes each log of the run's steps as lines of JSON. Answers which file is which.
+async fn export_logs(
+    store: &Database,
+    run_id: &RunId,
+    folder: &Path,
+    first: usize,
+) -> Result<Vec<Value>, SweepError> {
+    let inside = folder.join(run_id.as_str());
+    let mut files = Vec::new();
+    let logs = store.logs_of(run_id, u32::MAX).await?;
+    for ((log, count), number) in logs.into_iter().zip(first..) {
+        let mut text = String::new();
+        for line in store.log_lines(&log, 0, LOG_LINES_MAX).await? {
+            text += &serde_json::to_string(&line).unwrap_or_default();
+            text.push('\n');
+        }
+        let file = file_name(number, &format!("{}.{}.log.jsonl", log.step, log.attempt));
+        write(&inside, &file, text.as_bytes())?;
+        let file = format!("{run_id}/{file}");
+        files.push(
+            json!({ "file": file, "step": log.step, "attempt": log.attempt, "count": count }),
+        );
+    }
+    Ok(files)
 }
 
 /// A name that is safe everywhere and no other file of the run has, whatever the workflow called it.
@@ -211,9 +241,10 @@ mod tests {
         assert!(written.is_ok() && removed.is_ok(), "{written:?}");
     }
     use crate::engine::event::{EndState, Recorded};
+    use crate::engine::logs::{LogAddress, LogStream, NewLine};
     use crate::engine::state::RunStatus;
     use crate::engine::summary::{RunHeader, RunSummary};
-    use crate::store::{Commit, LeaseTerms, NewArtifact};
+    use crate::store::{Commit, LeaseTerms, LogBatch, NewArtifact};
 
     async fn database(folder: &Path) -> Database {
         let url = format!("sqlite:{}", folder.join("runs.db").display());
@@ -339,6 +370,17 @@ mod tests {
             };
             store.keep_artifact(&artifact).await.expect("it is kept");
         }
+        let batch = LogBatch {
+            log: LogAddress {
+                run_id: RunId::new("r1"),
+                step: "each.3.report".into(),
+                attempt: 2,
+            },
+            at: day(1),
+            offset: None,
+            lines: NewLine::all_of(LogStream::Stderr, "one\ntwo\n").collect(),
+        };
+        store.append_logs(&[batch]).await.expect("it is kept");
         let export_to = folder.path().join("gone");
         let retention = Retention {
             days: Some(1),
@@ -360,7 +402,23 @@ mod tests {
             assert_eq!(content, format!("this is {name}"));
         }
         let inside = std::fs::read_dir(export_to.join("r1")).expect("a folder");
-        assert_eq!(inside.count(), names.len(), "nothing half written is left");
+        assert_eq!(
+            inside.count(),
+            names.len() + 1,
+            "nothing half written is left"
+        );
+        let log = &first["logs"][0];
+        assert_eq!(log["file"], "r1/005-each.3.report.2.log.jsonl");
+        assert_eq!(
+            (&log["attempt"], &log["count"]["lines"]),
+            (&json!(2), &json!(2))
+        );
+        let path = log["file"].as_str().expect("a path");
+        let content = std::fs::read_to_string(export_to.join(path)).expect("it is there");
+        assert!(
+            content.ends_with("\"stream\":\"stderr\",\"text\":\"two\"}\n"),
+            "{content}"
+        );
     }
 
     #[tokio::test]

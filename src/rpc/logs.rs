@@ -105,12 +105,11 @@ pub(super) async fn view(service: &Service, look: LogLook) -> Result<LogView, Pa
         until: Some(until),
         newest: true,
     };
-    // Counted first: what arrives in between is asked for the next time.
-    let count = service.log_count(&log).await?;
     let found = service.search_log(&log, &search, SHOWN_LINES).await?;
     Ok(LogView {
-        count,
+        count: service.log_count(&log).await?,
         matches: found.matches,
+        last: found.last,
         rows: found.lines.into_iter().map(row).collect(),
     })
 }

@@ -109,6 +109,8 @@ pub struct LogView {
     pub count: LogCount,
     /// Lines that were looked for, also those that are not among the rows.
     pub matches: u32,
+    /// The number of the last line that was looked at.
+    pub last: u32,
     /// The last ones, in order.
     pub rows: Vec<LogRow>,
 }

@@ -66,6 +66,8 @@ pub struct Found {
     pub lines: Vec<LogLine>,
     /// Lines that were looked for, also those that are not among `lines`.
     pub matches: u32,
+    /// The number of the last line that was looked at.
+    pub last: u32,
 }
 
 impl Database {
@@ -154,22 +156,20 @@ impl Database {
     ) -> Result<Found, StoreError> {
         let limit = limit as usize;
         let mut found = Found::default();
-        let mut after = search.after;
+        found.last = search.after;
         loop {
-            let lines = self.log_lines(log, after, SEARCHED_AT_ONCE).await?;
+            let lines = self.log_lines(log, found.last, SEARCHED_AT_ONCE).await?;
             let Some(last) = lines.last() else {
                 return Ok(found);
             };
-            after = last.seq;
+            found.last = last.seq;
             for line in lines {
                 let is_late = search.until.is_some_and(|until| line.at > until);
                 if is_late || !(search.words.is_empty() || line.says(&search.words)) {
                     continue;
                 }
                 found.matches += 1;
-                if search.newest {
-                    found.lines.push(line);
-                } else if found.lines.len() < limit {
+                if search.newest || found.lines.len() < limit {
                     found.lines.push(line);
                 }
             }

@@ -22,6 +22,7 @@ mod interventions;
 mod kinds;
 mod large;
 mod listing;
+mod logs;
 mod parity;
 mod postgres;
 #[path = "../support/postgres.rs"]

@@ -8,7 +8,7 @@ use super::stage::{Act, Script, Stage, assert_completed, keep};
 use crate::driver::SubmitError;
 use crate::engine::command::{Rejection, Report};
 use crate::engine::failure::StepError;
-use crate::engine::ids::RunId;
+use crate::engine::ids::{RunId, StepPath};
 use crate::engine::logs::{LogAddress, LogLine, LogStream, NewLine};
 use crate::engine::state::{RunState, StepStatus};
 use crate::store::Appended;
@@ -112,11 +112,10 @@ async fn only_an_attempt_that_somebody_outside_makes_is_written_about() {
         write("b", None, "x").await,
         Err(SubmitError::Rejected(unknown))
     );
+    let build = StepPath::new("a");
     // What is remembered of the first attempt does not outlive it.
     let error = StepError::new("again", "try again");
-    let failed = stage
-        .driver
-        .report(&run, &"a".into(), Report::Failed { error });
+    let failed = stage.driver.report(&run, &build, Report::Failed { error });
     failed.await.expect("it waits for that");
     let again = |state: &RunState| state.steps[0].attempts.len() == 2;
     stage.until(&run, again).await;
@@ -124,7 +123,7 @@ async fn only_an_attempt_that_somebody_outside_makes_is_written_about() {
     let output = json!(null);
     let done = stage
         .driver
-        .report(&run, &"a".into(), Report::Succeeded { output });
+        .report(&run, &build, Report::Succeeded { output });
     done.await.expect("it waits for that");
     let ended = Rejection::RunEnded;
     assert_eq!(

@@ -257,6 +257,7 @@ async fn batches_are_stored_together(place: Place) {
     assert_eq!(texts(&database, 1).await, ["a"]);
     assert_eq!(texts(&database, 2).await, ["b"]);
     database.close().await;
+    drop(database);
     let database = place.open().await;
     assert_eq!(texts(&database, 2).await, ["b"], "over a restart");
 }

@@ -50,6 +50,12 @@ impl Logs {
         })
     }
 
+    /// Where the log of an attempt is downloaded, if it had one when the page came.
+    pub fn download(self, run_id: &str, path: &str, attempt: u32) -> Option<String> {
+        self.tail(path, attempt)
+            .map(|_| download(run_id, path, attempt))
+    }
+
     /// The attempt of which there is a log, or may be one: it was made after the page.
     fn of(self, path: &str, step: &StepRun) -> Option<u32> {
         let last = step.attempts.last()?;
@@ -172,12 +178,17 @@ impl Reading {
                 return;
             }
             if let Ok(found) = found {
-                self.shown.set_value(Some((asked, found.count.lines)));
+                self.shown.set_value(Some((asked, found.last)));
                 self.count.set(found.count);
                 self.show(found.rows, found.matches, after.is_none());
             }
-            if self.is_made.get_untracked() && self.follows.get_untracked() {
-                self.again.ask(move || self.ask());
+            if self.is_made.get_untracked() {
+                self.again.ask(move || {
+                    // Whoever has scrolled up meanwhile reads in peace.
+                    if self.follows.try_get_untracked() == Some(true) {
+                        self.ask();
+                    }
+                });
             }
         });
     }
@@ -240,11 +251,7 @@ fn Log(reading: Reading, name: String) -> impl IntoView {
         let left = lines.scroll_height() - lines.scroll_top() - lines.client_height();
         reading.follow(left <= END_PX);
     };
-    let href = format!(
-        "/api/v1/runs/{}/steps/{}/logs.txt?attempt={attempt}",
-        run_id.get_value(),
-        path.get_value()
-    );
+    let href = download(&run_id.get_value(), &path.get_value(), attempt);
     let typing = Later::after(Duration::from_millis(200));
     let search = move |event| {
         let text = event_target_value(&event);
@@ -277,6 +284,10 @@ fn Log(reading: Reading, name: String) -> impl IntoView {
     }
 }
 
+fn download(run_id: &str, path: &str, attempt: u32) -> String {
+    format!("/api/v1/runs/{run_id}/steps/{path}/logs.txt?attempt={attempt}")
+}
+
 /// The rows that had arrived at the moment that is looked at.
 fn then(reading: Reading) -> Vec<LogRow> {
     let mut rows = reading.rows.get();
@@ -294,7 +305,10 @@ fn told(reading: Reading) -> String {
     // The server has no say in what is typed, and nothing has been asked before the log was opened.
     let searches = reading.find.with(|find| !find.trim().is_empty());
     let found = reading.matches.get();
-    let beyond = found as usize > shown || (found == 0 && all as usize > shown);
+    let beyond = match searches {
+        true => found as usize > shown,
+        false => all as usize > shown,
+    };
     let last = match beyond && !is_past {
         true => format!(" The last {shown} are shown."),
         false => String::new(),

@@ -370,7 +370,17 @@ fn Details(
     };
     let made = move || {
         attempts.with(|list| {
-            let rows: Vec<_> = list.iter().map(|made| attempt_row(made, is_live)).collect();
+            let log = |made: &Attempt| match viewer.asks {
+                // That of the last one stands above.
+                Asks::Server(forms) if list.len() > 1 => {
+                    let forms = forms.get_value();
+                    let (run_id, path) = (forms.run_id.get_value(), path.get_value());
+                    forms.logs.download(&run_id, &path, made.number)
+                }
+                Asks::Server(_) | Asks::Rehearser(_) | Asks::Nobody(_) => None,
+            };
+            let row = |made| attempt_row(made, is_live, log(made));
+            let rows: Vec<_> = list.iter().map(row).collect();
             (!rows.is_empty())
                 .then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{rows}</ol> })
         })
@@ -407,7 +417,7 @@ fn tells_something(value: &Value) -> bool {
     }
 }
 
-fn attempt_row(attempt: &Attempt, is_live: bool) -> impl IntoView + use<> {
+fn attempt_row(attempt: &Attempt, is_live: bool, log: Option<String>) -> impl IntoView + use<> {
     let outcome = match &attempt.outcome {
         AttemptOutcome::Running => "running".to_owned(),
         AttemptOutcome::Succeeded => "succeeded".to_owned(),
@@ -427,5 +437,6 @@ fn attempt_row(attempt: &Attempt, is_live: bool) -> impl IntoView + use<> {
         }
         Performer::Run { .. } | Performer::Tool | Performer::Outside => None,
     };
-    view! { <li>{outcome} " " <span class="muted">{took}</span> {run}</li> }
+    let log = log.map(|href| view! { " " <a href=href rel="external" download="">"Its log"</a> });
+    view! { <li>{outcome} " " <span class="muted">{took}</span> {run} {log}</li> }
 }

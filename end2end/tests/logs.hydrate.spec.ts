@@ -1,0 +1,99 @@
+// A log while it is written: followed, held, searched.
+
+import { type APIRequestContext, type Page, expect, expectAccessible, open, test } from "../support/fixtures";
+import { step } from "../support/health-check";
+
+interface Waiting {
+  step: string;
+  logs: string;
+}
+
+/** Opens the page of a run that waits for a program, with the log unfolded. */
+async function unfolded(page: Page, request: APIRequestContext, name: string, lines: string): Promise<Waiting> {
+  const steps = [{ id: "build", name: "Build it", kind: "external", timeout_ms: 60_000 }];
+  const workflow = await (await request.post("/api/v1/workflows", { data: { name, steps } })).json();
+  const run = await (await request.post("/api/v1/runs", { data: { workflow: workflow.slug } })).json();
+  const address = `/api/v1/runs/${run.run_id}/steps/build`;
+  const there = { step: address, logs: `${address}/logs` };
+  if (lines) await write(request, there, lines);
+  await open(page, `/runs/${run.run_id}`);
+  await step(page, "Build it").locator(".step-log > summary").click();
+  return there;
+}
+
+async function write(request: APIRequestContext, run: Waiting, data: string): Promise<void> {
+  const written = await request.post(run.logs, { data, headers: { "content-type": "text/plain" } });
+  expect(written.status(), await written.text()).toBe(200);
+}
+
+const numbered = (count: number, from = 1) => Array.from({ length: count }, (_, at) => `line ${at + from}\n`).join("");
+
+test("new lines are shown as they come, until somebody scrolls up", async ({ page, request }) => {
+  const run = await unfolded(page, request, "Followed log", numbered(200));
+  const log = step(page, "Build it").getByRole("log");
+  await expect(log.locator(".log-line")).toHaveCount(200);
+  await write(request, run, numbered(5, 201));
+  await expect(log.locator(".log-line").last()).toContainText("line 205");
+  await expect(log.locator(".log-line").last()).toBeInViewport();
+
+  const follow = step(page, "Build it").getByRole("button", { name: "Follow" });
+  await expect(follow).toHaveAttribute("aria-pressed", "true");
+  await log.evaluate((lines) => lines.scrollTo(0, 0));
+  await expect(follow).toHaveAttribute("aria-pressed", "false");
+  await write(request, run, "held back\n");
+  await expect(log.getByText("held back")).toHaveCount(0);
+
+  await follow.click();
+  await expect(log.getByText("held back")).toBeInViewport();
+  await write(request, run, "the last\n");
+  await request.post(`${run.step}/result`, { data: { outcome: "succeeded" } });
+  await expect(log.locator(".log-line").last()).toContainText("the last");
+  await expect(follow).toHaveCount(0);
+});
+
+test("a log is searched, with the number of lines that say it", async ({ page, request }) => {
+  await unfolded(page, request, "Searched log", `${numbered(30)}100% _done\n`);
+  const build = step(page, "Build it");
+  await build.getByLabel("Search").fill("LINE 2");
+  await expect(build.locator(".log-told")).toHaveText("11 of 31 lines say that.");
+  await expect(build.locator(".log-line")).toHaveCount(11);
+  await build.getByLabel("Search").fill("% _");
+  await expect(build.locator(".log-line")).toHaveCount(1);
+  await expect(build.locator(".log-number")).toHaveText("31");
+  await build.getByLabel("Search").fill("");
+  await expect(build.locator(".log-line")).toHaveCount(31);
+});
+
+test("an earlier moment has the lines of then", async ({ page, request }) => {
+  const run = await unfolded(page, request, "Log of then", "early\n");
+  await request.post(`${run.step}/progress`, { data: { percent: 50, doing: "half" } });
+  await expect(step(page, "Build it").getByText("early")).toBeVisible();
+  await write(request, run, "late\n");
+  await request.post(`${run.step}/result`, { data: { outcome: "succeeded" } });
+  await expect(step(page, "Build it").getByText("late")).toBeVisible();
+  // After the report of progress and before the end.
+  const events = await (await request.get(run.step.replace(/\/steps\/.*/, "/events"))).json();
+  const progress = events.items.find((event: { kind: string }) => event.kind === "attempt_progressed");
+  await page.goto(`${page.url().split("?")[0]}?at=${progress.seq}`);
+  await step(page, "Build it").locator(".step-log > summary").click();
+  await expect(step(page, "Build it").getByText("early")).toBeVisible();
+  await expect(step(page, "Build it").getByText("late")).toHaveCount(0);
+});
+
+test("nothing has been written yet", async ({ page, request }) => {
+  const run = await unfolded(page, request, "Empty log", "");
+  await expect(step(page, "Build it").locator(".log-told")).toHaveText("Nothing has been written yet.");
+  await write(request, run, "now\n");
+  await expect(step(page, "Build it").getByRole("log")).toContainText("now");
+});
+
+for (const width of [360, 1_280]) {
+  test(`an open log in all colours is accessible at ${width} px`, async ({ page, request }) => {
+    await page.setViewportSize({ width, height: 800 });
+    const colours = Array.from({ length: 16 }, (_, at) => `\u001b[38;5;${at}mcolour ${at}\u001b[0m \u001b[48;5;${at}mback ${at}\u001b[0m`);
+    const looks = [1, 2, 3, 4, 7, 9].map((code) => `\u001b[${code}mlook ${code}\u001b[0m`);
+    await unfolded(page, request, `Coloured log ${width}`, `${[...colours, ...looks].join("\n")}\n`);
+    await expect(step(page, "Build it").locator(".log-line")).toHaveCount(22);
+    await expectAccessible(page);
+  });
+}
