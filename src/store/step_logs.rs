@@ -155,8 +155,10 @@ impl Database {
         limit: u32,
     ) -> Result<Found, StoreError> {
         let limit = limit as usize;
-        let mut found = Found::default();
-        found.last = search.after;
+        let mut found = Found {
+            last: search.after,
+            ..Found::default()
+        };
         loop {
             let lines = self.log_lines(log, found.last, SEARCHED_AT_ONCE).await?;
             let Some(last) = lines.last() else {

@@ -420,7 +420,7 @@ async fn what_tools_say_of_themselves_holds_no_secret() {
     step["with"]["headers"] = json!({ "authorization": "Bearer hush" });
     let probe = json!({ "id": "probe", "kind": "tool_call", "tool": "probe.http", "with": { "urls": [format!("{}/ok/a?key=hush", stub.address)] } });
     let slug = server
-        .create(workflow("Tell", json!([step, probe]), &[]))
+        .create(workflow("Tell", json!([step, probe]), &[("ask", "probe")]))
         .await;
     let run = server.start_run(&slug, json!({})).await;
     server.until_run(&run, "completed").await;

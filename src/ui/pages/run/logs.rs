@@ -107,8 +107,10 @@ pub fn StepLog(
             lines: NodeRef::new(),
         };
         Effect::new(move || {
-            (reading.find.track(), reading.until.track());
-            (reading.is_made.track(), reading.opened.track());
+            reading.find.track();
+            reading.until.track();
+            reading.is_made.track();
+            reading.opened.track();
             reading.ask();
         });
         Some(view! { <Log reading name=name.clone() /> })
@@ -182,7 +184,8 @@ impl Reading {
                 self.count.set(found.count);
                 self.show(found.rows, found.matches, after.is_none());
             }
-            if self.is_made.get_untracked() {
+            // The past does not grow.
+            if self.is_made.get_untracked() && self.until.get_untracked().is_none() {
                 self.again.ask(move || {
                     // Whoever has scrolled up meanwhile reads in peace.
                     if self.follows.try_get_untracked() == Some(true) {
