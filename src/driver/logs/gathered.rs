@@ -22,8 +22,11 @@ const GATHERED_BYTES: u64 = 65_536;
 /// What may wait of one attempt, and of all.
 const WAITING_BYTES_MAX: u64 = 262_144;
 const ALL_WAITING_BYTES_MAX: u64 = 16_777_216;
-/// Logs that are stored together.
+/// What a line takes up beside its text: many empty ones are not nothing.
+const LINE_BYTES: u64 = 64;
+/// Logs that are stored together, and how much of them, so that runs get their turn to write in between.
 const TOGETHER_MAX: usize = 256;
+const TOGETHER_BYTES: u64 = 1_048_576;
 /// So long a result waits for what its tool has written. Then it is stored without: what is left comes later.
 const FLUSH_MS_MAX: u64 = 2_000;
 
@@ -81,7 +84,7 @@ impl Gathered {
     /// Whether somebody has to begin to store.
     fn add(&self, log: &LogAddress, at: Timestamp, line: NewLine) -> bool {
         let mut waiting = self.lock();
-        let bytes = line.bytes();
+        let bytes = line.bytes() + LINE_BYTES;
         let has_room = waiting.bytes + bytes <= ALL_WAITING_BYTES_MAX;
         let buffer = waiting.logs.entry(log.clone()).or_insert_with(|| Buffer {
             at,
@@ -116,10 +119,12 @@ impl Gathered {
     /// What waits, and whom to tell. Nothing: whoever has stored so far is not needed any more.
     fn take(&self) -> Option<(Vec<LogBatch>, Vec<oneshot::Sender<()>>)> {
         let mut waiting = self.lock();
-        let mut batches = Vec::new();
+        let (mut batches, mut bytes) = (Vec::new(), 0);
         while batches.len() < TOGETHER_MAX
+            && bytes < TOGETHER_BYTES
             && let Some((log, buffer)) = waiting.logs.pop_first()
         {
+            bytes += buffer.bytes;
             waiting.bytes = waiting.bytes.saturating_sub(buffer.bytes);
             batches.push(buffer.into_batch(log));
         }
@@ -261,7 +266,7 @@ mod tests {
     #[test]
     fn what_the_store_is_too_slow_for_is_left_out_with_a_mark() {
         let gathered = Gathered::default();
-        let text = "x".repeat(1_023);
+        let text = "x".repeat(1_023 - 64);
         for _ in 0..300 {
             add(&gathered, "a", &text);
         }
