@@ -8,12 +8,12 @@ ALTER TABLE runs ADD COLUMN search TEXT COLLATE "C";
 CREATE INDEX runs_unsearched ON runs (id) WHERE search IS NULL;
 
 -- Lists go by the moment at which a run was created, and by its id where several were created at once, so that the same
--- index also serves from when until when. Used by `find_runs` and `list_runs`.
+-- index also serves from when until when. Used by `find_runs`, `list_runs` and `workflows_that_ran`.
 CREATE INDEX runs_by_age ON runs (created_at, id);
 -- Used by `find_runs` with one state, and by `stats`.
 DROP INDEX runs_by_status;
 CREATE INDEX runs_by_status ON runs (status, created_at, id);
--- Used by `find_runs` and `list_runs` of one workflow, and by `last_runs`.
+-- Used by `find_runs` and `list_runs` of one workflow, by `last_runs` and `last_ends`.
 DROP INDEX runs_by_workflow;
 CREATE INDEX runs_by_workflow ON runs (workflow_id, created_at, id);
 -- Used by `find_runs` of whoever has started them.

@@ -48,6 +48,7 @@ pub(crate) mod properties;
 pub mod reading;
 mod reads;
 pub mod rehearse;
+pub mod reliability;
 pub mod rename;
 pub mod retry;
 mod spelling;

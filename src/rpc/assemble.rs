@@ -4,7 +4,7 @@ use super::error::PageError;
 use super::markdown;
 use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, DoubtCard, GateCard, HomeView, Other,
-    PairView, RunStats, RunView,
+    PairView, RecordView, RunStats, RunView,
 };
 use crate::driver::service::{RunRecord, Service, ServiceError};
 use crate::engine::contrast::Contrast;
@@ -22,6 +22,9 @@ use tokio::task::spawn_blocking;
 
 /// Items of the short lists on Home.
 const SHORT_LIST: u32 = 8;
+/// Workflows on Home that are told of how they do, and how many of their runs count.
+const RECORDS: usize = 6;
+const RUNS_OF_RECORD: u32 = 30;
 /// Questions shown at once.
 const GATES_SHOWN: u32 = 100;
 /// Steps of a workflow that are drawn: nobody reads a picture of more.
@@ -44,9 +47,22 @@ pub(super) async fn home(service: &Service) -> Result<HomeView, PageError> {
         waiting: gates(service).await?,
         doubts: doubts(service).await?,
         recent: store.list_runs(&ended, SHORT_LIST).await?,
+        records: records(service).await?,
         stats: stats(service).await?,
         now: service.now(),
     })
+}
+
+/// How the last runs of the workflows have ended that ran last.
+async fn records(service: &Service) -> Result<Vec<RecordView>, PageError> {
+    let store = service.store();
+    let mut records = Vec::new();
+    for (id, slug, name) in store.workflows_that_ran(RECORDS).await? {
+        let mut ended = store.last_ends(&id, RUNS_OF_RECORD).await?;
+        ended.reverse();
+        records.push(RecordView { slug, name, ended });
+    }
+    Ok(records)
 }
 
 async fn stats(service: &Service) -> Result<RunStats, PageError> {

@@ -9,6 +9,7 @@ use crate::engine::ids::{GateId, RunId, StepPath};
 use crate::engine::input::FieldError;
 use crate::engine::logs::{LogCount, LogStream};
 use crate::engine::plan::Outline;
+use crate::engine::reliability::Ended;
 pub use crate::engine::summary::ArtifactCard;
 use crate::engine::summary::RunSummary;
 use crate::engine::tasks::TaskList;
@@ -23,6 +24,8 @@ pub struct HomeView {
     pub doubts: Vec<DoubtCard>,
     /// Ended, newest first.
     pub recent: Vec<RunSummary>,
+    /// Of the workflows that ran last.
+    pub records: Vec<RecordView>,
     pub stats: RunStats,
     pub now: Timestamp,
 }
@@ -34,6 +37,15 @@ pub struct RunStats {
     pub completed: u32,
     pub failed: u32,
     pub cancelled: u32,
+}
+
+/// How the last runs of a workflow have ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordView {
+    pub slug: String,
+    pub name: String,
+    /// Oldest first.
+    pub ended: Vec<Ended>,
 }
 
 /// A question that waits for a person.

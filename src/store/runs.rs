@@ -6,9 +6,13 @@ use super::sql::{Row, Sql};
 use super::{Database, StoreError, corrupt, rows};
 use crate::engine::event::{Event, Question};
 use crate::engine::ids::{GateId, RunId, StepPath, WorkflowId};
+use crate::engine::reliability::Ended;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
+
+/// Runs among which it is looked for workflows that ran last.
+const LATEST_RUNS: u32 = 200;
 
 #[derive(Clone, Debug, Default)]
 pub struct RunFilter {
@@ -93,6 +97,47 @@ impl Database {
         }
         sql.push("))");
         self.all(sql).await?.iter().map(rows::summary).collect()
+    }
+
+    /// Id, slug and name of at most `limit` workflows, those first whose runs were begun last; only of runs that have ended.
+    pub async fn workflows_that_ran(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(WorkflowId, String, String)>, StoreError> {
+        // Of the newest runs alone: whoever has not run for so long is not what somebody looks for there.
+        let sql = Sql::of(
+            "SELECT workflow_id, workflow_slug, workflow_name FROM runs
+             WHERE finished_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT $1",
+        );
+        let mut found: Vec<(WorkflowId, String, String)> = Vec::new();
+        for row in self.all(sql.bind(LATEST_RUNS)).await? {
+            let id = WorkflowId::new(row.text("workflow_id")?);
+            if found.len() < limit && found.iter().all(|(known, ..)| *known != id) {
+                found.push((id, row.text("workflow_slug")?, row.text("workflow_name")?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How the workflow's last runs have ended, newest first; at most `limit`.
+    pub async fn last_ends(
+        &self,
+        workflow: &WorkflowId,
+        limit: u32,
+    ) -> Result<Vec<Ended>, StoreError> {
+        let sql = Sql::of(
+            "SELECT status, coalesce(started_at, created_at) AS began, finished_at FROM runs
+             WHERE workflow_id = $1 AND finished_at IS NOT NULL ORDER BY created_at DESC, id DESC LIMIT $2",
+        );
+        let ended = |row: &Row| {
+            let (began, ended) = (row.moment("began")?, row.moment("finished_at")?);
+            Ok(Ended {
+                status: row.text("status")?.parse().map_err(corrupt)?,
+                took_ms: ended.ms_since(began),
+            })
+        };
+        let rows = self.all(sql.bind(workflow.as_str()).bind(limit)).await?;
+        rows.iter().map(ended).collect()
     }
 
     /// Runs by state.

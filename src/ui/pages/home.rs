@@ -1,5 +1,7 @@
 //! What runs, what waits for me, what has ended.
 
+mod records;
+
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -10,6 +12,7 @@ use crate::rpc::views::{DoubtCard, GateCard, HomeView, RunStats};
 use crate::ui::components::{Empty, Failure, Moment, RunList, StatusIcon};
 use crate::ui::live::Live;
 use crate::ui::theme;
+use records::Records;
 
 #[component]
 pub fn HomePage() -> impl IntoView {
@@ -38,6 +41,7 @@ fn show(view: HomeView) -> impl IntoView {
         waiting,
         doubts,
         recent,
+        records,
         stats,
         now,
     } = view;
@@ -58,6 +62,7 @@ fn show(view: HomeView) -> impl IntoView {
                 <p><a href="/runs">"All runs"</a></p>
             </section>
         })}
+        {(!records.is_empty()).then(|| view! { <Records records /> })}
         {nothing.then(|| view! {
             <Empty title="Nothing has run yet.">
                 <p>"The system health check probes this machine and asks you before it publishes its report."</p>
