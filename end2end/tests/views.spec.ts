@@ -182,3 +182,30 @@ test("steps are listed by how they stand", async ({ page, request }) => {
   await filters.getByRole("link", { name: "All 9" }).click();
   await expect(page.locator('[id="step-begin"]')).toBeVisible();
 });
+
+test("what is different between two moments is told step by step", async ({ page, request }) => {
+  const { run_id, events } = await startRun(request, named());
+  await open(page, `/runs/${run_id}`);
+  await page.getByRole("link", { name: "Changes", exact: true }).click();
+  await expect(page).toHaveURL(/view=changes/);
+  const rows = page.locator(".pair-row");
+  const row = (name: string) => rows.filter({ has: page.getByRole("heading", { name, exact: true }) });
+  await expect(page.getByRole("region", { name: "Earlier" })).toContainText("event 1");
+  await expect(row("Begin here")).toContainText("Completed");
+  await expect(row("Ask the service")).toContainText("Failed");
+  if (isScripted()) await expectAccessible(page);
+
+  // From the moment on at which the map was done: what came before is not told.
+  const asked = events.find((event) => event.kind === "gate_opened")!.seq;
+  await page.goto(`/runs/${run_id}?view=changes&at=${asked - 1}`);
+  await page.getByRole("link", { name: "Compare from this moment on" }).click();
+  await expect(page.getByRole("status").filter({ hasText: "Both are the same moment." })).toBeVisible();
+  await expect(rows).toHaveCount(0);
+  await page.getByRole("link", { name: "Now", exact: true }).click();
+  await expect(page).toHaveURL(new RegExp(`since=${asked - 1}`));
+  await expect(row("Is that well?")).toContainText("Waiting for approval");
+  await expect(row("Begin here")).toHaveCount(0);
+  await row("Is that well?").getByText("What differs").click();
+  await expect(row("Is that well?").getByRole("link")).toHaveAttribute("href", /step=ask/);
+  await expectNoSidewaysScroll(page);
+});

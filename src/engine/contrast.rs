@@ -1,9 +1,10 @@
-//! Two runs side by side: step by step what is different, and where it begins. It is found where all of their values are;
-//! who only watches has stand-ins for the large ones, which are never the same.
+//! Two runs side by side, or one at two moments: step by step what is different, and where it begins. Between two runs it
+//! is found where all of their values are; who only watches has stand-ins for the large ones, which are never the same.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::ids::StepPath;
 use super::large::StandIn;
@@ -95,6 +96,28 @@ impl Contrast {
     }
 }
 
+/// What is different in a run since an earlier moment of it: the steps alone that are, in the order of the run. A step
+/// keeps its position while its run goes on, and is the same thing in memory where nothing has happened to it.
+pub fn since(then: &RunState, now: &RunState) -> Vec<Row> {
+    let changed = now.in_order().into_iter().filter_map(|at| {
+        let (was, is) = (then.steps.get(at), now.steps.get(at)?);
+        let differs = match was {
+            Some(was) if Arc::ptr_eq(was, is) => return None,
+            Some(was) => aspects(was, is, true, true),
+            None if is.status == StepStatus::Pending => return None,
+            None => vec![Aspect::Path],
+        };
+        (!differs.is_empty()).then(|| Row {
+            path: now.path(at),
+            name: now.name(at).to_owned(),
+            old: was.map(|_| at),
+            new: Some(at),
+            differs,
+        })
+    });
+    changed.collect()
+}
+
 fn begin_of(state: &RunState) -> Timestamp {
     state.started_at.unwrap_or_default()
 }
@@ -147,10 +170,19 @@ fn differences(old: Option<&StepRun>, new: Option<&StepRun>, both_wait: bool) ->
         (None, None) => return Vec::new(),
     };
     let came_to = |run: &StepRun| !matches!(run.status, StepStatus::Pending | StepStatus::Skipped);
-    let mut found = Vec::new();
     if came_to(old) != came_to(new) {
         return vec![Aspect::Path];
     }
+    // What was taken over was not asked for again.
+    let asked = !old.kept && !new.kept;
+    // What a wait gives is when it was over: that is never the same.
+    let waits = both_wait && asks_nobody(old) && asks_nobody(new);
+    aspects(old, new, asked, !waits)
+}
+
+/// In what they differ; whether it is looked at what they were asked, and at what they gave.
+fn aspects(old: &StepRun, new: &StepRun, asked: bool, gave: bool) -> Vec<Aspect> {
+    let mut found = Vec::new();
     let mut look = |aspect: Aspect, differs: bool| {
         if differs {
             found.push(aspect);
@@ -158,12 +190,8 @@ fn differences(old: Option<&StepRun>, new: Option<&StepRun>, both_wait: bool) ->
     };
     look(Aspect::Outcome, old.status != new.status);
     look(Aspect::Decision, decided(old) != decided(new));
-    // What was taken over was not asked for again.
-    let asked = !old.kept && !new.kept;
     look(Aspect::Input, asked && input(old) != input(new));
-    // What a wait gives is when it was over: that is never the same.
-    let waits = both_wait && asks_nobody(old) && asks_nobody(new);
-    look(Aspect::Output, !waits && old.output != new.output);
+    look(Aspect::Output, gave && old.output != new.output);
     look(Aspect::Error, old.error != new.error);
     look(Aspect::Attempts, asked && old.made != new.made);
     found
@@ -257,7 +285,6 @@ mod tests {
     use crate::engine::plan::Outline;
     use crate::engine::tool::Catalogue;
     use serde_json::json;
-    use std::sync::Arc;
 
     fn outline(more: Option<Value>) -> Arc<Outline> {
         let step = |id: &str| json!({ "id": id, "kind": "transform", "set": { "a": 1 } });
@@ -438,5 +465,27 @@ mod tests {
         ] {
             assert_eq!(told(&ended(old, 1), &ended(new, 2)), "more [Output]");
         }
+    }
+
+    #[test]
+    fn between_two_moments_of_a_run_the_steps_are_told_to_which_something_happened() {
+        let outline = outline(None);
+        let opened = json!({
+            "kind": "gate_opened", "step": "ask", "gate": "g", "plan_hash": "h",
+            "question": { "title": "Go on?", "message": "", "shown": [] }
+        });
+        let log = [done("first", json!({ "a": 1 }), &[0]), opened];
+        let (begun, asked) = (run(&outline, 0, &[]), run(&outline, 0, &log));
+        let told = |then, now| -> Vec<(String, Vec<Aspect>)> {
+            let rows = since(then, now).into_iter();
+            rows.map(|row| (row.path.to_string(), row.differs))
+                .collect()
+        };
+        let first = ("first".to_owned(), vec![Aspect::Outcome, Aspect::Output]);
+        let ask = ("ask".to_owned(), vec![Aspect::Outcome]);
+        assert_eq!(told(&begun, &asked), [first, ask.clone()]);
+        let between = run(&outline, 0, &log[..1]);
+        assert_eq!(told(&between, &asked), [ask]);
+        assert_eq!(told(&asked, &asked), []);
     }
 }

@@ -5,6 +5,7 @@ mod approvals;
 mod artifact;
 mod builder;
 mod capsules;
+mod contrasted;
 mod home;
 mod not_found;
 mod pair;

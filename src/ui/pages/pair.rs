@@ -6,15 +6,16 @@ use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 use std::sync::Arc;
 
+use super::contrasted::{self, Contrasted, values};
 use super::param;
 use super::run::{PageLink, Pager, page_of};
-use crate::engine::contrast::{Aspect, Changed, Contrast, Row, changed, input};
-use crate::engine::state::{RunState, StepRun};
+use crate::engine::contrast::Contrast;
+use crate::engine::state::RunState;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 use crate::rpc::pages::run_pair;
 use crate::rpc::views::{Other, PairView, RunView};
-use crate::ui::components::{Empty, Failure, Moment, RunBadge, StepBadge};
+use crate::ui::components::{Empty, Failure, Moment, RunBadge};
 use crate::ui::format;
 
 /// Steps shown at once.
@@ -209,13 +210,12 @@ fn Rows(both: Both) -> impl IntoView {
         {switch}
         <Pager first page=PAGE total what="steps" link=Some(link) />
         <ol class="pair-rows">
-            <For each=move || rows.get() key=|at| *at children=move |at| view! { <PairRow both at /> } />
+            <For each=move || rows.get() key=|at| *at children=move |at| pair_row(both, at) />
         </ol>
     }
 }
 
-#[component]
-fn PairRow(both: Both, at: usize) -> impl IntoView {
+fn pair_row(both: Both, at: usize) -> AnyView {
     let (row, is_first) = both
         .contrast
         .with_value(|contrast| (contrast.rows[at].clone(), contrast.first == Some(at)));
@@ -223,135 +223,12 @@ fn PairRow(both: Both, at: usize) -> impl IntoView {
         step.map(|step| state.with_value(|state| Arc::clone(&state.steps[step])))
     };
     let (old, new) = (side(both.old, row.old), side(both.new, row.new));
-    let Row {
-        path,
-        name,
-        differs,
-        ..
-    } = row;
-    let tags: Vec<_> = differs
-        .iter()
-        .map(|aspect| view! { <span class="tag">{word(*aspect)}</span> })
-        .collect();
-    let inside =
-        format::iterations(&path).map(|inside| view! { <span class="muted">{inside}</span> });
-    let mark = is_first.then(|| view! { <span class="pair-first">"first difference"</span> });
-    let shown = |run: Option<&Arc<StepRun>>| match run {
-        Some(run) => {
-            let took = run
-                .started_at
-                .zip(run.finished_at)
-                .filter(|_| !run.attempts.is_empty() || run.gate.is_some());
-            let took = took.map(|(from, until)| format::duration(until.ms_since(from)));
-            view! { <StepBadge status=run.status /> " " <span class="muted">{took}</span> }
-                .into_any()
-        }
-        None => view! { <span class="muted">"–"</span> }.into_any(),
-    };
-    let (left, right) = (shown(old.as_ref()), shown(new.as_ref()));
-    let more = (!differs.is_empty()).then(|| {
-        let body = inside_of(&differs, old.as_deref(), new.as_deref());
-        view! {
-            <details class="more" open=is_first>
-                <summary>"What differs"<span class="visually-hidden">{format!(" in {name}")}</span></summary>
-                {body}
-            </details>
-        }
-    });
-    let class = if differs.is_empty() {
-        "pair-row"
-    } else {
-        "pair-row pair-differs"
-    };
-    view! {
-        <li class=class>
-            <div class="pair-name"><h2>{name.clone()}</h2> {inside} {mark}</div>
-            <div class="pair-side"><span class="visually-hidden">"Earlier: "</span>{left}</div>
-            <div class="pair-side"><span class="visually-hidden">"Later: "</span>{right}</div>
-            <div class="pair-tags">{tags}</div>
-            {more}
-        </li>
-    }
-}
-
-fn word(aspect: Aspect) -> &'static str {
-    match aspect {
-        Aspect::Path => "path",
-        Aspect::Outcome => "outcome",
-        Aspect::Decision => "decision",
-        Aspect::Input => "input",
-        Aspect::Output => "output",
-        Aspect::Error => "error",
-        Aspect::Attempts => "attempts",
-    }
-}
-
-fn inside_of(differs: &[Aspect], old: Option<&StepRun>, new: Option<&StepRun>) -> AnyView {
-    let (Some(old), Some(new)) = (old, new) else {
-        return only_one();
-    };
-    let value = |value: Option<&Value>| value.cloned().unwrap_or_default();
-    let error = |run: &StepRun| match &run.error {
-        Some(error) => Value::from(error.message.clone()),
-        None => Value::Null,
-    };
-    let decision = |run: &StepRun| {
-        let decided = run.gate.as_ref().and_then(|gate| gate.decided.as_ref());
-        let said = decided.map(|decided| {
-            let word = decided.decision.past_tense();
-            format!("{word} by {}: {}", decided.actor, decided.comment)
-        });
-        said.map_or(Value::Null, Value::from)
-    };
-    let told = differs.iter().filter_map(|aspect| match aspect {
-        Aspect::Path => Some(only_one()),
-        // The badges say it.
-        Aspect::Outcome => None,
-        Aspect::Decision => values("Decision", decision(old), decision(new)),
-        Aspect::Input => values("Input", value(input(old)), value(input(new))),
-        Aspect::Output => values(
-            "Output",
-            value(old.output.as_ref()),
-            value(new.output.as_ref()),
-        ),
-        Aspect::Error => values("Error", error(old), error(new)),
-        Aspect::Attempts => values("Attempts", old.made.into(), new.made.into()),
-    });
-    told.collect::<Vec<_>>().into_any()
-}
-
-fn only_one() -> AnyView {
-    view! { <p class="muted">"Only one of the runs has come to this step."</p> }.into_any()
-}
-
-/// Where two values differ; nothing where they are the same.
-fn values(label: &'static str, old: Value, new: Value) -> Option<AnyView> {
-    let (places, more) = changed(&old, &new);
-    if places.is_empty() {
-        return None;
-    }
-    let text = |value: Option<Value>| match value {
-        None => "–".to_owned(),
-        Some(value) => format::brief(&value),
-    };
-    let rows: Vec<_> = places
-        .into_iter()
-        .map(|Changed { at, old, new }| {
-            let at = if at.is_empty() { "all of it".to_owned() } else { at };
-            view! { <tr><th scope="row"><code>{at}</code></th><td data-label="Earlier">{text(old)}</td><td data-label="Later">{text(new)}</td></tr> }
-        })
-        .collect();
-    let more = more.then(|| view! { <p class="muted">"There is more."</p> });
-    Some(
-        view! {
-            <div class="pair-values">
-                <p class="pair-label">{label}</p>
-                <div class="table-scroll" tabindex="0" role="group" aria-label=label>
-                    <table class="records"><thead><tr><th scope="col">"Where"</th><th scope="col">"Earlier"</th><th scope="col">"Later"</th></tr></thead><tbody>{rows}</tbody></table>
-                </div>
-                {more}
-            </div>
-        }
-        .into_any(),
-    )
+    contrasted::row(Contrasted {
+        row,
+        old,
+        new,
+        is_first,
+        href: None,
+        alone: "Only one of the runs has come to this step.",
+    })
 }

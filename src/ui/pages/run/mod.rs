@@ -2,6 +2,7 @@
 
 mod acts;
 mod capsule;
+mod changes;
 mod events;
 mod files;
 mod graph;

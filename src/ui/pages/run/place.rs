@@ -18,10 +18,17 @@ pub enum View {
     Graph,
     Timeline,
     Events,
+    Changes,
 }
 
 impl View {
-    pub const ALL: [View; 4] = [View::Steps, View::Graph, View::Timeline, View::Events];
+    pub const ALL: [View; 5] = [
+        View::Steps,
+        View::Graph,
+        View::Timeline,
+        View::Events,
+        View::Changes,
+    ];
 
     /// In the address.
     fn word(self) -> &'static str {
@@ -30,6 +37,7 @@ impl View {
             View::Graph => "graph",
             View::Timeline => "timeline",
             View::Events => "events",
+            View::Changes => "changes",
         }
     }
 
@@ -39,6 +47,7 @@ impl View {
             View::Graph => "Graph",
             View::Timeline => "Timeline",
             View::Events => "Events",
+            View::Changes => "Changes",
         }
     }
 
@@ -120,6 +129,8 @@ pub struct Place {
     pub step: Option<StepPath>,
     /// After which event the run is looked at; none for now.
     pub at: Option<u32>,
+    /// After which event the earlier of two moments is that are compared; none for the first.
+    pub since: Option<u32>,
     /// The first row of the list.
     pub from: Option<u32>,
     pub only: Option<Only>,
@@ -148,6 +159,9 @@ impl Place {
         }
         if let Some(at) = self.at {
             words.push(format!("at={at}"));
+        }
+        if let Some(since) = self.since {
+            words.push(format!("since={since}"));
         }
         if let Some(only) = self.only {
             words.push(format!("only={}", only.word()));
@@ -181,6 +195,7 @@ impl Place {
                 .filter(|step| !step.is_empty())
                 .map(StepPath::new),
             at: number("at"),
+            since: number("since"),
             from: number("from"),
             only: Only::read(&word("only")),
             find: word("find"),
@@ -198,6 +213,7 @@ pub struct Looked {
     place: Signal<Place>,
     pub view: Memo<View>,
     pub at: Memo<Option<u32>>,
+    pub since: Memo<Option<u32>>,
     pub from: Memo<Option<u32>>,
     pub only: Memo<Option<Only>>,
     pub find: Memo<String>,
@@ -212,6 +228,7 @@ impl Looked {
             place,
             view: Memo::new(move |_| place.with(|place| place.view)),
             at: Memo::new(move |_| place.with(|place| place.at)),
+            since: Memo::new(move |_| place.with(|place| place.since)),
             from: Memo::new(move |_| place.with(|place| place.from)),
             only: Memo::new(move |_| place.with(|place| place.only)),
             find: Memo::new(move |_| place.with(|place| place.find.clone())),
@@ -306,6 +323,7 @@ mod tests {
             view: View::Timeline,
             step: Some(StepPath::new("each.3.check.approval")),
             at: Some(17),
+            since: Some(4),
             from: Some(200),
             only: Some(Only::Failed),
             find: "a & b=c #1 ü".to_owned(),
@@ -335,6 +353,7 @@ mod tests {
         for (name, value) in [
             ("view", "3d"),
             ("at", "-1"),
+            ("since", "1.5"),
             ("from", "x"),
             ("only", ""),
             ("step", ""),

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Viewer;
+use super::changes::ChangesView;
 use super::events::EventsView;
 use super::graph::GraphView;
 use super::list::StepsView;
@@ -52,6 +53,7 @@ fn seen_as(view: View, viewer: Viewer, reel: Reel) -> AnyView {
         View::Graph => view! { <GraphView viewer reel /> }.into_any(),
         View::Timeline => view! { <TimelineView viewer /> }.into_any(),
         View::Events => view! { <EventsView viewer reel /> }.into_any(),
+        View::Changes => view! { <ChangesView viewer reel /> }.into_any(),
     };
     // The server says so that what is here has been drawn with the views' part of the client.
     view! { <div class="run-view" data-part=VIEWS.name>{view}</div> }.into_any()
