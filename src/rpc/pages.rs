@@ -5,9 +5,7 @@ use leptos::prelude::*;
 use super::codec::Told;
 use super::error::PageError;
 use super::views::{
-    ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, PairView, RunView,
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, LogView, PairView, RunView,
-    RunsView,
 };
 use crate::engine::layout::Picture;
 

@@ -7,6 +7,7 @@ use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::{Element, HtmlElement};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
+use std::sync::Arc;
 
 use super::asked::{Choosing, Place};
 use super::{View, Walk, known};
@@ -284,7 +285,7 @@ fn look_again(
             for run in view.items {
                 let id = run.header.run_id.clone();
                 if known.get(&id).is_none_or(|known| known.seq < run.seq) {
-                    known.insert(id, run);
+                    known.insert(id, Arc::new(run));
                 }
             }
         });
