@@ -11,7 +11,8 @@ interface Waiting {
 /** Opens the page of a run that waits for a program, with the log unfolded. */
 async function unfolded(page: Page, request: APIRequestContext, name: string, lines: string): Promise<Waiting> {
   const steps = [{ id: "build", name: "Build it", kind: "external", timeout_ms: 60_000 }];
-  const workflow = await (await request.post("/api/v1/workflows", { data: { name, steps } })).json();
+  const document = { name: `${name} ${test.info().project.name}`, steps };
+  const workflow = await (await request.post("/api/v1/workflows", { data: document })).json();
   const run = await (await request.post("/api/v1/runs", { data: { workflow: workflow.slug } })).json();
   const address = `/api/v1/runs/${run.run_id}/steps/build`;
   const there = { step: address, logs: `${address}/logs` };
