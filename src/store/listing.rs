@@ -45,13 +45,27 @@ impl Database {
             rows::summary_columns!(),
             " FROM runs WHERE true"
         ));
-        narrow(&mut sql, search, &patterns);
         let backwards = matches!(search.listing.page, Page::Newer(_));
-        sql.push(match backwards {
+        let order = match backwards {
             true => " ORDER BY created_at, id LIMIT ",
             false => " ORDER BY created_at DESC, id DESC LIMIT ",
-        });
-        sql.push_bind(limit);
+        };
+        if let [_, _, ..] = search.listing.states.as_slice() {
+            // The first of each state, from its place in the index: all that are in one of them would have to be sorted.
+            sql.push(" AND id IN (");
+            for (number, state) in search.listing.states.iter().enumerate() {
+                sql.push(if number > 0 { " UNION ALL " } else { "" });
+                sql.push("SELECT id FROM (SELECT id FROM runs WHERE status = ")
+                    .push_bind(state.as_str());
+                narrow(&mut sql, search, &patterns);
+                sql.push(order).push_bind(limit).push(") AS in_state");
+            }
+            sql.push(")");
+        } else {
+            in_states(&mut sql, search);
+            narrow(&mut sql, search, &patterns);
+        }
+        sql.push(order).push_bind(limit);
         let rows = self.all(sql).await?;
         let mut found: Vec<RunSummary> =
             rows.iter().map(rows::summary).collect::<Result<_, _>>()?;
@@ -65,6 +79,7 @@ impl Database {
     pub async fn count_runs(&self, search: &RunSearch, at_most: u32) -> Result<u32, StoreError> {
         let patterns = Patterns::of(&search.listing);
         let mut sql = Sql::of("SELECT count(*) AS runs FROM (SELECT 1 AS one FROM runs WHERE true");
+        in_states(&mut sql, search);
         narrow(&mut sql, search, &patterns);
         sql.push(" LIMIT ").push_bind(at_most).push(") AS found");
         let row = self.first(sql).await?;
@@ -176,8 +191,7 @@ impl Patterns {
     }
 }
 
-/// Only what was asked for is written, so that the planner sees which index fits.
-fn narrow<'a>(sql: &mut Sql<'a>, search: &'a RunSearch, patterns: &'a Patterns) {
+fn in_states<'a>(sql: &mut Sql<'a>, search: &'a RunSearch) {
     let listing = &search.listing;
     if let [state] = listing.states.as_slice() {
         sql.push(" AND status = ").push_bind(state.as_str());
@@ -191,6 +205,11 @@ fn narrow<'a>(sql: &mut Sql<'a>, search: &'a RunSearch, patterns: &'a Patterns) 
         }
         sql.push(")");
     }
+}
+
+/// By all but the state. Only what was asked for is written, so that the planner sees which index fits.
+fn narrow<'a>(sql: &mut Sql<'a>, search: &'a RunSearch, patterns: &'a Patterns) {
+    let listing = &search.listing;
     if let Some(workflow) = &search.workflow_id {
         sql.push(" AND workflow_id = ").push_bind(workflow.as_str());
     }

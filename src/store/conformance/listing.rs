@@ -102,6 +102,15 @@ async fn runs_are_found_by_each_of_their_traits_and_by_several(place: Place) {
         ("", &["r6", "r5", "r4", "r3", "r2", "r1"][..]),
         ("status=failed", &["r4", "r3"]),
         ("status=failed&status=running", &["r4", "r3", "r1"]),
+        (
+            "status=failed&status=running&older=4000000.r4",
+            &["r3", "r1"],
+        ),
+        (
+            "status=failed&status=running&newer=1000000.r1",
+            &["r4", "r3"],
+        ),
+        ("status=failed&status=running&q=web-3&tag=ops", &["r3"]),
         ("status=paused", &[]),
         ("workflow=w2", &["r6", "r4", "r2"]),
         ("workflow=w2&status=failed", &["r4"]),
