@@ -28,10 +28,9 @@ use crate::ui::parts::{Part, apart, here};
 //
 // What is only read is with what every page needs: a first visit fetches one file.
 here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
+here!(RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
+here!(BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
 here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
-// The list of runs: whoever narrows it has come for that.
-apart!(runs, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
-apart!(runs, BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
 // What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
 apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
@@ -86,9 +85,9 @@ mod tests {
     fn every_address_of_a_page_is_known() {
         for (path, part) in [
             ("/", "base"),
-            ("/runs", "runs"),
-            ("/runs/", "runs"),
-            ("/runs/bulk", "runs"),
+            ("/runs", "base"),
+            ("/runs/", "base"),
+            ("/runs/bulk", "base"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "base"),
