@@ -219,7 +219,12 @@ impl Live {
         });
         self.summaries.update(|known| {
             for summary in summaries {
-                known.insert(summary.header.run_id.clone(), summary);
+                // What a list has just been asked for may be newer than what was gathered before.
+                let run_id = summary.header.run_id.clone();
+                let is_newer = |known: &Arc<RunSummary>| known.seq <= summary.seq;
+                if known.get(&run_id).is_none_or(is_newer) {
+                    known.insert(run_id, summary);
+                }
             }
         });
         if moved {

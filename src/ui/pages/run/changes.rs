@@ -77,7 +77,7 @@ pub fn ChangesView(viewer: Viewer, reel: Reel) -> impl IntoView {
     });
     view! {
         <Moments viewer reel then now />
-        <p class="pair-told" role="status">{move || sentence(total.get(), then.get() == now.get())}</p>
+        <p class="pair-told">{move || sentence(total.get(), then.get() == now.get(), reel.moment().get().is_none())}</p>
         <Pager first page=PAGE total what="steps" link=Some(link) />
         <ol class="pair-rows">
             <For each=shown key=Change::key children=move |change| row(viewer, change) />
@@ -113,9 +113,14 @@ fn row(viewer: Viewer, change: Change) -> AnyView {
     })
 }
 
-fn sentence(steps: usize, is_same: bool) -> String {
+/// No status that is read out: while the run goes on it changes with each event.
+fn sentence(steps: usize, is_same: bool, is_now: bool) -> String {
     if is_same {
-        return "Both are the same moment. Move the slider to a later one.".to_owned();
+        let what = match is_now {
+            true => "What happens from now on will stand here.",
+            false => "Go to a later one.",
+        };
+        return format!("Both are the same moment. {what}");
     }
     match u32::try_from(steps) {
         Ok(0) => "No step is different.".to_owned(),
