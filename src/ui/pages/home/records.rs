@@ -50,14 +50,14 @@ fn row(record: RecordView) -> AnyView {
     };
     let failed = (figures.failed > 0).then(|| {
         let href = format!("/runs?status=failed&workflow={slug}");
-        view! { <a href=href>{format!("{} failed", figures.failed)}</a> }
+        view! { " · " <a href=href>{format!("{} failed", figures.failed)}</a> }
     });
     let time = |ms: Option<u64>| ms.map_or_else(|| "–".to_owned(), format::duration);
     view! {
         <tr>
             <th scope="row"><a href=href>{name}</a></th>
             <td data-label="Last runs">{bars(&ended, &figures)}</td>
-            <td class="number" data-label="Succeeded"><span>{percent} " " {failed}</span></td>
+            <td class="number" data-label="Succeeded"><span>{percent} {failed}</span></td>
             <td class="number" data-label="p50">{time(figures.p50_ms)}</td>
             <td class="number" data-label="p95">{time(figures.p95_ms)}</td>
         </tr>
