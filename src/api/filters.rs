@@ -50,15 +50,14 @@ pub(super) async fn get(
     Ok(Json(of_name(&service, &name).await?.into()))
 }
 
-/// Keeps a query under the name, or gives the filter another name, or both. Done twice it is as if it had been done once,
-/// unless the name is another one by then.
+/// Keeps a query under the name, or gives the filter another name. A query that is kept twice is as if it had been kept once.
 pub(super) async fn save(
     State(service): State<Service>,
     Path(name): Path<String>,
     Json(body): Json<FilterBody>,
 ) -> Result<Response, Problem> {
-    if body.query.is_none() && body.name.is_none() {
-        let detail = "Send `query`, `name` or both.";
+    if body.query.is_some() == body.name.is_some() {
+        let detail = "Send either `query`, what the filter is to find, or `name`, its new name.";
         return Err(Problem::bad_request(detail));
     }
     let mut is_new = false;

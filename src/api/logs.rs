@@ -303,6 +303,7 @@ struct Watch {
     news: LogNews,
     turns: RunNews,
     is_open: bool,
+    /// Nothing more is said: the end has been told, or it is not known whether this is one.
     has_ended: bool,
     ready: VecDeque<LogLine>,
 }
@@ -352,7 +353,7 @@ impl Watch {
             }
             if !is_open {
                 self.has_ended = true;
-                return Some(self.farewell().await);
+                return self.farewell().await;
             }
             let stopping = self.state.stopping.clone();
             tokio::select! {
@@ -379,14 +380,17 @@ impl Watch {
                 attempt,
             } = &self.log;
             let log = self.state.service.step_log(run_id, step, Some(*attempt));
-            self.is_open = log.await.is_ok_and(|log| log.is_open);
+            match log.await {
+                Ok(log) => self.is_open = log.is_open,
+                // Whoever listens comes back and asks again.
+                Err(_) => self.has_ended = true,
+            }
         }
     }
 
-    /// Says that there is no more, and what is missing.
-    async fn farewell(&self) -> SseEvent {
-        let count = self.state.service.log_count(&self.log).await;
-        let count = count.unwrap_or_default();
+    /// Says that there is no more, and what is missing. Nothing where that cannot be known.
+    async fn farewell(&self) -> Option<SseEvent> {
+        let count = self.state.service.log_count(&self.log).await.ok()?;
         let data = json!({
             "attempt": self.log.attempt,
             "lines": count.lines,
@@ -394,6 +398,6 @@ impl Watch {
             "dropped_bytes": count.dropped_bytes,
             "closing": count.closing(),
         });
-        SseEvent::default().event("end").data(data.to_string())
+        Some(SseEvent::default().event("end").data(data.to_string()))
     }
 }

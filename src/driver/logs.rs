@@ -7,7 +7,7 @@ mod gathered;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::{Driver, SubmitError};
 use crate::engine::command::Rejection;
@@ -21,11 +21,26 @@ use gathered::Gathered;
 /// Steps of which it is remembered that somebody outside does them. Beyond that all are looked up again.
 const KNOWN_MAX: usize = 4_096;
 
-#[derive(Default)]
+/// Those who store lines at the same time: on PostgreSQL each holds a connection, and a share of the lease that its
+/// renewal has to wait for.
+const STORING_MAX: usize = 2;
+
 pub(super) struct Logs {
     gathered: Gathered,
+    storing: Semaphore,
     watched: Arc<Watched>,
     known: Known,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            gathered: Gathered::default(),
+            storing: Semaphore::new(STORING_MAX),
+            watched: Arc::default(),
+            known: Known::default(),
+        }
+    }
 }
 
 /// Logs that somebody watches, with the number of the last line.
@@ -122,6 +137,16 @@ impl Known {
         of_run.insert(step.clone(), Standing::Asked(number));
         self.is_any.store(true, Ordering::SeqCst);
         number
+    }
+
+    fn forget(&self, run_id: &RunId, step: &StepPath) {
+        let mut attempts = self.lock();
+        if let Some(of_run) = attempts.get_mut(run_id) {
+            of_run.remove(step);
+            if of_run.is_empty() {
+                attempts.remove(run_id);
+            }
+        }
     }
 
     /// What was found, unless the run has gone on meanwhile.
@@ -224,14 +249,24 @@ impl Driver {
             return Ok(attempt);
         }
         let number = known.ask(run_id, step);
+        let made = self.look_up(run_id, step).await;
+        match made {
+            Ok(attempt) => known.found(run_id, step, number, attempt),
+            // What is refused is not remembered: anybody may ask for anything.
+            Err(_) => known.forget(run_id, step),
+        }
+        made
+    }
+
+    async fn look_up(&self, run_id: &RunId, step: &StepPath) -> Result<u32, SubmitError> {
         let state = self.read(run_id).await?.ok_or(SubmitError::NoSuchRun)?;
-        let attempt = made_outside(&state, step)?;
-        known.found(run_id, step, number, attempt);
-        Ok(attempt)
+        Ok(made_outside(&state, step)?)
     }
 
     /// Stores them and tells who watches.
     async fn store_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        // Never closed, so there is always one to wait for.
+        let _permit = self.logs.storing.acquire().await;
         let answers = self.store.append_logs(batches).await?;
         self.logs.watched.tell(batches, &answers);
         Ok(answers)

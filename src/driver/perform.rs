@@ -169,7 +169,10 @@ impl Driver {
                 biased;
                 finished = &mut work => {
                     self.pass_on(assignment, &mut reports).await;
-                    self.flush_log(&writing).await;
+                    // What cannot be done again is on disk before anything else is: its lines follow at once.
+                    if repeatable {
+                        self.flush_log(&writing).await;
+                    }
                     return Some(finished.unwrap_or_else(|_| panicked(repeatable)));
                 }
                 () = &mut abandoned => {

@@ -301,15 +301,19 @@ fn moment(text: &str, days_ms: u64) -> Option<Timestamp> {
         let text: StrDeserializer<'_, Unreadable> = text.into_deserializer();
         Timestamp::deserialize(text).ok()
     };
-    let is_day = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if is_day {
+    if is_day(text) {
         return read(&format!("{text}T00:00:00Z")).map(|day| day.plus_ms(days_ms));
     }
     read(text)
+}
+
+/// Written as a day is, such as `2026-11-23`, whether there is such a day or not.
+pub fn is_day(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
 }
 
 fn moment_expected(text: &str) -> String {

@@ -75,6 +75,8 @@ impl LogLine {
 pub struct NewLine {
     pub stream: LogStream,
     text: String,
+    /// When it was written, where it has had to wait since.
+    at: Option<Timestamp>,
 }
 
 impl NewLine {
@@ -84,7 +86,14 @@ impl NewLine {
         Self {
             stream,
             text: cut(text).unwrap_or_else(|| text.replace('\n', " ")),
+            at: None,
         }
+    }
+
+    /// The same, written at that moment and not when its batch arrives.
+    pub fn written(self, at: Timestamp) -> Self {
+        let at = Some(at);
+        Self { at, ..self }
     }
 
     /// The lines of a text. What follows its last line break is a line too, unless it is nothing.
@@ -148,7 +157,7 @@ impl LogCount {
             self.bytes += bytes;
             kept.push(LogLine {
                 seq: self.lines,
-                at,
+                at: line.at.unwrap_or(at),
                 stream: line.stream,
                 text: line.text.clone(),
             });

@@ -59,8 +59,9 @@ impl Database {
             "DELETE FROM run_snapshots WHERE run_id = $1",
             "DELETE FROM gates WHERE run_id = $1",
             "DELETE FROM artifacts WHERE run_id = $1",
-            "DELETE FROM step_log_lines WHERE run_id = $1",
+            // Their rows first: whoever adds lines holds one of them until the lines are stored.
             "DELETE FROM step_logs WHERE run_id = $1",
+            "DELETE FROM step_log_lines WHERE run_id = $1",
             "DELETE FROM start_keys WHERE run_id = $1",
         ] {
             change.run(Sql::of(sql).bind(run_id.as_str())).await?;

@@ -2,9 +2,11 @@
 //! wait here, up to a bound, and what is beyond it is left out with a mark.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
@@ -41,6 +43,8 @@ pub(super) struct Gathered {
 struct Waiting {
     logs: BTreeMap<LogAddress, Buffer>,
     bytes: u64,
+    /// Whose turn it was last: those behind it come next, so that nobody who writes much keeps others from theirs.
+    last: Option<LogAddress>,
     /// Told when everything that waits now has been stored.
     flushes: Vec<oneshot::Sender<()>>,
     /// Somebody stores what comes.
@@ -55,6 +59,22 @@ struct Buffer {
     at: Timestamp,
     /// Lines that had no place.
     missed: u32,
+}
+
+impl Waiting {
+    /// The next log in turn.
+    fn next(&mut self) -> Option<(LogAddress, Buffer)> {
+        let behind = self.last.as_ref().and_then(|last| {
+            let mut behind = self.logs.range((Bound::Excluded(last), Bound::Unbounded));
+            behind.next().map(|(log, _)| log.clone())
+        });
+        let (log, buffer) = match behind {
+            Some(log) => self.logs.remove_entry(&log),
+            None => self.logs.pop_first(),
+        }?;
+        self.last = Some(log.clone());
+        Some((log, buffer))
+    }
 }
 
 impl Buffer {
@@ -95,7 +115,7 @@ impl Gathered {
             buffer.missed = buffer.missed.saturating_add(1);
         } else {
             buffer.bytes += bytes;
-            buffer.lines.push(line);
+            buffer.lines.push(line.written(at));
             waiting.bytes += bytes;
         }
         if waiting.bytes >= GATHERED_BYTES {
@@ -122,7 +142,7 @@ impl Gathered {
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while batches.len() < TOGETHER_MAX
             && bytes < TOGETHER_BYTES
-            && let Some((log, buffer)) = waiting.logs.pop_first()
+            && let Some((log, buffer)) = waiting.next()
         {
             bytes += buffer.bytes;
             waiting.bytes = waiting.bytes.saturating_sub(buffer.bytes);
@@ -166,6 +186,8 @@ impl Driver {
             is_any: Arc::clone(&is_any),
         };
         let driver = Arc::downgrade(self);
+        // Tools may write from threads of their own.
+        let runtime = Handle::current();
         let write = move |stream: LogStream, text: &str| {
             let Some(driver) = driver.upgrade() else {
                 return;
@@ -174,7 +196,7 @@ impl Driver {
                 is_any.store(true, Ordering::SeqCst);
                 if driver.logs.gathered.add(&log, driver.clock.now(), line) {
                     let driver = Arc::clone(&driver);
-                    tokio::spawn(async move { driver.store_gathered().await });
+                    runtime.spawn(async move { driver.store_gathered().await });
                 }
             }
         };
@@ -197,9 +219,13 @@ impl Driver {
 
     /// Until nothing waits any more.
     async fn store_gathered(&self) {
+        // Whoever writes next has somebody begin again, should this one not come to its end.
+        let served = Served(&self.logs.gathered);
         loop {
             self.logs.gathered.is_due().await;
             let Some((batches, flushes)) = self.logs.gathered.take() else {
+                // It has said so itself, and another one may have begun since.
+                std::mem::forget(served);
                 return;
             };
             if !batches.is_empty() {
@@ -221,12 +247,31 @@ impl Driver {
                     tracing::debug!(%error, "lines of logs cannot be stored now");
                     tokio::time::sleep(Duration::from_millis(STORE_RETRY_MS)).await;
                 }
+                // One of them may be what cannot be stored.
+                Err(_) if batches.len() > 1 => {
+                    for batch in batches {
+                        Box::pin(self.store_patiently(std::slice::from_ref(batch))).await;
+                    }
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(%error, "lines of logs could not be stored");
                     return;
                 }
             }
         }
+    }
+}
+
+/// Somebody stores what comes, until it is dropped.
+struct Served<'a>(&'a Gathered);
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.is_served = false;
+        // Nobody will tell them: whoever waits goes on without.
+        waiting.flushes.clear();
     }
 }
 
@@ -261,6 +306,34 @@ mod tests {
         drop(told);
         assert!(gathered.take().is_none());
         assert!(add(&gathered, "a", "x"), "somebody has to begin anew");
+    }
+
+    #[test]
+    fn all_get_their_turn_however_much_the_first_writes() {
+        let gathered = Gathered::default();
+        let text = "x".repeat(16_000);
+        let mut stored = Vec::new();
+        for _ in 0..3 {
+            for step in ["a", "b", "c", "d", "e", "f", "g"] {
+                // As much as may wait of one, again and again.
+                while gathered
+                    .lock()
+                    .logs
+                    .get(&log(step))
+                    .is_none_or(|buffer| buffer.missed == 0)
+                {
+                    add(&gathered, step, &text);
+                }
+            }
+            let (batches, _) = gathered.take().expect("it is there");
+            stored.extend(batches.iter().map(|batch| batch.log.step.to_string()));
+        }
+        for step in ["a", "b", "c", "d", "e", "f", "g"] {
+            assert!(
+                stored.iter().any(|other| other == step),
+                "{step}: {stored:?}"
+            );
+        }
     }
 
     #[test]

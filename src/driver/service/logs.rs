@@ -12,7 +12,7 @@ use crate::store::{Appended, Found, LogSearch};
 pub struct StepLog {
     pub address: LogAddress,
     pub count: LogCount,
-    /// The attempt is still being made.
+    /// The attempt is still being made, or has not begun.
     pub is_open: bool,
 }
 
@@ -37,7 +37,12 @@ impl Service {
         if attempt.is_some() && made.is_none() && count.is_none() {
             return Err(ServiceError::NotFound("attempt"));
         }
-        let is_open = made.is_some_and(|made| made.finished_at.is_none()) && state.end.is_none();
+        let may_begin = || {
+            let step = state.step(step);
+            step.is_some_and(|step| !step.status.is_terminal())
+        };
+        let goes_on = made.map_or_else(may_begin, |made| made.finished_at.is_none());
+        let is_open = goes_on && state.end.is_none();
         Ok(StepLog {
             address,
             count: count.unwrap_or_default(),

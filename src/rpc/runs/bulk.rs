@@ -66,7 +66,8 @@ fn chosen(query: &str) -> Result<Chosen, PageError> {
         }
     }
     let act = read_word(&act, "act", "cancel or retry")?;
-    check_number(runs.len())?;
+    // That none is chosen the page says itself, with the way back.
+    check_number(runs.len().max(1))?;
     Ok(Chosen {
         act,
         runs,
@@ -211,7 +212,10 @@ pub(super) async fn act(
             let message = "`runs` takes ids, each with a colon and the number of its last event.";
             PageError::new(422, "bad_request", message)
         })?;
-        named.push((RunId::new(run_id), seq));
+        let run_id = RunId::new(run_id);
+        if named.iter().all(|(known, _)| *known != run_id) {
+            named.push((run_id, seq));
+        }
     }
     check_number(named.len())?;
     let word = match act {

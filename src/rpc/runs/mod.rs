@@ -20,7 +20,7 @@ use crate::engine::time::Timestamp;
 pub struct RunsView {
     /// Newest first.
     pub items: Vec<RunSummary>,
-    /// What asks for the page of newer ones; none when there are none.
+    /// What asks for the page of newer ones, nothing for the first page; none when there are none.
     pub newer: Option<String>,
     /// What asks for the page of older ones; none when there are none.
     pub older: Option<String>,

@@ -26,7 +26,13 @@ pub(super) async fn runs(service: &Service, query: &str) -> Result<RunsView, Pag
         Err(error) => return Err(error.into()),
     };
     let page = service.runs_page(&search, RUNS_PER_PAGE).await?;
-    let all = service.count_all_runs(&search).await?;
+    let all = match page.has_newer || page.has_older {
+        true => service.count_all_runs(&search).await?,
+        false => Counted {
+            runs: u32::try_from(page.items.len()).unwrap_or(u32::MAX),
+            and_more: false,
+        },
+    };
     let before = match page.items.first().filter(|_| page.has_newer) {
         Some(first) => service.count_newer_runs(&search, first).await?,
         // Behind the last one there is nothing, and all are before it.
@@ -37,8 +43,11 @@ pub(super) async fn runs(service: &Service, query: &str) -> Result<RunsView, Pag
         },
     };
     let place = |run| cursor(run).to_string();
+    // Where no more than a page lies before it, that is the first page, on which whatever comes is told of.
+    let is_second = !before.and_more && before.runs <= RUNS_PER_PAGE;
+    let newer = page.items.first().filter(|_| page.has_newer);
     Ok(RunsView {
-        newer: page.items.first().filter(|_| page.has_newer).map(place),
+        newer: newer.map(|run| if is_second { String::new() } else { place(run) }),
         older: page.items.last().filter(|_| page.has_older).map(place),
         items: page.items,
         before: (!before.and_more).then_some(before.runs),

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
+use leptos_router::location::Location;
 
 use super::asked::Place;
 use crate::engine::time::Timestamp;
@@ -14,8 +15,15 @@ use crate::ui::live::Live;
 
 #[component]
 pub fn BulkPage() -> impl IntoView {
-    let search = use_location().search;
-    let view = Resource::new(move || search.get(), bulk);
+    let Location {
+        pathname, search, ..
+    } = use_location();
+    // Whoever goes on to another page asks nothing more here.
+    let query = Memo::new(move |before: Option<&String>| match before {
+        Some(before) if pathname.with(|path| path != "/runs/bulk") => before.clone(),
+        Some(_) | None => search.get(),
+    });
+    let view = Resource::new(move || query.get(), bulk);
     view! {
         <p class="crumb"><a href="/runs">"Runs"</a></p>
         <Transition>
@@ -55,6 +63,7 @@ fn show(view: BulkView) -> AnyView {
     let done = items.iter().filter(|item| !item.is_refused).count();
     let all = items.len();
     let summary = match is_done {
+        _ if all == 0 && gone == 0 => "No run is chosen. Go back and choose some.".to_owned(),
         true => format!("Done with {done} of {}.", runs_of(all)),
         false => format!("It would be done with {done} of {}.", runs_of(all)),
     };

@@ -10,7 +10,7 @@ use leptos_router::hooks::use_navigate;
 
 use super::Walk;
 use super::asked::{Chip, Place, chips};
-use crate::engine::listing::Asked;
+use crate::engine::listing::{Asked, is_day};
 use crate::engine::state::RunStatus;
 use crate::rpc::runs::{Choices, run_choices};
 use crate::ui::theme;
@@ -100,8 +100,8 @@ fn state_box(state: RunStatus, asked: &Asked) -> AnyView {
 }
 
 fn field(name: &'static str, label: &'static str, kind: &'static str, value: String) -> AnyView {
-    // A moment is more than a field for days can hold.
-    let kind = match value.len() > "2026-11-23".len() {
+    // A moment is more than a field for days can hold, and what is no day must be seen to be mended.
+    let kind = match kind == "date" && !value.is_empty() && !is_day(&value) {
         true => "text",
         false => kind,
     };
@@ -179,7 +179,7 @@ pub(super) fn Chips(place: Memo<Place>, walk: Walk) -> impl IntoView {
     view! {
         <nav class="tags" aria-label="Narrowed by" hidden=move || chosen.with(Vec::is_empty)>
             <ul>
-                <For each=move || chosen.get() key=|chip| chip.says.clone() children=chip />
+                <For each=move || chosen.get() key=|chip| (chip.says.clone(), chip.without.query()) children=chip />
                 <li hidden=move || !is_several()><a class="tag" href=all on:click=move |_| walk.moves()>"Show all runs"</a></li>
             </ul>
         </nav>

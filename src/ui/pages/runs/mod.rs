@@ -4,6 +4,7 @@
 mod asked;
 mod bulk;
 mod filter;
+mod news;
 mod saved;
 mod walk;
 

@@ -74,7 +74,7 @@ fn Forms(saved: Saved, query: Memo<String>) -> impl IntoView {
                 <input type="hidden" name="query" value=move || query.get() />
                 <input name="to" required maxlength="200" autocomplete="off" value=filter.name.clone() aria-label=named />
                 <button class="button button-small" name="act" value="rename" aria-label=rename>"Rename"</button>
-                <button class="button button-small" name="act" value="remove" aria-label=remove>"Remove"</button>
+                <button class="button button-small" name="act" value="remove" formnovalidate aria-label=remove>"Remove"</button>
             </form>
         }
         .into_any()

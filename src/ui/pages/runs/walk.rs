@@ -2,20 +2,18 @@
 
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos::wasm_bindgen::JsCast;
 use leptos::web_sys::{Element, HtmlElement};
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
-use std::sync::Arc;
 
 use super::asked::{Choosing, Place};
+use super::news::News;
 use super::{View, Walk, known};
-use crate::engine::ids::RunId;
 use crate::engine::listing::Asked;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
-use crate::rpc::runs::{Count, RunsView, runs};
+use crate::rpc::runs::{Count, RunsView};
 use crate::ui::components::RunRow;
 use crate::ui::format;
 use crate::ui::live::Live;
@@ -191,104 +189,11 @@ fn follow_steps(view: View, asked: Memo<String>, walk: Walk) {
 }
 
 /// What is not on the page yet takes no focus, and neither does what has gone by then.
-fn bring_to_line(walk: Walk) {
+pub(super) fn bring_to_line(walk: Walk) {
     request_animation_frame(move || {
         if let Some(line) = walk.line.try_get_untracked().flatten() {
             let _ = line.focus();
         }
-    });
-}
-
-/// What has started since the page came, offered. Rows are kept up to date meanwhile: also where the connection is down
-/// and lists are asked for from time to time.
-#[component]
-fn News(view: View, asked: Memo<String>, fresh: RwSignal<u32>, walk: Walk) -> impl IntoView {
-    let live = Live::expect();
-    // Of the answer that is shown: what it was asked for, and its first run.
-    let shown = Memo::new(move |_| {
-        known(view, |asked, view| {
-            let first = view.items.first().map(|run| run.header.run_id.clone());
-            (asked.to_owned(), first, view.newer.is_none())
-        })
-    });
-    let news = RwSignal::new(None::<(RunId, u32)>);
-    // Answers may overtake each other.
-    let looks = StoredValue::new(0_u32);
-    Effect::new(move |before: Option<u32>| {
-        let lists = live.lists.get();
-        if before.is_some_and(|before| before != lists) {
-            looks.update_value(|looks| *looks += 1);
-            let number = looks.get_value();
-            let is_last = move || looks.try_get_value() == Some(number);
-            look_again(live, asked.get_untracked(), shown, news, fresh, is_last);
-        }
-        lists
-    });
-    // Of another page they are no news.
-    let count = Memo::new(move |_| {
-        let first = shown.with(|shown| shown.as_ref().and_then(|(_, first, _)| first.clone()))?;
-        news.with(|news| {
-            news.as_ref()
-                .filter(|(of, _)| *of == first)
-                .map(|(_, count)| *count)
-        })
-        .filter(|count| *count > 0)
-    });
-    let show = move |_| {
-        fresh.update(|fresh| *fresh += 1);
-        bring_to_line(walk);
-    };
-    let offered = move || {
-        let count = count.get()?;
-        let says = format::counted(count, "newer run");
-        Some(
-            view! { <button type="button" class="button button-small runs-news" on:click=show>{says}</button> },
-        )
-    };
-    view! { <div role="status">{offered}</div> }
-}
-
-/// Asks for the same page once more, and keeps what it says beside what is shown.
-fn look_again(
-    live: Live,
-    asked: String,
-    shown: Memo<Option<(String, Option<RunId>, bool)>>,
-    news: RwSignal<Option<(RunId, u32)>>,
-    fresh: RwSignal<u32>,
-    is_last: impl Fn() -> bool + 'static,
-) {
-    spawn_local(async move {
-        let Ok(view) = runs(asked.clone()).await else {
-            return;
-        };
-        // The page may have been left, or turned, meanwhile.
-        if !is_last() {
-            return;
-        }
-        let Some(Some((of, first, is_first_page))) = shown.try_get_untracked() else {
-            return;
-        };
-        if of != asked {
-            return;
-        }
-        match first {
-            Some(first) if is_first_page => {
-                let place = view.items.iter().position(|run| run.header.run_id == first);
-                let newer = place.unwrap_or(view.items.len());
-                news.set(Some((first, u32::try_from(newer).unwrap_or(u32::MAX))));
-            }
-            // Nobody reads an empty list.
-            None if !view.items.is_empty() => fresh.update(|fresh| *fresh += 1),
-            Some(_) | None => {}
-        }
-        live.summaries.update(|known| {
-            for run in view.items {
-                let id = run.header.run_id.clone();
-                if known.get(&id).is_none_or(|known| known.seq < run.seq) {
-                    known.insert(id, Arc::new(run));
-                }
-            }
-        });
     });
 }
 
@@ -308,7 +213,7 @@ fn Pages(place: Memo<Place>, ways: Ways, walk: Walk) -> impl IntoView {
     }
 }
 
-/// Arrows go from row to row, N and P and the page keys from page to page. Only where the list has the focus: elsewhere
+/// Arrows go from row to row, N and P from page to page. Only where the list has the focus: elsewhere
 /// the keys are the browser's.
 fn use_keys(ways: Ways, walk: Walk) -> impl Fn(KeyboardEvent) + Copy + 'static {
     let navigate = StoredValue::new(use_navigate());
@@ -328,8 +233,9 @@ fn use_keys(ways: Ways, walk: Walk) -> impl Fn(KeyboardEvent) + Copy + 'static {
                 Element::previous_element_sibling,
                 Element::last_element_child,
             ),
-            "n" | "PageDown" => turn(ways.older),
-            "p" | "PageUp" => turn(ways.newer),
+            // The page keys are left to the browser: they scroll to what has not been read.
+            "n" => turn(ways.older),
+            "p" => turn(ways.newer),
             _ => return,
         }
         event.prevent_default();
