@@ -55,6 +55,19 @@ test("runs are narrowed by a form, and widened again one by one", async ({ page,
   await expect(page.getByRole("searchbox", { name: "Words of the input" })).toHaveValue(word);
 });
 
+test("filters are taken away one after the other", async ({ page, request }) => {
+  const word = mark();
+  await start(request, await create(request, word), { mark: word });
+  await open(page, `/runs?status=failed&tag=${word}none&q=${word}`);
+  const chips = page.getByRole("navigation", { name: "Narrowed by" });
+  await chips.getByRole("link", { name: "Tag:" }).click();
+  await expect(page).toHaveURL(new RegExp(`/runs\\?status=failed&q=${word}$`));
+  await expect(chips.getByRole("link", { name: "Tag:" })).toHaveCount(0);
+  await chips.getByRole("link", { name: "State: Failed" }).click();
+  await expect(page).toHaveURL(new RegExp(`/runs\\?q=${word}$`));
+  await until(page, page.getByText("1 run", { exact: true }));
+});
+
 test("what is not found says what to take away", async ({ page, request }) => {
   const word = mark();
   const slug = await create(request, word);

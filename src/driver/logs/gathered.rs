@@ -219,13 +219,9 @@ impl Driver {
 
     /// Until nothing waits any more.
     async fn store_gathered(&self) {
-        // Whoever writes next has somebody begin again, should this one not come to its end.
-        let served = Served(&self.logs.gathered);
         loop {
             self.logs.gathered.is_due().await;
             let Some((batches, flushes)) = self.logs.gathered.take() else {
-                // It has said so itself, and another one may have begun since.
-                std::mem::forget(served);
                 return;
             };
             if !batches.is_empty() {
@@ -260,18 +256,6 @@ impl Driver {
                 }
             }
         }
-    }
-}
-
-/// Somebody stores what comes, until it is dropped.
-struct Served<'a>(&'a Gathered);
-
-impl Drop for Served<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        waiting.is_served = false;
-        // Nobody will tell them: whoever waits goes on without.
-        waiting.flushes.clear();
     }
 }
 
