@@ -1,17 +1,18 @@
 //! What the pages show of logs: lines in pieces with the names of their looks, so that the client need not know what
 //! terminals obey.
 
+use std::collections::BTreeMap;
+
 use super::error::PageError;
-use super::views::{LogRow, LogTail, LogView};
+use super::views::{LOGS_MAX, LogRow, LogTail, LogView};
 use crate::driver::service::Service;
 use crate::engine::ansi::spans;
 use crate::engine::ids::RunId;
-use crate::engine::logs::{LogAddress, LogLine};
+use crate::engine::logs::{LogAddress, LogCount, LogLine};
 use crate::engine::time::Timestamp;
 use crate::store::LogSearch;
 
-/// Logs that come with the page of a run, and the last lines of each, and of all.
-const LOGS_MAX: u32 = 500;
+/// The last lines that come with the page of a run, of each log and of all.
 const TAIL_LINES: u32 = 20;
 const TAIL_LINES_OF_ALL: u32 = 1_000;
 /// Bytes of such lines: a page is not to be made of them.
@@ -38,25 +39,37 @@ pub(super) async fn tails(service: &Service, run_id: &RunId) -> Result<Vec<LogTa
         return Ok(Vec::new());
     }
     let lines = store.log_tails(run_id, TAIL_LINES, TAIL_LINES_OF_ALL);
-    let mut lines = lines.await?.into_iter().peekable();
-    let mut bytes = 0;
-    let mut tails = Vec::with_capacity(logs.len());
-    for (log, count) in logs {
-        let mut rows = Vec::new();
-        while let Some((_, line)) = lines.next_if(|(of, _)| *of == log) {
-            bytes += line.text.len();
-            if bytes <= TAIL_BYTES {
-                rows.push(row(line));
-            }
-        }
-        tails.push(LogTail {
+    // By log: one may have begun since the logs were read.
+    let mut by_log: BTreeMap<LogAddress, Vec<LogLine>> = BTreeMap::new();
+    for (log, line) in lines.await? {
+        by_log.entry(log).or_default().push(line);
+    }
+    let mut room = TAIL_BYTES;
+    let tail = |(log, count): (LogAddress, LogCount)| {
+        let lines = by_log.remove(&log).unwrap_or_default();
+        LogTail {
+            rows: last_rows(lines, count.lines, &mut room),
             step: log.step,
             attempt: log.attempt,
             count,
-            rows,
-        });
+        }
+    };
+    Ok(logs.into_iter().map(tail).collect())
+}
+
+/// The last of these lines that there is room for, in bytes. None at all where the end is missing: what is shown are the
+/// last lines of the log, up to the one of that number.
+fn last_rows(lines: Vec<LogLine>, last: u32, room: &mut usize) -> Vec<LogRow> {
+    if lines.last().is_none_or(|line| line.seq < last) {
+        return Vec::new();
     }
-    Ok(tails)
+    let fitting = lines.into_iter().rev().map_while(|line| {
+        *room = room.checked_sub(line.text.len())?;
+        Some(row(line))
+    });
+    let mut rows: Vec<_> = fitting.collect();
+    rows.reverse();
+    rows
 }
 
 /// What somebody wants to see of a log.
@@ -112,4 +125,41 @@ pub(super) async fn view(service: &Service, look: LogLook) -> Result<LogView, Pa
         last: found.last,
         rows: found.lines.into_iter().map(row).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::logs::LogStream;
+
+    fn lines(from: u32, to: u32) -> Vec<LogLine> {
+        let line = |seq| LogLine {
+            seq,
+            at: Timestamp::from_micros(1),
+            stream: LogStream::Stdout,
+            text: "x".repeat(10),
+        };
+        (from..=to).map(line).collect()
+    }
+
+    fn numbers(rows: &[LogRow]) -> Vec<u32> {
+        rows.iter().map(|row| row.seq).collect()
+    }
+
+    #[test]
+    fn where_there_is_no_room_the_first_lines_are_left_out() {
+        let mut room = 35;
+        assert_eq!(numbers(&last_rows(lines(5, 9), 9, &mut room)), [7, 8, 9]);
+        assert_eq!(room, 5);
+        assert!(last_rows(lines(1, 2), 2, &mut room).is_empty());
+    }
+
+    #[test]
+    fn lines_before_the_last_ones_are_not_shown_as_these() {
+        let mut room = 1_000;
+        assert!(last_rows(lines(5, 8), 9, &mut room).is_empty());
+        assert_eq!(room, 1_000);
+        // More were written since they were counted.
+        assert_eq!(numbers(&last_rows(lines(8, 10), 9, &mut room)), [8, 9, 10]);
+    }
 }

@@ -97,6 +97,9 @@ pub struct RunView {
     pub now: Timestamp,
 }
 
+/// Logs that come with the page of a run. Where there are so many, there may be more.
+pub const LOGS_MAX: u32 = 500;
+
 /// The log of one attempt, with its last lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogTail {

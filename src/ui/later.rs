@@ -22,8 +22,13 @@ impl Later {
     }
 
     pub fn ask(self, what: impl FnOnce() + 'static) {
+        self.ask_after(self.pause, what);
+    }
+
+    /// After another pause than usual.
+    pub fn ask_after(self, pause: Duration, what: impl FnOnce() + 'static) {
         self.forget();
-        let timer = set_timeout_with_handle(what, self.pause).ok();
+        let timer = set_timeout_with_handle(what, pause).ok();
         let _ = self.timer.try_set_value(timer);
     }
 

@@ -172,6 +172,20 @@ impl Gathered {
     }
 }
 
+/// Held by whoever stores: should that panic, the next line has somebody else begin to.
+struct Serving<'a>(&'a Gathered);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut waiting = self.0.lock();
+            waiting.is_served = false;
+            // Whoever waits for what is lost need not wait any longer.
+            waiting.flushes.clear();
+        }
+    }
+}
+
 /// What one attempt writes.
 pub(in crate::driver) struct Writing {
     /// It has written something.
@@ -219,6 +233,7 @@ impl Driver {
 
     /// Until nothing waits any more.
     async fn store_gathered(&self) {
+        let _serving = Serving(&self.logs.gathered);
         loop {
             self.logs.gathered.is_due().await;
             let Some((batches, flushes)) = self.logs.gathered.take() else {
@@ -318,6 +333,22 @@ mod tests {
                 "{step}: {stored:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_panic_does_not_end_the_storing_for_good() {
+        let gathered = Gathered::default();
+        assert!(add(&gathered, "a", "x"));
+        let flush = gathered.flush().expect("something waits");
+        let serve = || {
+            let _serving = Serving(&gathered);
+            panic!("a mistake");
+        };
+        let served: std::thread::Result<()> =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve));
+        assert!(served.is_err());
+        assert!(flush.blocking_recv().is_err(), "nobody waits in vain");
+        assert!(add(&gathered, "a", "x"), "somebody has to begin anew");
     }
 
     #[test]

@@ -375,7 +375,7 @@ fn Details(
                 Asks::Server(forms) if list.len() > 1 => {
                     let forms = forms.get_value();
                     let (run_id, path) = (forms.run_id.get_value(), path.get_value());
-                    forms.logs.download(&run_id, &path, made.number)
+                    forms.logs.download(&run_id, &path, made)
                 }
                 Asks::Server(_) | Asks::Rehearser(_) | Asks::Nobody(_) => None,
             };
