@@ -491,7 +491,7 @@ fn told(reading: Reading) -> String {
     match is_past {
         true if is_of_page && is_more => format!(
             "As far as it was then, of the last {}. Download it to read all of it.",
-            format::counted(shown as u32, "line")
+            format::counted(u32::try_from(shown).unwrap_or(u32::MAX), "line")
         ),
         true => "As far as it was then.".to_owned(),
         false if all == 0 && reading.is_made.get() => "Nothing has been written yet.".to_owned(),
