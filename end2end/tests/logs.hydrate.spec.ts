@@ -147,6 +147,8 @@ test("an earlier moment has the lines of then", async ({ page, request }) => {
   await step(page, "Build it").locator(".step-log > summary").click();
   await expect(step(page, "Build it").getByText("early")).toBeVisible();
   await expect(step(page, "Build it").getByText("late")).toHaveCount(0);
+  // It was being made then, and yet there is nothing to follow.
+  await expect(step(page, "Build it").getByRole("button", { name: "Follow" })).toHaveCount(0);
 });
 
 test("nothing has been written yet", async ({ page, request }) => {
