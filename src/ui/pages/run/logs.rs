@@ -415,7 +415,7 @@ fn Log(reading: Reading, name: String) -> impl IntoView {
             <p class="muted log-told">{move || told(reading)}</p>
             <p class="visually-hidden" role="status">{found}</p>
             <div class="log-lines" class:log-wraps=reading.wraps tabindex="0" role="log" aria-live="off" aria-label=label node_ref=reading.lines on:scroll=scrolled>
-                <For each=move || then(reading) key=move |row| (reading.attempt.get_untracked(), row.seq) children=line />
+                <For each=move || then(reading) key=|row| (row.at.as_micros(), row.seq) children=line />
             </div>
             {closing}
         </details>
@@ -426,7 +426,8 @@ fn download(run_id: &str, path: &str, attempt: u32) -> String {
     format!("/api/v1/runs/{run_id}/steps/{path}/logs.txt?attempt={attempt}")
 }
 
-/// The rows that had arrived at the moment that is looked at.
+/// The rows that had arrived at the moment that is looked at. They are told apart by their times too: each attempt has a
+/// first line.
 fn then(reading: Reading) -> Vec<LogRow> {
     let mut rows = reading.rows.get();
     if let Some(until) = reading.until.get() {
