@@ -28,16 +28,16 @@ use crate::ui::parts::{Part, apart, here};
 //
 // What is only read is with what every page needs: a first visit fetches one file.
 here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
-here!(RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
-here!(BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
 here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
 // What becomes of one run.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
 apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
 apart!(run, CAPSULES: () => |()| view! { <capsules::CapsulesPage /> }.into_any());
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
-// What runs ask of people.
-apart!(approvals, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
+// All runs, and what they ask of people.
+apart!(lists, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
+apart!(lists, BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
+apart!(lists, APPROVALS: () => |()| view! { <approvals::ApprovalsPage /> }.into_any());
 // What there is to start, and how it came to be.
 apart!(workflows, WORKFLOWS: () => |()| view! { <workflows::WorkflowsPage /> }.into_any());
 apart!(workflows, WORKFLOW: () => |()| view! { <workflow::WorkflowPage /> }.into_any());
@@ -85,15 +85,15 @@ mod tests {
     fn every_address_of_a_page_is_known() {
         for (path, part) in [
             ("/", "base"),
-            ("/runs", "base"),
-            ("/runs/", "base"),
-            ("/runs/bulk", "base"),
+            ("/runs", "lists"),
+            ("/runs/", "lists"),
+            ("/runs/bulk", "lists"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
             ("/runs/0198/artifacts/1", "base"),
             ("/capsules", "run"),
             ("/capsules/3f", "run"),
-            ("/approvals", "approvals"),
+            ("/approvals", "lists"),
             ("/workflows", "workflows"),
             ("/workflows/new", "builder"),
             ("/workflows/deploy", "workflows"),
