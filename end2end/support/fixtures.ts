@@ -41,6 +41,12 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
 });
 
+/** Ends a server that a test has started for itself. First the page goes: it would miss its server and say so. */
+export async function leave(page: Page, signalbox: Signalbox): Promise<void> {
+  await page.goto("about:blank");
+  await signalbox.dispose();
+}
+
 /** Also reports violations of the Content-Security-Policy, which Chromium logs as errors. */
 export function collectComplaints(page: Page, scripted: boolean, outages = false): string[] {
   const complaints: string[] = [];

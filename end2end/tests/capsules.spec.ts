@@ -1,7 +1,7 @@
 // A run as one file: saved on its page, opened on a server that has no runs, and refused when a byte of it is another.
 
 import { readFile } from "node:fs/promises";
-import { type Page, expect, expectAccessible, expectNoSidewaysScroll, open, test } from "../support/fixtures";
+import { type Page, expect, expectAccessible, expectNoSidewaysScroll, leave, open, test } from "../support/fixtures";
 import { Signalbox } from "../support/signalbox";
 
 /** What looks at a page for accessibility runs in it. */
@@ -108,7 +108,7 @@ test("a run is saved, opened where it never was, and refused when it was changed
     expect(complaints.filter((complaint) => !/ 422 /.test(complaint))).toEqual([]);
     complaints.splice(0);
   } finally {
-    await empty.dispose();
+    await leave(page, empty);
   }
 });
 

@@ -1,6 +1,6 @@
 // The client comes in parts: what a visit costs, and what happens when a part does not come.
 
-import { type Page, expect, hydrated, open, test } from "../support/fixtures";
+import { type Page, expect, hydrated, leave, open, test } from "../support/fixtures";
 import { Signalbox } from "../support/signalbox";
 
 /** The parts of the client are addressed by these names, followed by their hash. */
@@ -45,7 +45,7 @@ test("what a first visit costs stays within its budget", async ({ page }) => {
       expect(client.length, address).toBeLessThanOrEqual(FILES_MAX);
     }
   } finally {
-    await signalbox.dispose();
+    await leave(page, signalbox);
   }
 });
 
@@ -75,7 +75,7 @@ test("a page says in advance what it is drawn with, and holds no log of the run 
   const { slug } = await (await request.post(`${signalbox.url}/api/v1/workflows`, { data: workflow })).json();
   const started = await request.post(`${signalbox.url}/api/v1/runs`, { data: { workflow: slug } });
   const run = (await started.json()).run_id as string;
-  for (const [address, part] of [["/approvals", "approvals"], ["/workflows?search=x", "workflows"], ["/workflows/new?x=1#y", "builder"]]) {
+  for (const [address, part] of [["/approvals", "lists"], ["/runs?status=failed", "lists"], ["/workflows?search=x", "workflows"], ["/workflows/new?x=1#y", "builder"]]) {
     const html = await (await request.get(signalbox.url + address)).text();
     const preloads = [...html.matchAll(/<link rel="preload" href="\/pkg\/(\w+)/g)].map((match) => match[1]);
     expect(preloads, address).toContain(`split_${part}`);
@@ -95,8 +95,8 @@ test("a part that does not come says so, and comes as soon as it can", async ({ 
   await expect(told).toBeVisible();
   await expect(page).toHaveTitle("Not loaded · Signalbox");
   // The rest of the page goes on.
-  await page.getByRole("link", { name: "Runs", exact: true }).click();
-  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Runs");
+  await page.getByRole("link", { name: "Home", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Home");
   await page.getByRole("link", { name: "Workflows", exact: true }).click();
   await told.getByRole("link", { name: "Try again" }).click();
   await expect(page.locator("html")).toHaveAttribute("data-stalled");

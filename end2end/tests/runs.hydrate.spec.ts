@@ -1,7 +1,7 @@
 // What the list of runs does beyond links and forms: it is walked by keyboard, keeps what is read where it is, and is good
 // to look at.
 
-import { type Page, expect, expectAccessible, expectNoSidewaysScroll, open, test } from "../support/fixtures";
+import { type Page, expect, expectAccessible, expectNoSidewaysScroll, leave, open, test } from "../support/fixtures";
 import { Signalbox } from "../support/signalbox";
 
 const ask = { id: "ask", name: "Ask", kind: "human_gate", message: "Well?" };
@@ -135,7 +135,7 @@ for (const width of [360, 1_280]) {
       expect(complaints.filter((complaint) => !complaint.includes("status of 422"))).toEqual([]);
       complaints.splice(0);
     } finally {
-      await signalbox.dispose();
+      await leave(page, signalbox);
     }
   });
 }
