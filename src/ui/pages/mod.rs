@@ -26,11 +26,11 @@ use crate::ui::parts::{Part, apart, here};
 
 // Few parts: what several of them need is in a file for each set of those that need it, and such sets become many.
 //
-// What is only read is with what every page needs: a first visit fetches one file.
+// Home is with what every page needs: a first visit fetches one file.
 here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
-here!(ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
-// What becomes of one run.
+// What becomes of one run, and what it leaves behind.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
+apart!(run, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
 apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
 apart!(run, CAPSULES: () => |()| view! { <capsules::CapsulesPage /> }.into_any());
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
@@ -90,7 +90,7 @@ mod tests {
             ("/runs/bulk", "lists"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
-            ("/runs/0198/artifacts/1", "base"),
+            ("/runs/0198/artifacts/1", "run"),
             ("/capsules", "run"),
             ("/capsules/3f", "run"),
             ("/approvals", "lists"),
