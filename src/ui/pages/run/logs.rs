@@ -25,14 +25,33 @@ use reading::{ASK_EVERY, Reading};
 pub struct Logs {
     tails: StoredValue<Vec<LogTail>>,
     at: Timestamp,
+    /// Known to who makes this only: what shows steps without logs, as a rehearsal does, does not fetch it.
+    drawn: Drawn,
 }
+
+type Drawn = fn(Viewer, Forms, Memo<Arc<StepRun>>, String, String) -> AnyView;
 
 impl Logs {
     pub fn new(tails: Vec<LogTail>, at: Timestamp) -> Self {
         Self {
             tails: StoredValue::new(tails),
             at,
+            drawn: |viewer, forms, step, path, name| {
+                view! { <StepLog viewer forms step path name /> }.into_any()
+            },
         }
+    }
+
+    /// The log of the step's last attempt, folded away.
+    pub fn draw(
+        self,
+        viewer: Viewer,
+        forms: Forms,
+        step: Memo<Arc<StepRun>>,
+        path: String,
+        name: String,
+    ) -> AnyView {
+        (self.drawn)(viewer, forms, step, path, name)
     }
 
     fn tail(self, path: &str, attempt: u32) -> Option<LogTail> {
@@ -72,12 +91,12 @@ impl Logs {
 
 /// The log of the step's last attempt, folded away.
 #[component]
-pub fn StepLog(
+fn StepLog(
     viewer: Viewer,
     forms: Forms,
     step: Memo<Arc<StepRun>>,
     path: String,
-    #[prop(into)] name: String,
+    name: String,
 ) -> impl IntoView {
     let logs = forms.logs;
     let of_step = path.clone();

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::acts::{OutcomeForm, StepActs, StepActsForm};
 use super::iterations::Iterations;
-use super::logs::StepLog;
 use super::{Asks, Forms, Viewer};
 use crate::engine::event::Performer;
 use crate::engine::failure::StepError;
@@ -89,7 +88,7 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
     let log = match viewer.asks {
         Asks::Server(forms) => {
             let (forms, path, name) = (forms.get_value(), path.clone(), name.clone());
-            Some(view! { <StepLog viewer forms step path name /> })
+            Some(forms.logs.draw(viewer, forms, step, path, name))
         }
         // A rehearsal calls nothing, and a capsule holds no logs.
         Asks::Rehearser(_) | Asks::Nobody(_) => None,
