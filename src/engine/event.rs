@@ -1,6 +1,8 @@
 //! The stored format: what happened in a run, in order. A run *is* this log; its state is the fold of it.
 //! A variant, once released, keeps its meaning and its JSON for ever: recorded logs are replayed by the tests.
 
+mod reading;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use super::ids::{GateId, RunId, StepPath, TriggerId};
 use super::time::Timestamp;
 
 /// One event with its place in the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recorded {
     /// From 1, without gaps, per run.
     pub seq: u32,
@@ -19,7 +21,8 @@ pub struct Recorded {
     pub event: Event,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A field of a new variant is entered in `reading`, too.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     /// Emitted first, once, by `Start`. Moves the run from `pending` to `running`. Refused on any later `Start`.
@@ -27,16 +30,16 @@ pub enum Event {
         input: Value,
         /// Who or what started it.
         actor: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
         /// What it goes back to, when it is not a person's start.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         origin: Option<Origin>,
         /// Outputs that a fork takes over from the run it was forked from: these steps are not done again.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         kept: BTreeMap<StepPath, Value>,
         /// It must wait for its turn among the runs of its workflow: `pending` until `RunAdmitted`.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         queued: bool,
     },
     /// Emitted when a run that had to wait for its turn may go on. `pending` → `running`.
@@ -49,7 +52,7 @@ pub enum Event {
     /// in reverse order. Followed by `RunFinished` when that is over.
     RunCompensating {
         /// The step that failed it; none when its time ran out.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         step: Option<StepPath>,
         reason: EndReason,
         message: String,
@@ -62,10 +65,10 @@ pub enum Event {
         actor: String,
         comment: String,
         steps: Vec<StepPath>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
         /// It must wait for its turn among the runs of its workflow again.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         queued: bool,
     },
     /// Emitted when all predecessors allow the step but the attempts in flight are at a bound: the run's own, or one
@@ -73,7 +76,7 @@ pub enum Event {
     StepQueued {
         step: StepPath,
         /// The bound over all runs, if it is one of those.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         waits_for: Option<String>,
     },
     /// Emitted when a map's turn has come. `pending` → `in_progress`.
@@ -84,7 +87,7 @@ pub enum Event {
     IterationEnded {
         step: StepPath,
         index: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
     },
     /// Emitted when the step has nothing to do until then. → `waiting` for a timer.
@@ -94,7 +97,7 @@ pub enum Event {
         step: StepPath,
         attempt: u32,
         ask_again_at: Timestamp,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<StepError>,
     },
     /// Emitted by `Skip` for a step whose turn has not come: it will be skipped then.
@@ -110,11 +113,11 @@ pub enum Event {
         tool: String,
         input: Value,
         /// The last moment for an attempt that must end, none for one that may take for ever.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
         /// May it be made again without asking when its answer is lost?
         repeatable: bool,
-        #[serde(default, skip_serializing_if = "Performer::is_tool")]
+        #[serde(skip_serializing_if = "Performer::is_tool")]
         by: Performer,
     },
     /// Emitted when a running tool says how far it is. Stays `in_progress`. Ignored for an attempt that has ended.
@@ -155,7 +158,7 @@ pub enum Event {
         gate: GateId,
         question: Question,
         plan_hash: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
     },
     /// Emitted by the one decision that won. Followed by `StepCompleted` or `StepFailed`. Refused on any later decision.
@@ -176,7 +179,7 @@ pub enum Event {
         output: Value,
         taken: Vec<usize>,
         /// Taken over from the run that this one was forked from.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         kept: bool,
     },
     /// Emitted when the step has failed for good. → `failed`. `taken` as above (only when the run goes on after it).
@@ -186,7 +189,7 @@ pub enum Event {
         taken: Vec<usize>,
         /// What it was to do outside took place, and only what came of it could not be kept: the attempt succeeded. The
         /// step is undone like a completed one, and whoever has the run retried is asked before it is done again.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
         happened: bool,
     },
     /// Emitted when the step will not run. `pending` → `skipped`; its outgoing edges are closed, unless a person
@@ -194,7 +197,7 @@ pub enum Event {
     StepSkipped {
         step: StepPath,
         reason: SkipReason,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         taken: Vec<usize>,
     },
     /// Emitted when the run ends before the step did. Any state but a terminal one → `cancelled`.
@@ -208,10 +211,10 @@ pub enum Event {
     /// Emitted last. Moves the run to its terminal state; no event follows, unless somebody has a failed run retried.
     RunFinished {
         state: EndState,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<EndReason>,
         /// The step that decided it, and why, in a sentence.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
         output: Value,
     },
