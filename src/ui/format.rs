@@ -118,14 +118,13 @@ pub fn iterations(path: &StepPath) -> Option<String> {
     (!pairs.is_empty()).then(|| pairs.join(", "))
 }
 
-/// `used_percent` → `Used percent`.
+/// `used_percent` → `Used percent`. Such names are of Latin letters: the tables of all others are large.
 pub fn in_words(name: &str) -> String {
-    let text = name.replace('_', " ");
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
+    let mut text = name.replace('_', " ");
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
     }
+    text
 }
 
 #[cfg(test)]

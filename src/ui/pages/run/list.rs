@@ -113,7 +113,7 @@ fn Found(viewer: Viewer, only: Only) -> impl IntoView {
             .link(|place| (place.step, place.from) = (None, from))
     });
     let empty = move || {
-        (total.get() == 0).then(|| view! { <p class="muted">{format!("No step: {}.", only.title().to_lowercase())}</p> })
+        (total.get() == 0).then(|| view! { <p class="muted">{format!("No step: {}.", only.title().to_ascii_lowercase())}</p> })
     };
     view! {
         <Pager first page=PAGE total what="steps" link=Some(link) />
