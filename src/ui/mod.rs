@@ -1,5 +1,6 @@
 //! The pages, compiled for the server (which renders them) and for the browser (which brings them to life).
 
+mod asking;
 pub mod components;
 pub mod format;
 mod later;

@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::{Answers, Refusal, ValueView};
+use super::ValueView;
 use crate::engine::event::{Action, Question};
-use crate::rpc::actions::DecideGate;
+use crate::ui::asking::{Answers, Asking, Refusal};
 use crate::ui::format;
 
 #[component]
@@ -14,7 +14,7 @@ pub fn GateForm(
     #[prop(into)] gate_id: String,
     plan_hash: String,
     /// Kept by the page, so that the answer to a refused decision survives the form.
-    decide: Answers<DecideGate>,
+    decide: Answers,
 ) -> impl IntoView {
     let comment_id = format!("comment-{gate_id}");
     let subject = gate_id.clone();
@@ -23,7 +23,7 @@ pub fn GateForm(
     view! {
         <div class="gate">
             <GateQuestion question />
-            <ActionForm action=decide.action attr:class="gate-form">
+            <Asking answers=decide class="gate-form">
                 <input type="hidden" name="run_id" value=run_id />
                 <input type="hidden" name="gate_id" value=gate_id />
                 <input type="hidden" name="plan_hash" value=plan_hash />
@@ -41,7 +41,7 @@ pub fn GateForm(
                         "Fingerprint " <code>{short_hash}</code>
                     </span>
                 </div>
-            </ActionForm>
+            </Asking>
         </div>
     }
 }

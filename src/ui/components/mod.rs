@@ -1,6 +1,5 @@
 //! Parts that several pages are made of.
 
-mod answers;
 mod changes;
 mod connection;
 mod drawing;
@@ -13,7 +12,6 @@ mod status;
 mod time;
 mod value;
 
-pub use answers::{Answers, Refusal};
 pub use changes::{Changes, SideBySide};
 pub use connection::ConnectionBadge;
 pub use drawing::{Drawing, DrawnEdges, Sketch, edge_label, path, tip};

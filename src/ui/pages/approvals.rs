@@ -9,18 +9,16 @@ use crate::engine::state::StepStatus;
 use crate::rpc::actions::DecideGate;
 use crate::rpc::pages::approvals;
 use crate::rpc::views::{ApprovalsView, DoubtCard, GateCard};
-use crate::ui::components::{Answers, Empty, Failure, GateForm, Moment, Refusal, StepBadge};
+use crate::ui::asking::{Answers, Refusal};
+use crate::ui::components::{Empty, Failure, GateForm, Moment, StepBadge};
 use crate::ui::format;
 use crate::ui::live::Live;
 
 #[component]
 pub fn ApprovalsPage() -> impl IntoView {
     let live = Live::expect();
-    let decide = Answers::<DecideGate>::new(|asked| &asked.gate_id);
-    let view = Resource::new(
-        move || (live.lists.get(), decide.action.version().get()),
-        |_| approvals(),
-    );
+    let decide = Answers::of::<DecideGate>("gate_id");
+    let view = Resource::new(move || (live.lists.get(), decide.count()), |_| approvals());
     let waiting = move || {
         let view = view.get().and_then(Result::ok);
         view.map(|view| view.waiting).unwrap_or_default()
@@ -79,7 +77,7 @@ fn around(view: Result<ApprovalsView, crate::rpc::error::PageError>) -> AnyView 
 
 /// That the last answer counts, and where it led. The question it belonged to is gone, so the reader is brought here.
 #[component]
-fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
+fn Accepted(decide: Answers) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     Effect::new(move |rested: Option<bool>| {
         let rests = decide.rests();
@@ -97,14 +95,14 @@ fn Accepted(decide: Answers<DecideGate>) -> impl IntoView {
     });
     move || {
         let answer = decide.accepted()?;
-        let word = if answer.decision == "approve" {
+        let word = if answer.field("decision") == "approve" {
             "Approved."
         } else {
             "Rejected."
         };
         Some(view! {
             <p class="notice notice-accepted" role="status" tabindex="-1" node_ref=line>
-                {word} " " <a href=format!("/runs/{}", answer.run_id)>"See the run"</a>
+                {word} " " <a href=format!("/runs/{}", answer.field("run_id"))>"See the run"</a>
             </p>
         })
     }
@@ -117,7 +115,7 @@ fn is_nowhere() -> bool {
 }
 
 #[component]
-fn Card(gate: GateCard, decide: Answers<DecideGate>) -> impl IntoView {
+fn Card(gate: GateCard, decide: Answers) -> impl IntoView {
     view! {
         <article class="card card-waiting">
             <StepBadge status=StepStatus::WaitingForApproval />

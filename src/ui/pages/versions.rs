@@ -6,7 +6,8 @@ use leptos_router::hooks::use_query_map;
 
 use super::param;
 use crate::rpc::versions::{RestoreVersion, VersionCard, VersionPair, VersionsView, versions};
-use crate::ui::components::{Answers, Changes, Failure, Moment, Refusal, SideBySide};
+use crate::ui::asking::{Answers, Asking, Refusal};
+use crate::ui::components::{Changes, Failure, Moment, SideBySide};
 
 #[component]
 pub fn VersionsPage() -> impl IntoView {
@@ -19,16 +20,9 @@ pub fn VersionsPage() -> impl IntoView {
                 .and_then(|number| number.parse::<u32>().ok())
         })
     };
-    let restore = Answers::<RestoreVersion>::new(|asked| &asked.slug);
+    let restore = Answers::of::<RestoreVersion>("slug");
     let view = Resource::new(
-        move || {
-            (
-                slug.get(),
-                number("old"),
-                number("new"),
-                restore.action.version().get(),
-            )
-        },
+        move || (slug.get(), number("old"), number("new"), restore.count()),
         |(slug, old, new, _)| versions(slug, old, new),
     );
     view! {
@@ -43,7 +37,7 @@ pub fn VersionsPage() -> impl IntoView {
     }
 }
 
-fn show(view: VersionsView, restore: Answers<RestoreVersion>) -> AnyView {
+fn show(view: VersionsView, restore: Answers) -> AnyView {
     let VersionsView {
         slug,
         name,
@@ -85,12 +79,7 @@ fn show(view: VersionsView, restore: Answers<RestoreVersion>) -> AnyView {
     .into_any()
 }
 
-fn row(
-    slug: &str,
-    version: &VersionCard,
-    can_change: bool,
-    restore: Answers<RestoreVersion>,
-) -> AnyView {
+fn row(slug: &str, version: &VersionCard, can_change: bool, restore: Answers) -> AnyView {
     let VersionCard {
         number,
         note,
@@ -116,11 +105,11 @@ fn row(
     let back = (can_change && !is_current).then(|| {
         let slug = slug.to_owned();
         view! {
-            <ActionForm action=restore.action attr:class="version-restore">
+            <Asking answers=restore class="version-restore">
                 <input type="hidden" name="slug" value=slug />
                 <input type="hidden" name="number" value=number.to_string() />
                 <button class="button button-small" disabled=move || restore.busy() aria-label=format!("Restore version {number}")>"Restore"</button>
-            </ActionForm>
+            </Asking>
         }
     });
     view! {

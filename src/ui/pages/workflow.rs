@@ -13,7 +13,8 @@ use crate::engine::plan::Outline;
 use crate::rpc::error::PageError;
 use crate::rpc::views::RefusedStart;
 use crate::rpc::workflows::{ActOnWorkflow, WorkflowCard, WorkflowView, workflow};
-use crate::ui::components::{Answers, Drawing, Failure, Moment, Refusal, RunList, branch_labels};
+use crate::ui::asking::{Answers, Asking, Refusal};
+use crate::ui::components::{Drawing, Failure, Moment, RunList, branch_labels};
 use crate::ui::news::News;
 use about::About;
 pub(super) use start::FormField;
@@ -23,7 +24,7 @@ use triggers::TriggersSection;
 #[component]
 pub fn WorkflowPage() -> impl IntoView {
     let slug = param("slug");
-    let act = Answers::<ActOnWorkflow>::new(|asked| &asked.slug);
+    let act = Answers::of::<ActOnWorkflow>("slug");
     // What the server refused travels with the page, so that hydration finds the same form. It is said once, of the
     // workflow that the page came with.
     let refused_start =
@@ -38,16 +39,13 @@ pub fn WorkflowPage() -> impl IntoView {
 }
 
 /// `came_with`: what was refused before the page was loaded, if this is the workflow it was loaded for.
-fn of_slug(slug: String, act: Answers<ActOnWorkflow>, came_with: Option<RefusedStart>) -> AnyView {
+fn of_slug(slug: String, act: Answers, came_with: Option<RefusedStart>) -> AnyView {
     let news = RwSignal::new(None);
     let said = use_context::<News>().and_then(|news| news.take(&format!("/workflows/{slug}")));
     // Only what comes into a place that is there is read out.
     Effect::new(move || news.set(said.clone()));
     let asked = slug.clone();
-    let view = Resource::new(
-        move || act.action.version().get(),
-        move |_| workflow(asked.clone()),
-    );
+    let view = Resource::new(move || act.count(), move |_| workflow(asked.clone()));
     let is_first = came_with.is_some();
     let refused = Signal::derive({
         let slug = slug.clone();
@@ -71,11 +69,7 @@ fn of_slug(slug: String, act: Answers<ActOnWorkflow>, came_with: Option<RefusedS
     .into_any()
 }
 
-fn show(
-    view: Result<WorkflowView, PageError>,
-    refused: RefusedStart,
-    act: Answers<ActOnWorkflow>,
-) -> AnyView {
+fn show(view: Result<WorkflowView, PageError>, refused: RefusedStart, act: Answers) -> AnyView {
     let view = match view {
         Ok(view) => view,
         Err(error) => {
@@ -156,7 +150,7 @@ fn steps(outline: &Outline) -> AnyView {
 }
 
 /// What can be done with it besides running it.
-fn acts(card: &WorkflowCard, act: Answers<ActOnWorkflow>) -> AnyView {
+fn acts(card: &WorkflowCard, act: Answers) -> AnyView {
     if card.deleted_at.is_some() {
         return ().into_any();
     }
@@ -183,22 +177,22 @@ fn acts(card: &WorkflowCard, act: Answers<ActOnWorkflow>) -> AnyView {
     }
     let slug = card.slug.clone();
     view! {
-        <ActionForm action=act.action attr:class="workflow-head-acts">
+        <Asking answers=act class="workflow-head-acts">
             <input type="hidden" name="slug" value=slug />
             <input type="hidden" name="back" value="" />
             {acts}
-        </ActionForm>
+        </Asking>
     }
     .into_any()
 }
 
 /// In place of the form that would start it. Whoever has deleted it here is brought here.
 #[component]
-fn DeletedNotice(card: WorkflowCard, act: Answers<ActOnWorkflow>) -> impl IntoView {
+fn DeletedNotice(card: WorkflowCard, act: Answers) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     Effect::new(move || {
         if let Some(line) = line.get()
-            && act.action.version().get_untracked() > 0
+            && untrack(|| act.count()) > 0
         {
             // What is not on the page yet takes no focus.
             request_animation_frame(move || {
@@ -210,12 +204,12 @@ fn DeletedNotice(card: WorkflowCard, act: Answers<ActOnWorkflow>) -> impl IntoVi
     view! {
         <section class="deleted" aria-labelledby="deleted-title">
             <h2 id="deleted-title">"Deleted"</h2>
-            <ActionForm action=act.action attr:class="notice">
+            <Asking answers=act class="notice">
                 <p tabindex="-1" node_ref=line>"This workflow has been deleted" {at} ". Nothing starts it any more; its runs go on, and its versions can be read."</p>
                 <input type="hidden" name="slug" value=card.slug />
                 <input type="hidden" name="back" value="" />
                 <button class="button button-primary" name="act" value="restore" disabled=move || act.busy()>"Restore it"</button>
-            </ActionForm>
+            </Asking>
         </section>
     }
 }

@@ -11,7 +11,8 @@ use crate::engine::fork::kept;
 use crate::engine::ids::StepPath;
 use crate::engine::state::{RunState, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
-use crate::ui::components::{Refusal, ValueView, is_open};
+use crate::ui::asking::{Asking, Refusal};
+use crate::ui::components::{ValueView, is_open};
 use crate::ui::format;
 
 /// What can be done to the whole run as it stands.
@@ -21,10 +22,7 @@ pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
     let run_id = forms.run_id.get_value();
     let compare = format!("/runs/{run_id}/compare");
     let offers = Memo::new(move |_| viewer.state.with(offers));
-    let refusal = Signal::derive(move || {
-        let cancelled = cancel.value().get().and_then(Result::err);
-        cancelled.or_else(|| act.value().get().and_then(Result::err))
-    });
+    let refusal = Signal::derive(move || cancel.refusal().or_else(|| act.refusal()));
     let buttons = move || {
         let made = offers.get().into_iter().map(|(word, label)| {
             view! { <button class="button button-small" name="act" value=word>{label}</button> }
@@ -34,11 +32,11 @@ pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
     view! {
         <Refusal error=refusal />
         <div class="run-acts">
-            <ActionForm action=act>
+            <Asking answers=act>
                 <input type="hidden" name="run_id" value=run_id />
                 <input type="hidden" name="comment" value="" />
                 {buttons}
-            </ActionForm>
+            </Asking>
             <CancelForm viewer forms />
             <a class="button button-small" href=compare>"Compare…"</a>
         </div>
@@ -70,13 +68,13 @@ fn CancelForm(viewer: Viewer, forms: Forms) -> impl IntoView {
         <Show when=move || open.get()>
             <details class="cancel">
                 <summary class="button button-small">"Cancel run…"</summary>
-                <ActionForm action=forms.cancel attr:class="cancel-form">
+                <Asking answers=forms.cancel class="cancel-form">
                     <input type="hidden" name="run_id" value=forms.run_id.get_value() />
                     <label for="cancel-comment">"Why? (optional)"</label>
                     <input id="cancel-comment" name="comment" maxlength="4000" />
                     <p class="hint">"What is running is told to stop. What has been done stays done."</p>
                     <button class="button button-reject">"Cancel the run"</button>
-                </ActionForm>
+                </Asking>
             </details>
         </Show>
     }
@@ -180,15 +178,15 @@ pub fn StepActsForm(
     view! {
         <Refusal error=refusal />
         <Show when=move || acts.get().skip>
-            <ActionForm action=on_step.action attr:class="step-acts">
+            <Asking answers=on_step class="step-acts">
                 {hidden()}
                 <label for=id.get_value()>"Why skip it?"</label>
                 <input id=id.get_value() name="comment" required maxlength="4000" />
                 <button class="button button-small" name="act" value="skip">"Skip this step"</button>
-            </ActionForm>
+            </Asking>
         </Show>
         <Show when=move || acts.get().fork>
-            <ActionForm action=on_step.action attr:class="step-acts">
+            <Asking answers=on_step class="step-acts">
                 {hidden()}
                 <input type="hidden" name="comment" value="" />
                 <details class="fork" on:toggle=toggled>
@@ -198,7 +196,7 @@ pub fn StepActsForm(
                     {with_input}
                     <button class="button button-small" name="act" value="fork">"Start the new run"</button>
                 </details>
-            </ActionForm>
+            </Asking>
         </Show>
     }
 }
@@ -254,7 +252,7 @@ pub fn OutcomeForm(
             <p class="gate-message">"Only a person can tell what became of this: " {ended_in} "."</p>
             {asked.map(|asked| view! { <div class="shown"><p class="shown-label">"What was sent"</p><ValueView value=asked watched=true /></div> })}
             <p>"Look at the receiving side, then say what you found. Nothing is repeated unless you say so."</p>
-            <ActionForm action=resolve.action attr:class="gate-form">
+            <Asking answers=resolve class="gate-form">
                 <input type="hidden" name="run_id" value=forms.run_id.get_value() />
                 <input type="hidden" name="step_id" value=step_id />
                 <label for=id.clone()>"What you found (optional)"</label>
@@ -266,7 +264,7 @@ pub fn OutcomeForm(
                     <button class="button" name="resolution" value="retry">"Do it again"</button>
                 </div>
                 <p class="hint">"It happened: the step counts as completed. It did not: the step fails. Do it again: it is sent once more."</p>
-            </ActionForm>
+            </Asking>
         </div>
     }
 }

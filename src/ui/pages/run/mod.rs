@@ -33,7 +33,8 @@ use crate::rpc::actions::{ActOnRun, ActOnStep, CancelRun, DecideGate, ResolveOut
 use crate::rpc::error::PageError;
 use crate::rpc::pages::run;
 use crate::rpc::views::RunView;
-use crate::ui::components::{Answers, Failure, Refusal, ValueView};
+use crate::ui::asking::{Answers, Refusal};
+use crate::ui::components::{Failure, ValueView};
 use crate::ui::format;
 use crate::ui::later::a_moment_later;
 use crate::ui::live::Live;
@@ -95,11 +96,11 @@ pub enum Asks {
 #[derive(Clone, Copy)]
 pub struct Forms {
     run_id: StoredValue<String>,
-    decide: Answers<DecideGate>,
-    resolve: Answers<ResolveOutcome>,
-    on_step: Answers<ActOnStep>,
-    cancel: ServerAction<CancelRun>,
-    act: ServerAction<ActOnRun>,
+    decide: Answers,
+    resolve: Answers,
+    on_step: Answers,
+    cancel: Answers,
+    act: Answers,
     logs: Logs,
 }
 
@@ -110,11 +111,11 @@ pub fn RunPage() -> impl IntoView {
     // Out here, so that an answer to a form is still there when the page is drawn anew.
     let forms = Forms {
         run_id: StoredValue::new(id.get_untracked()),
-        decide: Answers::new(|asked| &asked.gate_id),
-        resolve: Answers::new(|asked| &asked.step_id),
-        cancel: ServerAction::new(),
-        act: ServerAction::new(),
-        on_step: Answers::new(|asked| &asked.step_id),
+        decide: Answers::of::<DecideGate>("gate_id"),
+        resolve: Answers::of::<ResolveOutcome>("step_id"),
+        cancel: Answers::of::<CancelRun>("run_id"),
+        act: Answers::of::<ActOnRun>("run_id"),
+        on_step: Answers::of::<ActOnStep>("step_id"),
         logs: Logs::new(Vec::new(), Timestamp::default()),
     };
     view! {

@@ -6,14 +6,15 @@ use leptos::prelude::*;
 use crate::engine::event::EndState;
 use crate::engine::trigger::{Missed, Overlap, Schedule, Source};
 use crate::rpc::triggers::{ActOnTrigger, AddSchedule, TriggerCard, TriggersView, triggers};
-use crate::ui::components::{Answers, Moment, Refusal};
+use crate::ui::asking::{Answers, Asking, Refusal};
+use crate::ui::components::Moment;
 
 #[component]
 pub fn TriggersSection(slug: String) -> impl IntoView {
-    let add = Answers::<AddSchedule>::new(|asked| &asked.slug);
-    let act = Answers::<ActOnTrigger>::new(|asked| &asked.trigger_id);
+    let add = Answers::of::<AddSchedule>("slug");
+    let act = Answers::of::<ActOnTrigger>("trigger_id");
     let view = Resource::new(
-        move || (add.action.version().get(), act.action.version().get()),
+        move || (add.count(), act.count()),
         move |_| triggers(slug.clone()),
     );
     view! {
@@ -26,11 +27,7 @@ pub fn TriggersSection(slug: String) -> impl IntoView {
     }
 }
 
-fn show(
-    view: TriggersView,
-    add: Answers<AddSchedule>,
-    act: Answers<ActOnTrigger>,
-) -> impl IntoView {
+fn show(view: TriggersView, add: Answers, act: Answers) -> impl IntoView {
     let refused = Signal::derive(move || act.refusal());
     let empty = view.items.is_empty();
     let items: Vec<_> = view
@@ -53,7 +50,7 @@ fn show(
 }
 
 #[component]
-fn TriggerRow(card: TriggerCard, act: Answers<ActOnTrigger>) -> impl IntoView {
+fn TriggerRow(card: TriggerCard, act: Answers) -> impl IntoView {
     let (word, label) = if card.enabled {
         ("switch_off", "Switch off")
     } else {
@@ -72,12 +69,12 @@ fn TriggerRow(card: TriggerCard, act: Answers<ActOnTrigger>) -> impl IntoView {
                 {card.fired_at.map(|at| view! { " " <Moment at /> "." })}
             </p>
             {card.error.map(|error| view! { <p class="notice notice-failed">"The last time nothing was started: " {error}</p> })}
-            <ActionForm action=act.action attr:class="trigger-acts">
+            <Asking answers=act class="trigger-acts">
                 <input type="hidden" name="trigger_id" value=card.id.to_string() />
                 <button class="button button-small" name="act" value=word disabled=move || act.busy()>{label}</button>
                 {tried.then(|| view! { <button class="button button-small" name="act" value="fire" disabled=move || act.busy()>"Start one now"</button> })}
                 <button class="button button-small" name="act" value="delete" disabled=move || act.busy() aria-label=format!("Delete {}", card.name)>"Delete"</button>
-            </ActionForm>
+            </Asking>
         </article>
     }
 }
@@ -128,14 +125,14 @@ fn policies(schedule: &Schedule) -> String {
 }
 
 #[component]
-fn AddScheduleForm(slug: String, add: Answers<AddSchedule>) -> impl IntoView {
+fn AddScheduleForm(slug: String, add: Answers) -> impl IntoView {
     let refusal = Signal::derive(move || add.refusal());
     // What was refused is said where it was typed.
     let open = add.refused();
     view! {
         <details class="trigger-add" open=move || open.get()>
             <summary class="button button-small">"Add a schedule…"</summary>
-            <ActionForm action=add.action attr:class="form">
+            <Asking answers=add class="form">
                 <input type="hidden" name="slug" value=slug />
                 <Refusal error=refusal />
                 <div class="field">
@@ -173,7 +170,7 @@ fn AddScheduleForm(slug: String, add: Answers<AddSchedule>) -> impl IntoView {
                     <textarea id="trigger-input" name="input" rows="4">"{}"</textarea>
                 </div>
                 <button class="button button-primary" disabled=move || add.busy()>"Add the schedule"</button>
-            </ActionForm>
+            </Asking>
         </details>
     }
 }

@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::address::{first_page, here, href};
-use crate::rpc::workflows::{ActOnWorkflow, Wanted, WorkflowCard};
-use crate::ui::components::{Answers, Moment, RunBadge, Sketch};
+use crate::rpc::workflows::{Wanted, WorkflowCard};
+use crate::ui::asking::{Answers, Asking};
+use crate::ui::components::{Moment, RunBadge, Sketch};
 use crate::ui::format;
 
 /// Changes when the card has to be drawn anew.
@@ -22,11 +23,7 @@ pub(super) fn key(card: &WorkflowCard) -> String {
 }
 
 #[component]
-pub(super) fn Card(
-    card: WorkflowCard,
-    wanted: Memo<Wanted>,
-    act: Answers<ActOnWorkflow>,
-) -> impl IntoView {
+pub(super) fn Card(card: WorkflowCard, wanted: Memo<Wanted>, act: Answers) -> impl IntoView {
     let page = format!("/workflows/{}", card.slug);
     let facts = facts(&card);
     let acts = acts(&card, &page, wanted, act);
@@ -91,12 +88,7 @@ fn facts(card: &WorkflowCard) -> String {
 }
 
 /// Ways to where something is done, and what is done here, in one form.
-fn acts(
-    card: &WorkflowCard,
-    page: &str,
-    wanted: Memo<Wanted>,
-    act: Answers<ActOnWorkflow>,
-) -> AnyView {
+fn acts(card: &WorkflowCard, page: &str, wanted: Memo<Wanted>, act: Answers) -> AnyView {
     let button = |word: &'static str, label: &'static str| {
         let whole = format!("{label} {}", card.name);
         view! { <button class="button button-small" name="act" value=word aria-label=whole disabled=move || act.busy()>{label}</button> }.into_any()
@@ -127,11 +119,11 @@ fn acts(
     let slug = card.slug.clone();
     let back = move || here(&wanted.read());
     view! {
-        <ActionForm action=act.action attr:class="workflow-acts">
+        <Asking answers=act class="workflow-acts">
             <input type="hidden" name="slug" value=slug />
             <input type="hidden" name="back" value=back />
             {acts}
-        </ActionForm>
+        </Asking>
     }
     .into_any()
 }

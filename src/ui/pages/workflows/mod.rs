@@ -14,7 +14,8 @@ use crate::rpc::error::PageError;
 use crate::rpc::workflows::{
     ActOnWorkflow, Changed, Shelf, Wanted, WorkflowCard, WorkflowsView, workflows,
 };
-use crate::ui::components::{Answers, Empty, Failure, Refusal};
+use crate::ui::asking::{Answers, Asking, Refusal};
+use crate::ui::components::{Empty, Failure};
 use crate::ui::format;
 use crate::ui::live::Live;
 use address::first_page;
@@ -34,9 +35,9 @@ pub fn WorkflowsPage() -> impl IntoView {
     let live = Live::expect();
     let query = use_query_map();
     let wanted = Memo::new(move |_| query.with(address::wanted));
-    let act = Answers::<ActOnWorkflow>::new(|asked| &asked.slug);
+    let act = Answers::of::<ActOnWorkflow>("slug");
     let view: View = Resource::new(
-        move || (wanted.get(), live.lists.get(), act.action.version().get()),
+        move || (wanted.get(), live.lists.get(), act.count()),
         |(wanted, _, _)| workflows(wanted),
     );
     let refused = Signal::derive(move || act.refusal());
@@ -67,14 +68,14 @@ fn known<T>(view: View, read: impl FnOnce(&WorkflowsView) -> T) -> Option<T> {
 
 /// What has just been done, and how it is undone. The card that was asked is gone, so whoever asked is brought here.
 #[component]
-fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
+fn Told(view: View, wanted: Memo<Wanted>, act: Answers) -> impl IntoView {
     let line = NodeRef::<html::P>::new();
     // The list is fetched anew whenever a run begins or ends. Drawn again, the line would lose the focus.
     let changed = Memo::new(move |_| known(view, |view| view.changed.clone()).flatten());
     // Once for each act, when its outcome is here.
     Effect::new(move |told: Option<(usize, Option<Changed>)>| {
         let (moved_for, before) = told.unwrap_or_default();
-        let version = act.action.version().get();
+        let version = act.count();
         let is_shown = line.get().is_some();
         let changed = changed.get();
         if version == moved_for {
@@ -101,12 +102,12 @@ fn Told(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl I
         let page = format!("/workflows/{slug}");
         let told = if is_deleted {
             view! {
-                <ActionForm action=act.action attr:class="notice notice-undo">
+                <Asking answers=act class="notice notice-undo">
                     <p tabindex="-1" node_ref=line>"“" <a href=page>{name.clone()}</a> "” has been deleted. Its runs go on."</p>
                     <input type="hidden" name="slug" value=slug />
                     <input type="hidden" name="back" value=move || address::here(&wanted.read()) />
-                    <button class="button button-small" name="act" value="restore" disabled=move || act.action.pending().get() aria-label=format!("Undo: bring {name} back")>"Undo"</button>
-                </ActionForm>
+                    <button class="button button-small" name="act" value="restore" disabled=move || act.is_underway() aria-label=format!("Undo: bring {name} back")>"Undo"</button>
+                </Asking>
             }
             .into_any()
         } else {
@@ -258,7 +259,7 @@ fn Tags(view: View, wanted: Memo<Wanted>) -> impl IntoView {
 
 /// The list itself, how many there are, and how it is shown.
 #[component]
-fn Found(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl IntoView {
+fn Found(view: View, wanted: Memo<Wanted>, act: Answers) -> impl IntoView {
     let is_list = Memo::new(move |_| wanted.with(|wanted| wanted.view == "list"));
     let cards = move || known(view, |view| view.cards.clone()).unwrap_or_default();
     let looks = move |word: &'static str, name: &'static str| {
@@ -324,7 +325,7 @@ fn Found(view: View, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> impl 
     }
 }
 
-fn show(card: WorkflowCard, wanted: Memo<Wanted>, act: Answers<ActOnWorkflow>) -> AnyView {
+fn show(card: WorkflowCard, wanted: Memo<Wanted>, act: Answers) -> AnyView {
     view! { <Card card wanted act /> }.into_any()
 }
 
