@@ -12,13 +12,14 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statS
 import { basename, extname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { bundle } from "lightningcss";
+import { packing } from "./packs.mjs";
 
 const LOADER = "__wasm_split.js"; // As `wasm-split-cli` calls what it writes.
 const HASH_DIGITS = 16; // The server takes a name with this many hexadecimal digits as immutable.
 const BROTLI_QUALITY = 11;
 const GZIP_LEVEL = 9;
 const LARGE_BYTES = 50_000;
-const COMPRESSIBLE = new Set([".css", ".js", ".json", ".svg", ".txt", ".wasm", ".webmanifest"]);
+const COMPRESSIBLE = new Set([".css", ".js", ".json", ".pack", ".svg", ".txt", ".wasm", ".webmanifest"]);
 // Browsers in which the client's WASM and the styles' nesting work; older ones get no translation.
 const BROWSERS = { chrome: 120 << 16, firefox: 120 << 16, safari: (17 << 16) | (4 << 8) };
 
@@ -28,6 +29,7 @@ if (!clientFolder || !siteFolder) {
   process.exit(2);
 }
 
+const brotlis = new Map();
 rmSync(siteFolder, { recursive: true, force: true });
 mkdirSync(join(siteFolder, "pkg"), { recursive: true });
 cpSync("public", siteFolder, { recursive: true });
@@ -57,6 +59,8 @@ function client() {
     if (!kept.has(name)) kept.set(name, keep(name, readFileSync(join(clientFolder, name))));
     return JSON.stringify(`./${basename(kept.get(name))}`);
   });
+  const [parts, packs] = packed(filesOfParts(load));
+  load = packing(load, Object.fromEntries([...parts].map((path) => [basename(path), sizes(path)])), packs);
   const hash = hashOf(script + load);
   // Where they are imported from; the WASM knows the loader by the name that it was linked with.
   script = imported(script, LOADER, `parts.${hash}.js`);
@@ -64,7 +68,23 @@ function client() {
   const paths = { script: `pkg/signalbox.${hash}.js`, loader: `pkg/parts.${hash}.js` };
   writeFileSync(join(siteFolder, paths.script), script);
   writeFileSync(join(siteFolder, paths.loader), load);
-  return { ...paths, wasm, parts: filesOfParts(load) };
+  return { ...paths, wasm, parts: Object.fromEntries(Object.entries(packs).map(([part, [pack]]) => [part, [`pkg/${pack}`]])) };
+}
+
+/** All files of the parts, and for each part its pack as the loader knows it. */
+function packed(files) {
+  const packs = {};
+  for (const [part, paths] of Object.entries(files)) {
+    const pack = keep(`part_${part}.pack`, Buffer.concat(paths.map((path) => readFileSync(join(siteFolder, path)))));
+    packs[part] = [basename(pack), sizes(pack)[1], paths.map((path) => basename(path))];
+  }
+  return [new Set(Object.values(files).flat()), packs];
+}
+
+/** How long a file is, and how much of it is sent. */
+function sizes(path) {
+  const content = readFileSync(join(siteFolder, path));
+  return [content.length, Math.min(content.length, brotli(content).length)];
 }
 
 function imported(text, from, to) {
@@ -72,7 +92,7 @@ function imported(text, from, to) {
   return text.replaceAll(`from "./${from}"`, `from "./${to}"`);
 }
 
-/** From the loader: each part, with the files that it shares with others first. */
+/** From the loader: the files of each part, those that it shares with others first. */
 function filesOfParts(load) {
   const file = String.raw`"\./(\w+\.[0-9a-f]+\.wasm)"`;
   const shared = new Map();
@@ -124,19 +144,27 @@ function hashOf(content) {
   return createHash("sha256").update(content).digest("hex").slice(0, HASH_DIGITS);
 }
 
-function compress(file) {
-  const content = readFileSync(file);
-  const brotli = brotliCompressSync(content, {
-    params: {
+/** Takes seconds for what is large, so it is done once for each content. */
+function brotli(content) {
+  const hash = hashOf(content);
+  if (!brotlis.has(hash)) {
+    const params = {
       [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
       [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
-    },
-  });
+    };
+    brotlis.set(hash, brotliCompressSync(content, { params }));
+  }
+  return brotlis.get(hash);
+}
+
+function compress(file) {
+  const content = readFileSync(file);
+  const small = brotli(content);
   const gzip = gzipSync(content, { level: GZIP_LEVEL });
-  if (brotli.length < content.length) writeFileSync(`${file}.br`, brotli);
+  if (small.length < content.length) writeFileSync(`${file}.br`, small);
   if (gzip.length < content.length) writeFileSync(`${file}.gz`, gzip);
   if (content.length > LARGE_BYTES && gzip.length < content.length) rmSync(file);
-  return { file, brotli: Math.min(brotli.length, content.length) };
+  return { file, brotli: Math.min(small.length, content.length) };
 }
 
 function filesBelow(folder) {
@@ -146,7 +174,7 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** What a visit costs, so that growth is noticed: each part with all that it shares with others. */
+/** What a visit costs, so that growth is noticed: each part with all that it shares with others, as one. */
 function report() {
   const sent = new Map(compressed.map(({ file, brotli }) => [relative(siteFolder, file), brotli]));
   const cost = (files) => kilobytes(files.reduce((sum, file) => sum + sent.get(file), 0));

@@ -78,12 +78,12 @@ fn in_head(title: String) -> String {
 pub async fn fetch_parts() -> Result<(), NotFetched> {
     let path = window().location().pathname().unwrap_or_default();
     let page = pages::at(&path).map(|page| page.fetch);
-    let views = document()
-        .query_selector("[data-part=views]")
-        .ok()
-        .flatten();
-    let views = views.map(|_| pages::RUN_VIEWS.fetch);
-    let needed: Vec<_> = page.into_iter().chain(views).collect();
+    let is_drawn = |part: &&(&str, _)| {
+        let drawn = document().query_selector(&format!("[data-part={}]", part.0));
+        drawn.is_ok_and(|drawn| drawn.is_some())
+    };
+    let beside = pages::BESIDE.iter().filter(is_drawn).map(|part| part.1);
+    let needed: Vec<_> = page.into_iter().chain(beside).collect();
     let all = || try_join_all(needed.iter().map(|fetch| fetch()));
     if all().await.is_err() {
         all().await?;

@@ -51,6 +51,8 @@ impl<With> Copy for Part<With> {}
 pub enum Place {
     Page,
     Beside,
+    /// One of many on a page: nothing stands where it will be.
+    Within,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl<With: Clone + Send + 'static> Part<With> {
 fn waiting(place: Place) -> impl IntoView {
     view! {
         {(place == Place::Page).then(|| view! { <Title text="Loading" /> })}
-        <p class="muted" role="status">"Loading…"</p>
+        {(place != Place::Within).then(|| view! { <p class="muted" role="status">"Loading…"</p> })}
     }
 }
 
@@ -145,21 +147,8 @@ macro_rules! apart {
 #[cfg(not(all(target_family = "wasm", not(debug_assertions))))]
 macro_rules! apart {
     ($name:ident, $part:ident: $with:ty => $draw:expr) => {
-        $crate::ui::parts::drawn_here!(stringify!($name), $part: $with => $draw);
-    };
-}
-
-/// The same for what comes with the base of the client, and so is always there.
-macro_rules! here {
-    ($part:ident: $with:ty => $draw:expr) => {
-        $crate::ui::parts::drawn_here!("base", $part: $with => $draw);
-    };
-}
-
-macro_rules! drawn_here {
-    ($name:expr, $part:ident: $with:ty => $draw:expr) => {
         pub(in crate::ui) const $part: $crate::ui::parts::Part<$with> = $crate::ui::parts::Part {
-            name: $name,
+            name: stringify!($name),
             fetch: || Box::pin(async { Ok(()) }),
             draw: |with| {
                 let draw: fn($with) -> leptos::prelude::AnyView = $draw;
@@ -169,4 +158,4 @@ macro_rules! drawn_here {
     };
 }
 
-pub(in crate::ui) use {apart, drawn_here, here};
+pub(in crate::ui) use apart;

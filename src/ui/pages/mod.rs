@@ -17,23 +17,20 @@ mod workflows;
 
 pub use not_found::NotFoundPage;
 
-pub(in crate::ui) use run::VIEWS as RUN_VIEWS;
-
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use crate::ui::parts::{Part, apart, here};
+use crate::ui::parts::{Fetching, Part, apart};
 
 // Few parts: what several of them need is in a file for each set of those that need it, and such sets become many.
-//
-// Home is with what every page needs: a first visit fetches one file.
-here!(HOME: () => |()| view! { <home::HomePage /> }.into_any());
-// What becomes of one run, and what it leaves behind.
+apart!(home, HOME: () => |()| view! { <home::HomePage /> }.into_any());
+// A run as it goes on, which is looked at far more often than anything below.
 apart!(run, RUN: () => |()| view! { <run::RunPage /> }.into_any());
-apart!(run, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
-apart!(run, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
-apart!(run, CAPSULES: () => |()| view! { <capsules::CapsulesPage /> }.into_any());
+// A run seen in other ways (`run/views.rs` has more of this part), and what it leaves behind.
 apart!(views, PAIR: () => |()| view! { <pair::PairPage /> }.into_any());
+apart!(views, ARTIFACT: () => |()| view! { <artifact::ArtifactPage /> }.into_any());
+apart!(views, CAPSULE: () => |()| view! { <run::CapsulePage /> }.into_any());
+apart!(views, CAPSULES: () => |()| view! { <capsules::CapsulesPage /> }.into_any());
 // All runs, and what they ask of people.
 apart!(lists, RUNS: () => |()| view! { <runs::RunsPage /> }.into_any());
 apart!(lists, BULK: () => |()| view! { <runs::BulkPage /> }.into_any());
@@ -44,6 +41,12 @@ apart!(workflows, WORKFLOW: () => |()| view! { <workflow::WorkflowPage /> }.into
 apart!(workflows, VERSIONS: () => |()| view! { <versions::VersionsPage /> }.into_any());
 // Where workflows are made.
 apart!(builder, BUILDER: () => |()| view! { <builder::BuilderPage /> }.into_any());
+
+/// What may stand on a page and comes in a part of its own. The name is in `data-part` where the server has drawn it.
+pub(in crate::ui) const BESIDE: [(&str, fn() -> Fetching); 2] = [
+    (run::VIEWS.name, run::VIEWS.fetch),
+    (run::LOG.name, run::LOG.fetch),
+];
 
 /// The page at the path of an address; `App` has the same in its routes.
 pub fn at(path: &str) -> Option<Part<()>> {
@@ -84,15 +87,15 @@ mod tests {
     #[test]
     fn every_address_of_a_page_is_known() {
         for (path, part) in [
-            ("/", "base"),
+            ("/", "home"),
             ("/runs", "lists"),
             ("/runs/", "lists"),
             ("/runs/bulk", "lists"),
             ("/runs/0198", "run"),
             ("/runs/0198/compare", "views"),
-            ("/runs/0198/artifacts/1", "run"),
-            ("/capsules", "run"),
-            ("/capsules/3f", "run"),
+            ("/runs/0198/artifacts/1", "views"),
+            ("/capsules", "views"),
+            ("/capsules/3f", "views"),
             ("/approvals", "lists"),
             ("/workflows", "workflows"),
             ("/workflows/new", "builder"),

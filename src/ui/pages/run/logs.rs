@@ -18,6 +18,7 @@ use crate::rpc::views::{LOGS_MAX, LogRow, LogTail};
 use crate::ui::components::is_open;
 use crate::ui::format;
 use crate::ui::later::Later;
+use crate::ui::parts::{Place, apart};
 use reading::{ASK_EVERY, Reading};
 
 /// What came with the page.
@@ -25,24 +26,22 @@ use reading::{ASK_EVERY, Reading};
 pub struct Logs {
     tails: StoredValue<Vec<LogTail>>,
     at: Timestamp,
-    /// Known to who makes this only: what shows steps without logs, as a rehearsal does, does not fetch it.
-    drawn: Drawn,
 }
 
-type Drawn = fn(Viewer, Forms, Memo<Arc<StepRun>>, String, String) -> AnyView;
+/// The log of a step: its path and its name last.
+type OfStep = (Viewer, Forms, Memo<Arc<StepRun>>, String, String);
+
+apart!(log, LOG: OfStep => |(viewer, forms, step, path, name)| view! { <StepLog viewer forms step path name /> }.into_any());
 
 impl Logs {
     pub fn new(tails: Vec<LogTail>, at: Timestamp) -> Self {
         Self {
             tails: StoredValue::new(tails),
             at,
-            drawn: |viewer, forms, step, path, name| {
-                view! { <StepLog viewer forms step path name /> }.into_any()
-            },
         }
     }
 
-    /// The log of the step's last attempt, folded away.
+    /// The log of the step's last attempt, folded away. Most steps have none.
     pub fn draw(
         self,
         viewer: Viewer,
@@ -51,7 +50,16 @@ impl Logs {
         path: String,
         name: String,
     ) -> AnyView {
-        (self.drawn)(viewer, forms, step, path, name)
+        let of_step = path.clone();
+        // Once there, it stays: what is opened and searched in it is kept when one goes back to before it.
+        let is_there = Memo::new(move |was| {
+            was == Some(&true) || step.with(|step| self.of(&of_step, step).is_some())
+        });
+        let log = move || {
+            let of_step = (viewer, forms, step, path.clone(), name.clone());
+            is_there.get().then(|| LOG.show(of_step, Place::Within))
+        };
+        log.into_any()
     }
 
     fn tail(self, path: &str, attempt: u32) -> Option<LogTail> {
@@ -216,7 +224,7 @@ fn Log(reading: Reading, name: String) -> impl IntoView {
         closing.map(|closing| view! { <p class="log-closing">{closing}</p> })
     };
     view! {
-        <details class="more step-log" open=reading.opened.get_untracked() node_ref=details on:toggle=toggled>
+        <details class="more step-log" data-part=LOG.name open=reading.opened.get_untracked() node_ref=details on:toggle=toggled>
             <summary>"Log"{whose()}</summary>
             <div class="log-tools">
                 <label class="only-scripted">"Search"{whose()}" " <input type="search" value=reading.find.get_untracked() on:input=search /></label>

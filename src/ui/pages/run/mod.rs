@@ -44,6 +44,7 @@ use files::Artifacts;
 use head::Origin;
 pub(super) use head::{Head, Result};
 pub(super) use iterations::Steps;
+pub(in crate::ui) use logs::LOG;
 use logs::Logs;
 pub(super) use paging::{PageLink, Pager, page as page_of};
 pub(super) use place::{Looked, Place};
