@@ -28,7 +28,7 @@ test("the policy lets only the page's own scripts run", async ({ request }) => {
 test("the client's files are compressed and kept for ever", async ({ request }) => {
   const html = await (await request.get("/workflows")).text();
   const files = [...html.matchAll(/(?:href|src)="(\/pkg\/[^"]+)"/g)].map((match) => match[1]!);
-  for (const name of ["signalbox.", "parts.", "split_workflows."]) {
+  for (const name of ["signalbox.", "parts.", "part_workflows."]) {
     expect(files.filter((file) => file.startsWith(`/pkg/${name}`)), name).not.toHaveLength(0);
   }
   for (const file of files) {

@@ -152,6 +152,7 @@ fn guarded(routes: Router<AppState>, state: AppState) -> Router {
     let guard = Guard::new(state.own_hosts, state.own_mark.clone());
     // The first layer is the outermost one.
     let layers = ServiceBuilder::new()
+        .layer(encoding::shrinking())
         .layer(from_fn_with_state(policy, middleware::outermost))
         .layer(TraceLayer::new_for_http().make_span_with(telemetry::request_span))
         .layer(CatchPanicLayer::custom(problem::from_panic))

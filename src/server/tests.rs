@@ -6,7 +6,9 @@ use crate::store::postgres_server::PostgresServer;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::post;
+use flate2::read::GzDecoder;
 use serde_json::Value;
+use std::io::Read;
 use tower::ServiceExt;
 
 const OWN_HOST: &str = "127.0.0.1:3000";
@@ -280,6 +282,32 @@ async fn a_page_carries_the_nonce_of_its_policy() {
         !text.contains("style=\""),
         "inline styles are blocked by the policy"
     );
+}
+
+#[tokio::test]
+async fn a_page_is_compressed_for_whoever_takes_that() {
+    let asked = |path: &str, accepted: &str| {
+        own(Request::get(path))
+            .header("accept-encoding", accepted)
+            .body(Body::empty())
+            .expect("a request")
+    };
+    let plain = send(asked("/", "identity")).await;
+    assert_eq!(plain.header("content-encoding"), "");
+    let packed = send(asked("/", "br, gzip")).await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(packed.header("vary").contains("accept-encoding"));
+    assert!(packed.body.len() * 2 < plain.body.len());
+    let mut page = String::new();
+    GzDecoder::new(packed.body.as_slice())
+        .read_to_string(&mut page)
+        .expect("what it says it is");
+    // What the page is brought to life with comes last.
+    let whole = page.starts_with("<!DOCTYPE html>") && page.ends_with("</script>");
+    assert!(whole, "{page}");
+    // Nothing to gain.
+    let small = send(asked("/api/v1/health", "gzip")).await;
+    assert_eq!(small.header("content-encoding"), "");
 }
 
 #[tokio::test]
