@@ -12,7 +12,7 @@ pub(super) struct Entry {
     pub payloads: Vec<Text>,
     /// What is large in them.
     pub values: Vec<Kept>,
-    /// What a new run is found by.
+    /// What a new run is found by; none also where that is nothing.
     pub search: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Entry {
 fn search(turn: &Commit) -> Option<String> {
     let first = turn.events.first().map(|recorded| &recorded.event);
     if let Some(Event::RunStarted { input, .. }) = first {
-        return Some(searched(input));
+        return Some(searched(input)).filter(|words| !words.is_empty());
     }
     None
 }

@@ -1,6 +1,8 @@
 //! The list of runs, narrowed to what somebody asks for. Each page begins behind a run, so that what starts meanwhile
 //! moves nothing.
 
+use std::collections::BTreeMap;
+
 use super::database::Change;
 use super::large::{Places, put_back};
 use super::sql::{Row, Sql};
@@ -10,8 +12,7 @@ use crate::engine::ids::{RunId, WorkflowId};
 use crate::engine::listing::{Cursor, Listing, Page, searched};
 use crate::engine::summary::RunSummary;
 
-/// Runs of earlier releases whose inputs are in memory at once, and whose rows are locked at once, while it is worked out
-/// what they are found by.
+/// Runs of earlier releases whose inputs are in memory at once while it is worked out what they are found by.
 const INDEXED_AT_ONCE: usize = 20;
 
 /// What is looked for.
@@ -25,7 +26,7 @@ pub struct RunSearch {
 /// How far it has been worked out what runs are found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexed {
-    /// So many more; others are left. None where others had just the same rows in hand.
+    /// So many more; others are left. None where the same runs were just being forgotten.
     Some(usize),
     /// There are none left.
     All,
@@ -90,38 +91,43 @@ impl Database {
     /// cannot be read is found by nothing, and told about in the log. If the process dies on the way, the others are
     /// still there.
     ///
-    /// On PostgreSQL it passes over rows that the log is just being written to: it waits for nobody, so it can be in
-    /// nobody's way for longer than one small statement takes.
+    /// It touches no row that the log is written to, and on PostgreSQL it passes over runs that are just being forgotten:
+    /// it waits for nobody.
     pub async fn index_runs(&self) -> Result<Indexed, StoreError> {
         let sql = Sql::of(
-            "SELECT r.id, e.payload, e.large
-             FROM (SELECT id FROM runs WHERE search IS NULL ORDER BY id DESC LIMIT $1) AS r
-             LEFT JOIN run_events AS e ON e.run_id = r.id AND e.seq = 1",
+            "SELECT r.run_id, e.payload, e.large
+             FROM (SELECT run_id FROM runs_to_index ORDER BY run_id DESC LIMIT $1) AS r
+             LEFT JOIN run_events AS e ON e.run_id = r.run_id AND e.seq = 1",
         );
         let rows = self.all(sql.bind(INDEXED_AT_ONCE)).await?;
         if rows.is_empty() {
             return Ok(Indexed::All);
         }
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
         for row in &rows {
-            let id = row.text("id")?;
-            let search = match self.input_of(&id, row).await {
-                Ok(search) => search,
+            let id = row.text("run_id")?;
+            let words = match self.input_of(&id, row).await {
+                Ok(words) => words,
                 Err(StoreError::Corrupt(error)) => {
                     tracing::error!(run.id = id, %error, "run {id} is found by nothing in its input");
                     String::new()
                 }
                 Err(error) => return Err(error),
             };
-            found.push((id, search));
+            found.insert(id, words);
         }
         let mut change = self.change().await?;
-        let sql = indexing(&found, matches!(change, Change::Postgres(_)));
-        let indexed = change.run(sql).await?;
+        let taken = taking(&found, matches!(change, Change::Postgres(_)));
+        let taken = change.all(taken).await?;
+        for row in &taken {
+            let id = row.text("run_id")?;
+            if let Some(words) = found.get(&id).filter(|words| !words.is_empty()) {
+                let sql = Sql::of("INSERT INTO run_search (run_id, words) VALUES ($1, $2)");
+                change.run(sql.bind(&id).bind(words)).await?;
+            }
+        }
         change.commit().await?;
-        Ok(Indexed::Some(
-            usize::try_from(indexed).unwrap_or(usize::MAX),
-        ))
+        Ok(Indexed::Some(taken.len()))
     }
 
     /// What a run is found by, from its first event.
@@ -146,33 +152,30 @@ impl Database {
     #[cfg(test)]
     pub(crate) async fn forget_what_runs_are_found_by(&self) -> Result<(), StoreError> {
         let mut change = self.change().await?;
-        change.run(Sql::of("UPDATE runs SET search = NULL")).await?;
+        for sql in [
+            "DELETE FROM run_search",
+            "INSERT INTO runs_to_index (run_id) SELECT id FROM runs",
+        ] {
+            change.run(Sql::of(sql)).await?;
+        }
         change.commit().await
     }
 }
 
-/// One statement for all of them, so that their rows are locked for as short a time as can be.
-fn indexing(found: &[(String, String)], passes_over: bool) -> Sql<'_> {
-    let mut sql = Sql::of("UPDATE runs SET search = fresh.column2 FROM (VALUES ");
-    for (number, (id, search)) in found.iter().enumerate() {
-        sql.push(if number > 0 { ", (" } else { "(" });
-        sql.push_bind(id).push(", ").push_bind(search).push(")");
-    }
-    sql.push(
-        ") AS fresh WHERE runs.id = fresh.column1 AND runs.search IS NULL
-         AND runs.id IN (SELECT locked.id FROM runs AS locked WHERE locked.search IS NULL AND locked.id IN (",
+/// Takes those of the runs that are still there to be indexed.
+fn taking(found: &BTreeMap<String, String>, passes_over: bool) -> Sql<'_> {
+    let mut sql = Sql::of(
+        "DELETE FROM runs_to_index WHERE run_id IN (SELECT run_id FROM runs_to_index WHERE run_id IN (",
     );
-    for (number, (id, _)) in found.iter().enumerate() {
-        if number > 0 {
-            sql.push(", ");
-        }
-        sql.push_bind(id);
+    for (number, id) in found.keys().enumerate() {
+        sql.push(if number > 0 { ", " } else { "" }).push_bind(id);
     }
     sql.push(if passes_over {
         ") FOR UPDATE SKIP LOCKED)"
     } else {
         "))"
     });
+    sql.push(" RETURNING run_id");
     sql
 }
 
@@ -235,10 +238,17 @@ fn narrow<'a>(sql: &mut Sql<'a>, search: &'a RunSearch, patterns: &'a Patterns) 
         Page::Older(cursor) => beyond(sql, " AND (created_at, id) < (", cursor),
         Page::Newer(cursor) => beyond(sql, " AND (created_at, id) > (", cursor),
     }
-    for word in &patterns.words {
-        sql.push(" AND search LIKE ")
-            .push_bind(word)
-            .push(" ESCAPE '!'");
+    // A value, and no `EXISTS`: it is asked of one run after the other, newest first, until a page is full. Neither
+    // database may take it for a join and read the words of all runs.
+    for (number, word) in patterns.words.iter().enumerate() {
+        sql.push(match number {
+            0 => " AND (SELECT words LIKE ",
+            _ => " AND words LIKE ",
+        });
+        sql.push_bind(word).push(" ESCAPE '!'");
+    }
+    if !patterns.words.is_empty() {
+        sql.push(" FROM run_search WHERE run_id = runs.id)");
     }
 }
 

@@ -59,6 +59,9 @@ impl Database {
             "DELETE FROM run_snapshots WHERE run_id = $1",
             "DELETE FROM gates WHERE run_id = $1",
             "DELETE FROM artifacts WHERE run_id = $1",
+            // Their row first: whoever works out what the run is found by holds it until that is stored.
+            "DELETE FROM runs_to_index WHERE run_id = $1",
+            "DELETE FROM run_search WHERE run_id = $1",
             // Their rows first: whoever adds lines holds one of them until the lines are stored.
             "DELETE FROM step_logs WHERE run_id = $1",
             "DELETE FROM step_log_lines WHERE run_id = $1",

@@ -24,6 +24,7 @@ on_both_databases!(
     a_run_goes_on_and_is_found_by_the_same_input,
     runs_of_earlier_releases_are_found_once_they_are_worked_out,
     what_a_run_is_found_by_is_worked_out_from_large_values_too,
+    what_a_run_is_found_by_goes_with_it,
 );
 
 /// A run of its own moment.
@@ -392,7 +393,34 @@ async fn what_a_run_is_found_by_is_worked_out_from_large_values_too(place: Place
     }
 }
 
-/// Neither waits for whoever holds a row nor takes long about it: the log is written meanwhile.
+async fn what_a_run_is_found_by_goes_with_it(place: Place) {
+    let database = place.open().await;
+    let left = async || {
+        let sql = "SELECT (SELECT count(*) FROM run_search) + (SELECT count(*) FROM runs_to_index) AS left_over";
+        let row = database.first(Sql::of(sql)).await.expect("it answers");
+        row.expect("a row").number::<u32>("left_over")
+    };
+    for (id, input) in [("r1", json!({ "host": "web" })), ("r2", json!({}))] {
+        let ended = with(run(id, 1, input), |summary| {
+            summary.finished_at = Some(Timestamp::from_micros(9));
+        });
+        database.commit(ended).await.expect("it is stored");
+    }
+    assert_eq!(
+        left().await,
+        Ok(1),
+        "an empty input has nothing to be found by"
+    );
+    assert_eq!(database.forget_run(&"r1".into()).await, Ok(true));
+    assert_eq!(left().await, Ok(0));
+    let forgotten = database.forget_what_runs_are_found_by().await;
+    forgotten.expect("it is stored");
+    assert_eq!(left().await, Ok(1));
+    assert_eq!(database.forget_run(&"r2".into()).await, Ok(true));
+    assert_eq!(left().await, Ok(0));
+}
+
+/// It waits neither for the log, which is written meanwhile, nor for whoever forgets a run.
 #[tokio::test]
 async fn on_postgres_what_somebody_has_in_hand_is_passed_over() {
     let place = Place::postgres();
@@ -406,8 +434,12 @@ async fn on_postgres_what_somebody_has_in_hand_is_passed_over() {
     let outsider = PgConnection::connect(&place.url).await;
     let mut outsider = outsider.expect("it connects");
     let mut keeping = outsider.begin().await.expect("it begins");
-    let sql = "SELECT id FROM runs WHERE id = 'r2' FOR UPDATE";
-    sqlx::raw_sql(sql).execute(&mut *keeping).await.expect(sql);
+    for sql in [
+        "SELECT id FROM runs FOR UPDATE",
+        "SELECT run_id FROM runs_to_index WHERE run_id = 'r2' FOR UPDATE",
+    ] {
+        sqlx::raw_sql(sql).execute(&mut *keeping).await.expect(sql);
+    }
     assert_eq!(database.index_runs().await, Ok(Indexed::Some(2)));
     assert_eq!(database.index_runs().await, Ok(Indexed::Some(0)));
     assert_eq!(found(&database, &search("q=web"), 10).await, ["r3", "r1"]);

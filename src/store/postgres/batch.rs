@@ -140,12 +140,8 @@ async fn write(
     let query = bind_runs(sqlx::query(WRITE), &accepted);
     let query = bind_events(query, &accepted);
     let query = bind_gates(query, &accepted);
-    let query = bind_values(query, &accepted)
-        .bind(NAME)
-        .bind(lease.epoch())
-        .bind(column(accepted.iter().copied(), |entry| {
-            entry.search.as_deref().map(stored)
-        }));
+    let query = bind_values(query, &accepted).bind(NAME).bind(lease.epoch());
+    let query = bind_searches(query, &accepted);
     let row = query.fetch_one(connection).await?;
     if !row.try_get::<bool, _>("held")? {
         return Err(lease.lose());
@@ -224,6 +220,16 @@ fn bind_events<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
         .bind(column(&events, |(.., payload)| payload.large.as_deref()))
 }
 
+fn bind_searches<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
+    let found_by = |entry: &&'_ Entry| {
+        let words = entry.search.as_deref().map(stored)?;
+        let run_id = entry.turn.summary.header.run_id.as_str();
+        Some((stored(run_id).into_owned(), words.into_owned()))
+    };
+    let (runs, words): (Vec<_>, Vec<_>) = entries.iter().filter_map(found_by).unzip();
+    query.bind(runs).bind(words)
+}
+
 /// A statement may not put the same row into a table twice.
 fn bind_values<'q>(query: Bound<'q>, entries: &[&Entry]) -> Bound<'q> {
     let values: BTreeMap<(Cow<'_, str>, &str), &str> = entries
@@ -275,15 +281,14 @@ const WRITE: &str = "
     ), turn AS (
         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
             $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
-            $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::bigint[], $21::bigint[],
-            $40::text[])
+            $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::bigint[], $21::bigint[])
         AS turn (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq, prior_seq, status,
             reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people, current, started_by,
-            started_at, finished_at, search)
+            started_at, finished_at)
     ), written AS (
         INSERT INTO runs (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq,
             prior_seq, status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people,
-            current, started_by, started_at, finished_at, search)
+            current, started_by, started_at, finished_at)
         SELECT * FROM turn
         WHERE EXISTS (SELECT 1 FROM held)
             AND (turn.prior_seq = 0 OR EXISTS (SELECT 1 FROM runs WHERE runs.id = turn.id))
@@ -312,6 +317,10 @@ const WRITE: &str = "
         SELECT * FROM UNNEST($35::text[], $36::text[], $37::text[]) AS value (run_id, sha256, content)
         WHERE value.run_id IN (SELECT id FROM written)
         ON CONFLICT (run_id, sha256) DO NOTHING
+    ), found AS (
+        INSERT INTO run_search (run_id, words)
+        SELECT * FROM UNNEST($40::text[], $41::text[]) AS found (run_id, words)
+        WHERE found.run_id IN (SELECT id FROM written)
     ), dropped AS (
         DELETE FROM run_snapshots WHERE run_id IN (
             SELECT turn.id FROM turn JOIN written ON written.id = turn.id WHERE turn.finished_at IS NOT NULL)

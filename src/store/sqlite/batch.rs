@@ -206,8 +206,14 @@ fn insert_run(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<
         stored(&summary.started_by),
         summary.started_at.map(|at| at.as_micros()),
         summary.finished_at.map(|at| at.as_micros()),
-        entry.search.as_deref().map(stored),
     ])?;
+    if inserted == 1
+        && let Some(words) = &entry.search
+    {
+        transaction
+            .prepare_cached("INSERT INTO run_search (run_id, words) VALUES (?1, ?2)")?
+            .execute([stored(header.run_id.as_str()), stored(words)])?;
+    }
     Ok(inserted == 1)
 }
 
@@ -297,8 +303,8 @@ fn upsert_gate(transaction: &Transaction<'_>, gate: &GateRow) -> rusqlite::Resul
 const INSERT_RUN: &str = "
     INSERT INTO runs (id, workflow_id, version_id, workflow_slug, workflow_name, version, created_at, seq, prior_seq,
         status, reason, message, percent, steps_total, steps_done, steps_failed, waiting_for_people, current,
-        started_by, started_at, finished_at, search)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+        started_by, started_at, finished_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
     ON CONFLICT (id) DO NOTHING";
 
 const MOVE_RUN: &str = "
