@@ -235,6 +235,7 @@ impl Driver {
             log,
             at: self.clock.now(),
             offset,
+            id: None,
             lines,
         };
         let answers = self.store_logs(&[batch]).await?;

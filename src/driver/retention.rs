@@ -378,6 +378,7 @@ mod tests {
             },
             at: day(1),
             offset: None,
+            id: None,
             lines: NewLine::all_of(LogStream::Stderr, "one\ntwo\n").collect(),
         };
         store.append_logs(&[batch]).await.expect("it is kept");

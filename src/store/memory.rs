@@ -36,7 +36,14 @@ struct Shelves {
     versions: BTreeMap<VersionId, Version>,
     triggers: BTreeMap<TriggerId, Kept>,
     run_ends: BTreeSet<RunEnd>,
-    logs: BTreeMap<LogAddress, (LogCount, Vec<LogLine>)>,
+    logs: BTreeMap<LogAddress, KeptLog>,
+}
+
+#[derive(Default)]
+struct KeptLog {
+    count: LogCount,
+    lines: Vec<LogLine>,
+    last_batch: Option<String>,
 }
 
 struct Version {
@@ -76,7 +83,7 @@ impl MemoryStore {
     pub fn log(&self, log: &LogAddress) -> Vec<LogLine> {
         let shelves = self.shelves();
         let kept = shelves.logs.get(log);
-        kept.map(|(_, lines)| lines.clone()).unwrap_or_default()
+        kept.map(|log| log.lines.clone()).unwrap_or_default()
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
@@ -102,12 +109,15 @@ impl Shelves {
         if !self.runs.contains_key(&batch.log.run_id) {
             return Appended::NoSuchRun;
         }
-        let (count, lines) = self.logs.entry(batch.log.clone()).or_default();
-        let Some(news) = batch.news(count) else {
-            return Appended::Ahead(*count);
+        let kept = self.logs.entry(batch.log.clone()).or_default();
+        let Some(news) = batch.news(&kept.count, kept.last_batch.as_deref()) else {
+            return Appended::Ahead(kept.count);
         };
-        lines.extend(count.take(batch.at, news));
-        Appended::Stored(*count)
+        kept.lines.extend(kept.count.take(batch.at, news));
+        if batch.id.is_some() {
+            kept.last_batch.clone_from(&batch.id);
+        }
+        Appended::Stored(kept.count)
     }
 }
 

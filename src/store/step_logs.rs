@@ -21,6 +21,9 @@ pub struct LogBatch {
     pub at: Timestamp,
     /// How many lines whoever sends them has sent before. What has arrived already is not stored again.
     pub offset: Option<u32>,
+    /// A name that no other batch has, from whoever sends it again when no answer comes, and nothing else to this log before
+    /// there is one. It is stored once.
+    pub id: Option<String>,
     pub lines: Vec<NewLine>,
 }
 
@@ -35,8 +38,12 @@ pub enum Appended {
 }
 
 impl LogBatch {
-    /// Those of the lines that the log does not have; none if others are missing before them.
-    pub(super) fn news(&self, count: &LogCount) -> Option<&[NewLine]> {
+    /// Those of the lines that the log, whose last named batch is `last`, does not have; none if others are missing before
+    /// them.
+    pub(super) fn news(&self, count: &LogCount, last: Option<&str>) -> Option<&[NewLine]> {
+        if self.id.is_some() && self.id.as_deref() == last {
+            return Some(&[]);
+        }
         let Some(offset) = self.offset else {
             return Some(&self.lines);
         };
@@ -182,20 +189,21 @@ impl Database {
 }
 
 async fn append(change: &mut Change, batch: &LogBatch) -> Result<Appended, StoreError> {
-    let LogBatch { log, at, .. } = batch;
+    let LogBatch { log, at, id, .. } = batch;
     // Sets what is set already: what counts is that the row is there and held.
     let sql = Sql::of(
         "INSERT INTO step_logs (run_id, step_id, attempt, lines, bytes, dropped_lines, dropped_bytes)
          SELECT id, $2, $3, 0, 0, 0, 0 FROM runs WHERE id = $1
          ON CONFLICT (run_id, step_id, attempt) DO UPDATE SET lines = step_logs.lines
-         RETURNING lines, bytes, dropped_lines, dropped_bytes",
+         RETURNING lines, bytes, dropped_lines, dropped_bytes, last_batch",
     );
     let rows = change.all(addressed(sql, log)).await?;
     let Some(row) = rows.first() else {
         return Ok(Appended::NoSuchRun);
     };
     let mut count = count(row)?;
-    let Some(news) = batch.news(&count) else {
+    let last = row.optional_text("last_batch")?;
+    let Some(news) = batch.news(&count, last.as_deref()) else {
         return Ok(Appended::Ahead(count));
     };
     let kept = count.take(*at, news);
@@ -207,14 +215,16 @@ async fn append(change: &mut Change, batch: &LogBatch) -> Result<Appended, Store
         }
     }
     let sql = Sql::of(
-        "UPDATE step_logs SET lines = $4, bytes = $5, dropped_lines = $6, dropped_bytes = $7
+        "UPDATE step_logs SET lines = $4, bytes = $5, dropped_lines = $6, dropped_bytes = $7,
+            last_batch = coalesce($8, last_batch)
          WHERE run_id = $1 AND step_id = $2 AND attempt = $3",
     );
     let sql = addressed(sql, log)
         .bind(count.lines)
         .bind(signed(count.bytes))
         .bind(count.dropped_lines)
-        .bind(signed(count.dropped_bytes));
+        .bind(signed(count.dropped_bytes))
+        .bind(id.as_deref());
     change.run(sql).await?;
     Ok(Appended::Stored(count))
 }

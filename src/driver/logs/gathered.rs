@@ -78,7 +78,7 @@ impl Waiting {
 }
 
 impl Buffer {
-    fn into_batch(self, log: LogAddress) -> LogBatch {
+    fn into_batch(self, log: LogAddress, id: String) -> LogBatch {
         let mut lines = self.lines;
         if self.missed > 0 {
             let lost = format!(
@@ -91,6 +91,7 @@ impl Buffer {
             log,
             at: self.at,
             offset: None,
+            id: Some(id),
             lines,
         }
     }
@@ -136,8 +137,12 @@ impl Gathered {
         Some(is_stored)
     }
 
-    /// What waits, and whom to tell. Nothing: whoever has stored so far is not needed any more.
-    fn take(&self) -> Option<(Vec<LogBatch>, Vec<oneshot::Sender<()>>)> {
+    /// What waits, and whom to tell. Nothing: whoever has stored so far is not needed any more. Each batch is given a name,
+    /// by which the store recognises it when its answer was lost and it is sent again.
+    fn take(
+        &self,
+        new_id: impl Fn() -> String,
+    ) -> Option<(Vec<LogBatch>, Vec<oneshot::Sender<()>>)> {
         let mut waiting = self.lock();
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while batches.len() < TOGETHER_MAX
@@ -146,7 +151,7 @@ impl Gathered {
         {
             bytes += buffer.bytes;
             waiting.bytes = waiting.bytes.saturating_sub(buffer.bytes);
-            batches.push(buffer.into_batch(log));
+            batches.push(buffer.into_batch(log, new_id()));
         }
         if batches.is_empty() && waiting.flushes.is_empty() {
             waiting.is_served = false;
@@ -236,7 +241,8 @@ impl Driver {
         let _serving = Serving(&self.logs.gathered);
         loop {
             self.logs.gathered.is_due().await;
-            let Some((batches, flushes)) = self.logs.gathered.take() else {
+            let new_id = || self.clock.new_id();
+            let Some((batches, flushes)) = self.logs.gathered.take(new_id) else {
                 return;
             };
             if !batches.is_empty() {
@@ -298,12 +304,12 @@ mod tests {
         let begins = ["a", "b", "a"].map(|step| add(&gathered, step, "x"));
         assert_eq!(begins, [true, false, false]);
         let told = gathered.flush().expect("something waits");
-        let (batches, flushes) = gathered.take().expect("it is there");
+        let (batches, flushes) = gathered.take(String::new).expect("it is there");
         let lines = batches.iter().map(|batch| batch.lines.len());
         assert_eq!(lines.collect::<Vec<_>>(), [2, 1]);
         assert_eq!(flushes.len(), 1);
         drop(told);
-        assert!(gathered.take().is_none());
+        assert!(gathered.take(String::new).is_none());
         assert!(add(&gathered, "a", "x"), "somebody has to begin anew");
     }
 
@@ -324,7 +330,7 @@ mod tests {
                     add(&gathered, step, &text);
                 }
             }
-            let (batches, _) = gathered.take().expect("it is there");
+            let (batches, _) = gathered.take(String::new).expect("it is there");
             stored.extend(batches.iter().map(|batch| batch.log.step.to_string()));
         }
         for step in ["a", "b", "c", "d", "e", "f", "g"] {
@@ -359,7 +365,7 @@ mod tests {
             add(&gathered, "a", &text);
         }
         add(&gathered, "b", "short");
-        let (batches, _) = gathered.take().expect("it is there");
+        let (batches, _) = gathered.take(String::new).expect("it is there");
         let kept = &batches[0].lines;
         assert_eq!(kept.len(), 256 + 1);
         assert_eq!(kept[256].stream, LogStream::Note);

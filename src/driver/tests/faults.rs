@@ -11,6 +11,7 @@ use crate::driver::SubmitError;
 use crate::engine::command::Command;
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, VersionId};
+use crate::engine::logs::LogAddress;
 use crate::engine::plan::Outline;
 use crate::engine::state::StepStatus;
 use crate::engine::summary::RunSummary;
@@ -18,7 +19,8 @@ use crate::engine::time::Timestamp;
 use crate::engine::workflow::Workflow;
 use crate::store::memory::MemoryStore;
 use crate::store::{
-    Commit, GateRow, Rest, Resumed, Snapshot, Store, StoreError, StoredRun, VersionCard,
+    Appended, Commit, GateRow, LogBatch, Rest, Resumed, Snapshot, Store, StoreError, StoredRun,
+    VersionCard,
 };
 
 /// What goes wrong at the chosen call.
@@ -36,6 +38,8 @@ struct FailingStore {
     fail_at: usize,
     fault: Fault,
     loads_that_fail: AtomicUsize,
+    /// Lines are stored, and the caller is told that they are not.
+    appends_in_doubt: AtomicUsize,
 }
 
 impl FailingStore {
@@ -130,6 +134,18 @@ impl Store for FailingStore {
     async fn outline(&self, version_id: &VersionId) -> Result<Option<Outline>, StoreError> {
         self.inner.outline(version_id).await
     }
+
+    async fn append_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
+        let answers = self.inner.append_logs(batches).await?;
+        let lost = |left: usize| left.checked_sub(1);
+        match self
+            .appends_in_doubt
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, lost)
+        {
+            Ok(_) => Err(StoreError::Unavailable("as the test says".to_owned())),
+            Err(_) => Ok(answers),
+        }
+    }
 }
 
 /// Runs a chain of forty with the fault at commit `fail_at`. Answers whether the fault was met.
@@ -144,6 +160,7 @@ async fn run_with(fail_at: usize, fault: Fault) -> bool {
         fail_at,
         fault,
         loads_that_fail: AtomicUsize::new(0),
+        appends_in_doubt: AtomicUsize::new(0),
     });
     let stage = Stage::on(store.clone(), Script::default());
     let header = Stage::header();
@@ -194,6 +211,7 @@ fn broken_after_the_start(workflow: serde_json::Value) -> Arc<FailingStore> {
         fail_at: 2,
         fault: Fault::BeforeCommit,
         loads_that_fail: AtomicUsize::new(usize::MAX),
+        appends_in_doubt: AtomicUsize::new(0),
     })
 }
 
@@ -258,6 +276,7 @@ async fn recovery_waits_for_a_store_that_does_not_answer() {
         fail_at: 0,
         fault: Fault::BeforeCommit,
         loads_that_fail: AtomicUsize::new(0),
+        appends_in_doubt: AtomicUsize::new(0),
     });
     let dying = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Deaf])]));
     let run = dying.start().await;
@@ -270,4 +289,31 @@ async fn recovery_waits_for_a_store_that_does_not_answer() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_completed(&next.state(&run).await);
     assert_eq!(next.script.calls("a"), 1);
+}
+
+/// Whoever is not answered stores the lines again; nobody reads them twice.
+#[tokio::test(start_paused = true)]
+async fn lines_whose_answer_is_lost_are_stored_once() {
+    let inner = MemoryStore::default();
+    keep(&inner, chain(&["a"]));
+    let store = Arc::new(FailingStore {
+        inner,
+        calls: AtomicUsize::new(0),
+        fail_at: 0,
+        fault: Fault::BeforeCommit,
+        loads_that_fail: AtomicUsize::new(0),
+        appends_in_doubt: AtomicUsize::new(3),
+    });
+    let stage = Stage::on(store.clone(), Script::of(&[("a", vec![Act::Write(2)])]));
+    let run = stage.start().await;
+    assert_completed(&stage.until_ended(&run).await);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(store.appends_in_doubt.load(Ordering::SeqCst), 0);
+    let lines = store.inner.log(&LogAddress {
+        run_id: run,
+        step: "a".into(),
+        attempt: 1,
+    });
+    let told: Vec<_> = lines.iter().map(|line| (line.seq, &*line.text)).collect();
+    assert_eq!(told, [(1, "line 1"), (2, "line 2"), (3, "done")]);
 }

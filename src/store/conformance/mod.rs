@@ -9,6 +9,7 @@ mod large_rows;
 mod lease;
 mod listing;
 mod log;
+mod log_batches;
 mod queries;
 mod rest;
 mod shelves;

@@ -19,7 +19,7 @@ on_both_databases!(
     batches_are_stored_together,
 );
 
-fn log(attempt: u32) -> LogAddress {
+pub(super) fn log(attempt: u32) -> LogAddress {
     LogAddress {
         run_id: "r".into(),
         step: "each.3.fetch".into(),
@@ -27,12 +27,13 @@ fn log(attempt: u32) -> LogAddress {
     }
 }
 
-fn batch(attempt: u32, at: i64, lines: &[&str]) -> LogBatch {
+pub(super) fn batch(attempt: u32, at: i64, lines: &[&str]) -> LogBatch {
     let line = |text: &&str| NewLine::new(LogStream::Stdout, text);
     LogBatch {
         log: log(attempt),
         at: Timestamp::from_micros(at),
         offset: None,
+        id: None,
         lines: lines.iter().map(line).collect(),
     }
 }
