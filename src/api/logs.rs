@@ -228,7 +228,12 @@ pub(super) async fn read(
         // Listened to first, read second.
         let turns = service.follow(&run_id);
         let log = service.step_log(&run_id, &step, query.attempt).await?;
-        let stream = Watch::new(state.clone(), log, after, turns).stream();
+        let mut watch = Watch::new(state.clone(), log, after, turns);
+        if watch.is_ending {
+            // The last line may have come before it was listened.
+            watch.ask().await;
+        }
+        let stream = watch.stream();
         let keep_alive = KeepAlive::new().interval(Duration::from_millis(KEEP_ALIVE_MS));
         return Ok(Sse::new(stream).keep_alive(keep_alive).into_response());
     }
@@ -303,6 +308,8 @@ struct Watch {
     news: LogNews,
     turns: RunNews,
     is_open: bool,
+    /// It is open for the last lines of an attempt that is over.
+    is_ending: bool,
     /// Nothing more is said: the end has been told, or it is not known whether this is one.
     has_ended: bool,
     ready: VecDeque<LogLine>,
@@ -311,7 +318,10 @@ struct Watch {
 impl Watch {
     fn new(state: ApiState, log: StepLog, after: u32, turns: RunNews) -> Self {
         let StepLog {
-            address, is_open, ..
+            address,
+            is_open,
+            is_ending,
+            ..
         } = log;
         Self {
             news: state.service.watch_log(&address),
@@ -320,6 +330,7 @@ impl Watch {
             after,
             turns,
             is_open,
+            is_ending,
             has_ended: false,
             ready: VecDeque::new(),
         }
@@ -357,7 +368,7 @@ impl Watch {
             }
             let stopping = self.state.stopping.clone();
             tokio::select! {
-                () = self.news.changed() => {}
+                () = self.news.changed() => if self.is_ending { self.ask().await },
                 turn = self.turns.recv() => self.look(turn.as_deref()).await,
                 () = stopping.cancelled() => return None,
             }
@@ -374,17 +385,22 @@ impl Watch {
             Err(_) => true,
         };
         if concerns {
-            let LogAddress {
-                run_id,
-                step,
-                attempt,
-            } = &self.log;
-            let log = self.state.service.step_log(run_id, step, Some(*attempt));
-            match log.await {
-                Ok(log) => self.is_open = log.is_open,
-                // Whoever listens comes back and asks again.
-                Err(_) => self.has_ended = true,
-            }
+            self.ask().await;
+        }
+    }
+
+    /// Whether more lines may come.
+    async fn ask(&mut self) {
+        let LogAddress {
+            run_id,
+            step,
+            attempt,
+        } = &self.log;
+        let log = self.state.service.step_log(run_id, step, Some(*attempt));
+        match log.await {
+            Ok(log) => (self.is_open, self.is_ending) = (log.is_open, log.is_ending),
+            // Whoever listens comes back and asks again.
+            Err(_) => self.has_ended = true,
         }
     }
 

@@ -7,7 +7,9 @@ mod gathered;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
 
 use super::{Driver, SubmitError};
 use crate::engine::command::Rejection;
@@ -20,6 +22,9 @@ use gathered::Gathered;
 
 /// Steps of which it is remembered that somebody outside does them. Beyond that all are looked up again.
 const KNOWN_MAX: usize = 4_096;
+
+/// So long a page waits for the last lines of an attempt that has just ended.
+const LAST_LINES_MS_MAX: u64 = 2_000;
 
 /// Those who store lines at the same time: on PostgreSQL each holds a connection, and a share of the lease that its
 /// renewal has to wait for.
@@ -43,35 +48,36 @@ impl Default for Logs {
     }
 }
 
-/// Logs that somebody watches, with the number of the last line.
+/// Logs that somebody watches.
 #[derive(Default)]
-struct Watched(Mutex<BTreeMap<LogAddress, watch::Sender<u32>>>);
+struct Watched(Mutex<BTreeMap<LogAddress, watch::Sender<()>>>);
 
 impl Watched {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<LogAddress, watch::Sender<u32>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LogAddress, watch::Sender<()>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, batches: &[LogBatch], answers: &[Appended]) {
+    /// There may be more in these logs, or an end.
+    fn tell<'a>(&self, logs: impl IntoIterator<Item = &'a LogAddress>) {
         let watched = self.lock();
-        for (batch, answer) in batches.iter().zip(answers) {
-            if let (Some(sender), Appended::Stored(count)) = (watched.get(&batch.log), answer) {
-                sender.send_replace(count.received());
+        for log in logs {
+            if let Some(sender) = watched.get(log) {
+                sender.send_replace(());
             }
         }
     }
 }
 
-/// Tells when there are new lines in a log.
+/// Tells when there are new lines in a log, or nobody writes any more.
 pub struct LogNews {
     log: LogAddress,
     /// There until it is dropped.
-    receiver: Option<watch::Receiver<u32>>,
+    receiver: Option<watch::Receiver<()>>,
     watched: Arc<Watched>,
 }
 
 impl LogNews {
-    /// Returns when lines have been stored since the last time.
+    /// Returns when lines have been stored since the last time, or the last one has.
     pub async fn changed(&mut self) {
         let heard = match &mut self.receiver {
             Some(receiver) => receiver.changed().await.is_ok(),
@@ -201,7 +207,7 @@ impl Driver {
         let mut watched = self.logs.watched.lock();
         let sender = watched
             .entry(log.clone())
-            .or_insert_with(|| watch::Sender::new(0));
+            .or_insert_with(|| watch::Sender::new(()));
         LogNews {
             log: log.clone(),
             receiver: Some(sender.subscribe()),
@@ -238,7 +244,11 @@ impl Driver {
             id: None,
             lines,
         };
-        let answers = self.store_logs(&[batch]).await?;
+        let batches = [batch];
+        let answers = self.store_logs(&batches).await?;
+        self.logs
+            .watched
+            .tell(batches.iter().map(|batch| &batch.log));
         let answer = answers.first().copied().unwrap_or(Appended::NoSuchRun);
         Ok((made, answer))
     }
@@ -264,13 +274,32 @@ impl Driver {
         Ok(made_outside(&state, step)?)
     }
 
-    /// Stores them and tells who watches.
+    /// Whether lines of this log may come that nobody can read yet, although the attempt may have ended: its tool takes its
+    /// leave, or what it wrote last is being stored.
+    pub fn log_may_grow(&self, log: &LogAddress) -> bool {
+        self.logs.gathered.may_grow(log)
+    }
+
+    /// Returns when the last lines of an attempt that is over are stored, or could not be for a while. Of an attempt that
+    /// is being made at once.
+    pub async fn last_lines(&self, log: &LogAddress) {
+        if !self.logs.gathered.has_last_lines(log) {
+            return;
+        }
+        let mut news = self.watch_log(log);
+        let stored = async {
+            while self.logs.gathered.has_last_lines(log) {
+                news.changed().await;
+            }
+        };
+        // Whoever reads then sees what is there.
+        let _ = timeout(Duration::from_millis(LAST_LINES_MS_MAX), stored).await;
+    }
+
     async fn store_logs(&self, batches: &[LogBatch]) -> Result<Vec<Appended>, StoreError> {
         // Never closed, so there is always one to wait for.
         let _permit = self.logs.storing.acquire().await;
-        let answers = self.store.append_logs(batches).await?;
-        self.logs.watched.tell(batches, &answers);
-        Ok(answers)
+        self.store.append_logs(batches).await
     }
 }
 

@@ -286,6 +286,7 @@ impl Driver {
                 "stopping with tools still running; they will be found as lost"
             );
         }
+        self.flush_logs().await;
     }
 
     #[cfg(test)]

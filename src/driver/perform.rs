@@ -169,7 +169,8 @@ impl Driver {
                 biased;
                 finished = &mut work => {
                     self.pass_on(assignment, &mut reports).await;
-                    // What cannot be done again is on disk before anything else is: its lines follow at once.
+                    // What cannot be done again is on disk before anything else is: its lines follow at once, and
+                    // whoever reads is told of no end before they are there.
                     if repeatable {
                         self.flush_log(&writing).await;
                     }

@@ -118,6 +118,8 @@ pub(super) async fn view(service: &Service, look: LogLook) -> Result<LogView, Pa
         until: Some(until),
         newest: true,
     };
+    // A page asks once more when it hears of the end, and then no more.
+    service.last_lines(&log).await;
     let found = service.search_log(&log, &search, SHOWN_LINES).await?;
     Ok(LogView {
         count: service.log_count(&log).await?,

@@ -12,6 +12,7 @@ use crate::stub::Stub;
 crate::server::also_on_postgres!(
     programs_that_write_at_once_leave_no_gap,
     a_stream_that_is_cut_again_and_again_misses_nothing,
+    a_stream_of_what_has_an_effect_ends_behind_its_last_line,
     killed_while_lines_come_a_log_is_a_beginning_without_gaps,
     lines_of_one_program_are_stored_once_and_found_again,
 );
@@ -366,6 +367,35 @@ async fn a_stream_that_is_cut_again_and_again_misses_nothing() {
     writing.await.expect("it has written");
     assert_eq!(seen, (1..=60).collect::<Vec<_>>());
     assert_eq!((&end["lines"], &end["closing"]), (&json!(60), &Value::Null));
+}
+
+/// What cannot be done again says what it did after its result is stored.
+#[tokio::test]
+async fn a_stream_of_what_has_an_effect_ends_behind_its_last_line() {
+    let (server, stub) = (Server::start().await, Stub::start().await);
+    let slug = server
+        .create(workflow(
+            "Post",
+            json!([stub.post("send", "slow/300/send")]),
+            &[],
+        ))
+        .await;
+    for _ in 0..5 {
+        let run = server.start_run(&slug, json!({})).await;
+        let logs = format!("/runs/{run}/steps/send/logs");
+        let (ids, end) = stream(&server, &logs, None, usize::MAX).await;
+        let end = end.expect("it ends");
+        let lines = lines(&server, &logs).await;
+        assert!(!lines.is_empty(), "it says what it was answered");
+        assert_eq!(ids.len(), lines.len());
+        assert_eq!(end["lines"], json!(lines.len()));
+        // Whoever comes later is told the same.
+        assert_eq!(
+            stream(&server, &logs, None, usize::MAX).await,
+            (ids, Some(end))
+        );
+        assert_eq!(server.get(&logs).await["open"], false);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What tools write, gathered until it is stored. A tool hands its lines over and goes on; while the store is slow they
 //! wait here, up to a bound, and what is beyond it is left out with a mark.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +43,10 @@ pub(super) struct Gathered {
 struct Waiting {
     logs: BTreeMap<LogAddress, Buffer>,
     bytes: u64,
+    /// Attempts whose tools may still write. Lines of others have no place.
+    writers: BTreeSet<LogAddress>,
+    /// Whose lines are just being stored.
+    storing: BTreeSet<LogAddress>,
     /// Whose turn it was last: those behind it come next, so that nobody who writes much keeps others from theirs.
     last: Option<LogAddress>,
     /// Told when everything that waits now has been stored.
@@ -77,6 +81,12 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    fn has_lines_of(&self, log: &LogAddress) -> bool {
+        self.logs.contains_key(log) || self.storing.contains(log)
+    }
+}
+
 impl Buffer {
     fn into_batch(self, log: LogAddress, id: String) -> LogBatch {
         let mut lines = self.lines;
@@ -102,9 +112,34 @@ impl Gathered {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From now on the attempt's tool may write.
+    fn open(&self, log: &LogAddress) {
+        self.lock().writers.insert(log.clone());
+    }
+
+    /// The attempt is over: what its tool writes from now on is not taken.
+    fn close(&self, log: &LogAddress) {
+        self.lock().writers.remove(log);
+    }
+
+    /// Whether there are lines of the log that are not stored yet, or may be written.
+    pub(super) fn may_grow(&self, log: &LogAddress) -> bool {
+        let waiting = self.lock();
+        waiting.writers.contains(log) || waiting.has_lines_of(log)
+    }
+
+    /// Whether the attempt is over and there are lines of it that are not stored yet.
+    pub(super) fn has_last_lines(&self, log: &LogAddress) -> bool {
+        let waiting = self.lock();
+        !waiting.writers.contains(log) && waiting.has_lines_of(log)
+    }
+
     /// Whether somebody has to begin to store.
     fn add(&self, log: &LogAddress, at: Timestamp, line: NewLine) -> bool {
         let mut waiting = self.lock();
+        if !waiting.writers.contains(log) {
+            return false;
+        }
         let bytes = line.bytes() + LINE_BYTES;
         let has_room = waiting.bytes + bytes <= ALL_WAITING_BYTES_MAX;
         let buffer = waiting.logs.entry(log.clone()).or_insert_with(|| Buffer {
@@ -151,6 +186,7 @@ impl Gathered {
         {
             bytes += buffer.bytes;
             waiting.bytes = waiting.bytes.saturating_sub(buffer.bytes);
+            waiting.storing.insert(log.clone());
             batches.push(buffer.into_batch(log, new_id()));
         }
         if batches.is_empty() && waiting.flushes.is_empty() {
@@ -162,6 +198,11 @@ impl Gathered {
             false => Vec::new(),
         };
         Some((batches, flushes))
+    }
+
+    /// What was taken is stored, or never will be.
+    fn stored(&self) {
+        self.lock().storing.clear();
     }
 
     /// When there is enough to be stored, or it has waited long enough.
@@ -185,16 +226,28 @@ impl Drop for Serving<'_> {
         if std::thread::panicking() {
             let mut waiting = self.0.lock();
             waiting.is_served = false;
+            waiting.storing.clear();
             // Whoever waits for what is lost need not wait any longer.
             waiting.flushes.clear();
         }
     }
 }
 
-/// What one attempt writes.
+/// What one attempt writes. When it is dropped the attempt is over, and its log takes no more of its tool.
 pub(in crate::driver) struct Writing {
     /// It has written something.
     is_any: Arc<AtomicBool>,
+    log: LogAddress,
+    driver: Arc<Driver>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        let logs = &self.driver.logs;
+        logs.gathered.close(&self.log);
+        // Whoever waits for the last line may have had it.
+        logs.watched.tell([&self.log]);
+    }
 }
 
 impl Driver {
@@ -203,7 +256,10 @@ impl Driver {
         let is_any = Arc::new(AtomicBool::new(false));
         let writing = Writing {
             is_any: Arc::clone(&is_any),
+            log: log.clone(),
+            driver: Arc::clone(self),
         };
+        self.logs.gathered.open(&log);
         let driver = Arc::downgrade(self);
         // Tools may write from threads of their own.
         let runtime = Handle::current();
@@ -224,15 +280,19 @@ impl Driver {
 
     /// Returns when what the attempt has written is stored, or could not be for a while.
     pub(in crate::driver) async fn flush_log(&self, writing: &Writing) {
-        if !writing.is_any.load(Ordering::SeqCst) {
-            return;
+        if writing.is_any.load(Ordering::SeqCst) {
+            self.flush_logs().await;
         }
+    }
+
+    /// Returns when all that has been written is stored, or could not be for a while.
+    pub(in crate::driver) async fn flush_logs(&self) {
         let Some(is_stored) = self.logs.gathered.flush() else {
             return;
         };
         let at_most = Duration::from_millis(FLUSH_MS_MAX);
         if timeout(at_most, is_stored).await.is_err() {
-            tracing::warn!("a result is stored before its log, which takes too long");
+            tracing::warn!("what tools have written cannot be stored soon; it is not waited for");
         }
     }
 
@@ -247,6 +307,10 @@ impl Driver {
             };
             if !batches.is_empty() {
                 self.store_patiently(&batches).await;
+                self.logs.gathered.stored();
+                self.logs
+                    .watched
+                    .tell(batches.iter().map(|batch| &batch.log));
             }
             for flush in flushes {
                 // Whoever has given up waiting does not mind.
@@ -294,6 +358,7 @@ mod tests {
 
     fn add(gathered: &Gathered, step: &str, text: &str) -> bool {
         let line = NewLine::new(LogStream::Stdout, text);
+        gathered.open(&log(step));
         gathered.add(&log(step), Timestamp::from_micros(1), line)
     }
 
@@ -311,6 +376,29 @@ mod tests {
         drop(told);
         assert!(gathered.take(String::new).is_none());
         assert!(add(&gathered, "a", "x"), "somebody has to begin anew");
+    }
+
+    #[test]
+    fn a_log_may_grow_until_its_last_line_is_stored() {
+        let gathered = Gathered::default();
+        let log = log("a");
+        assert!(!gathered.may_grow(&log));
+        add(&gathered, "a", "x");
+        let is = || (gathered.may_grow(&log), gathered.has_last_lines(&log));
+        assert_eq!(is(), (true, false), "it is being written");
+        gathered.close(&log);
+        assert_eq!(is(), (true, true), "a line waits");
+        let late = NewLine::new(LogStream::Stdout, "late");
+        assert!(!gathered.add(&log, Timestamp::from_micros(1), late));
+        let (batches, _) = gathered.take(String::new).expect("it is there");
+        assert_eq!(
+            batches[0].lines.len(),
+            1,
+            "what comes too late is not taken"
+        );
+        assert_eq!(is(), (true, true), "it is being stored");
+        gathered.stored();
+        assert_eq!(is(), (false, false));
     }
 
     #[test]

@@ -12,8 +12,10 @@ use crate::store::{Appended, Found, LogSearch};
 pub struct StepLog {
     pub address: LogAddress,
     pub count: LogCount,
-    /// The attempt is still being made, or has not begun.
+    /// More lines may come: the attempt is still being made, or has not begun, or its last lines are on their way.
     pub is_open: bool,
+    /// It is open for its last lines alone. Whoever watches the log hears when they are there, and asks again.
+    pub is_ending: bool,
 }
 
 impl Service {
@@ -33,20 +35,23 @@ impl Service {
             // Of a step that has not begun nothing has been written.
             attempt: attempt.or(made.map(|made| made.number)).unwrap_or(1),
         };
-        let count = self.store.log_count(&address).await?;
-        if attempt.is_some() && made.is_none() && count.is_none() {
-            return Err(ServiceError::NotFound("attempt"));
-        }
         let may_begin = || {
             let step = state.step(step);
             step.is_some_and(|step| !step.status.is_terminal())
         };
         let goes_on = made.map_or_else(may_begin, |made| made.finished_at.is_none());
-        let is_open = goes_on && state.end.is_none();
+        let is_made = goes_on && state.end.is_none();
+        // Before the lines are counted: those of a log that does not grow any more are all there.
+        let is_ending = !is_made && self.driver.log_may_grow(&address);
+        let count = self.store.log_count(&address).await?;
+        if attempt.is_some() && made.is_none() && count.is_none() {
+            return Err(ServiceError::NotFound("attempt"));
+        }
         Ok(StepLog {
             address,
             count: count.unwrap_or_default(),
-            is_open,
+            is_open: is_made || is_ending,
+            is_ending,
         })
     }
 
@@ -71,6 +76,11 @@ impl Service {
         limit: u32,
     ) -> Result<Found, ServiceError> {
         Ok(self.store.search_log(log, search, limit).await?)
+    }
+
+    /// Returns when the last lines of an attempt that is over are there, or could not be stored for a while.
+    pub async fn last_lines(&self, log: &LogAddress) {
+        self.driver.last_lines(log).await;
     }
 
     pub fn watch_log(&self, log: &LogAddress) -> LogNews {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::stage::{Act, Script, Stage, assert_completed, keep};
-use crate::driver::SubmitError;
+use crate::driver::{RunNews, SubmitError};
 use crate::engine::command::{Rejection, Report};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{RunId, StepPath};
@@ -58,6 +58,56 @@ async fn what_a_tool_writes_is_stored_soon_and_before_its_result() {
     assert_eq!(lines[3].stream, LogStream::Note);
     assert!(lines[3].at > lines[0].at);
     assert_completed(&stage.until_ended(&run).await);
+}
+
+/// The result of what cannot be done again is stored before anything else: it is the end of the log that waits.
+#[tokio::test(start_paused = true)]
+async fn the_log_of_an_effect_is_not_over_before_its_last_line_is_stored() {
+    let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.effect" });
+    let script = Script::of(&[("a", vec![Act::Write(2)])]);
+    let (stage, memory, run) = stage(step, script).await;
+    let log = address(&run, 1);
+    let mut turns = stage.driver.follow(&run);
+    let mut watched = stage.driver.watch_log(&log);
+    let has_ended = async |turns: &mut RunNews| {
+        let turn = turns.recv().await.expect("it goes on");
+        turn.summary.status.is_terminal()
+    };
+    while !has_ended(&mut turns).await {}
+    assert_eq!(texts(&memory.log(&log)), ["line 1", "line 2"]);
+    assert!(
+        stage.driver.log_may_grow(&log),
+        "its last line is on its way"
+    );
+    while stage.driver.log_may_grow(&log) {
+        let changed = tokio::time::timeout(Duration::from_secs(60), watched.changed());
+        changed.await.expect("whoever watches is told");
+    }
+    assert_eq!(texts(&memory.log(&log)), ["line 1", "line 2", "done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_has_the_last_line_of_what_has_just_ended() {
+    let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.effect" });
+    let script = Script::of(&[("a", vec![Act::Write(2)])]);
+    let (stage, memory, run) = stage(step, script).await;
+    let log = address(&run, 1);
+    stage.driver.last_lines(&log).await;
+    let mut turns = stage.driver.follow(&run);
+    while !turns
+        .recv()
+        .await
+        .expect("it goes on")
+        .summary
+        .status
+        .is_terminal()
+    {
+        let begun = tokio::time::Instant::now();
+        stage.driver.last_lines(&log).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "it is still being made");
+    }
+    stage.driver.last_lines(&log).await;
+    assert_eq!(texts(&memory.log(&log)), ["line 1", "line 2", "done"]);
 }
 
 #[tokio::test(start_paused = true)]
