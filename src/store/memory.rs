@@ -86,6 +86,15 @@ impl MemoryStore {
         kept.map(|log| log.lines.clone()).unwrap_or_default()
     }
 
+    pub fn log_count(&self, log: &LogAddress) -> LogCount {
+        let shelves = self.shelves();
+        shelves
+            .logs
+            .get(log)
+            .map(|log| log.count)
+            .unwrap_or_default()
+    }
+
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         // A panic while the lock was held cannot have left a half-made change: each change is one insert.
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)

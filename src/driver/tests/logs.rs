@@ -9,6 +9,7 @@ use crate::driver::{RunNews, SubmitError};
 use crate::engine::command::{Rejection, Report};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{RunId, StepPath};
+use crate::engine::limits::LOG_LINES_MAX;
 use crate::engine::logs::{LogAddress, LogLine, LogStream, NewLine};
 use crate::engine::state::{RunState, StepStatus};
 use crate::store::Appended;
@@ -113,19 +114,52 @@ async fn a_page_has_the_last_line_of_what_has_just_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_log_that_is_too_long_keeps_its_beginning() {
     let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.read" });
+    let written = LOG_LINES_MAX + 2_345;
+    let script = Script::of(&[("a", vec![Act::WriteInTime(written)])]);
+    let (stage, memory, run) = stage(step, script).await;
+    assert_completed(&stage.until_ended(&run).await);
+    let lines = memory.log(&address(&run, 1));
+    let told: Vec<_> = lines.iter().map(|line| (line.seq, &*line.text)).collect();
+    let texts: Vec<String> = (1..=LOG_LINES_MAX)
+        .map(|number| format!("line {number}"))
+        .collect();
+    let expected: Vec<_> = (1..).zip(texts.iter().map(String::as_str)).collect();
+    assert!(
+        told == expected,
+        "the first ones, without gaps: {}",
+        told.len()
+    );
+    let count = memory.log_count(&address(&run, 1));
+    assert_eq!((count.lines, count.dropped_lines), (LOG_LINES_MAX, 2_345));
+    let closing = count.closing().expect("it says what is not there");
+    // `line 10001` and its line break, as often as it was dropped.
+    let told = format!("The rest was dropped: 2345 lines, {} bytes.", 2_345 * 11);
+    assert!(closing.starts_with(&told), "{closing}");
+}
+
+/// Faster than it can be stored: what has no place to wait is missing, and the log says where.
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_fast_is_left_out_with_a_mark() {
+    let step = json!({ "id": "a", "kind": "tool_call", "tool": "act.read" });
     let script = Script::of(&[("a", vec![Act::Write(20_000)])]);
     let (stage, memory, run) = stage(step, script).await;
     assert_completed(&stage.until_ended(&run).await);
     let lines = memory.log(&address(&run, 1));
-    let seqs: Vec<u32> = lines.iter().map(|line| line.seq).collect();
+    assert!(lines.iter().zip(1..).all(|(line, seq)| line.seq == seq));
+    let [kept @ .., mark, done] = lines.as_slice() else {
+        panic!("{lines:?}")
+    };
     assert!(
-        lines.len() > 1_000 && lines.len() <= 10_000,
-        "{}",
-        lines.len()
+        kept.iter()
+            .zip(1..)
+            .all(|(line, number)| line.text == format!("line {number}"))
     );
-    assert_eq!(
-        seqs,
-        (1..=u32::try_from(lines.len()).expect("few")).collect::<Vec<_>>()
+    let missing = 20_000 - kept.len();
+    assert!(missing > 0, "all of them had a place");
+    assert_eq!((mark.stream, &*done.text), (LogStream::Note, "done"));
+    assert!(
+        mark.text
+            .starts_with(&format!("{missing} of the tool's lines are missing here"))
     );
 }
 

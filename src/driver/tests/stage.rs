@@ -89,6 +89,8 @@ pub(super) enum Act {
     Report(u8),
     /// Writes so many lines at once, and one more a second later, then succeeds.
     Write(u32),
+    /// Writes so many lines, no faster than they can be stored, then succeeds.
+    WriteInTime(u32),
 }
 
 /// One script per step: what its first, second … call does; the last line repeats. Counts calls.
@@ -157,6 +159,16 @@ impl Tool for Actor {
                 for percent in 1..=times {
                     call.progress.report(percent, "working");
                     tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                ToolOutcome::Succeeded(json!({}))
+            }
+            Act::WriteInTime(lines) => {
+                for number in 1..=lines {
+                    call.log
+                        .write(LogStream::Stdout, &format!("line {number}\n"));
+                    if number % 1_000 == 0 {
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
                 }
                 ToolOutcome::Succeeded(json!({}))
             }
