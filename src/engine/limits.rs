@@ -122,3 +122,5 @@ pub const LOG_LINE_BYTES_MAX: usize = 16_384;
 /// Lines and bytes of one attempt's log: what a person still looks through, and what a page can be asked to search.
 pub const LOG_LINES_MAX: u32 = 10_000;
 pub const LOG_BYTES_MAX: u64 = 4_194_304;
+/// All logs of a run together: sixteen that are full, or a few lines of each of ten thousand steps.
+pub const LOGS_OF_RUN_BYTES_MAX: u64 = 67_108_864;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::ansi;
 use super::ids::{RunId, StepPath};
-use super::limits::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX};
+use super::limits::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINES_MAX, LOGS_OF_RUN_BYTES_MAX};
 use super::time::Timestamp;
 
 /// Whose log it is: that of one attempt of one step, `each.3.fetch` for one inside of a map.
@@ -128,7 +128,7 @@ pub struct LogCount {
     /// Kept, which is the number of the last one.
     pub lines: u32,
     pub bytes: u64,
-    /// Beyond the bounds of a log.
+    /// Beyond the bounds of a log, or of all logs of its run.
     pub dropped_lines: u32,
     pub dropped_bytes: u64,
 }
@@ -140,14 +140,16 @@ impl LogCount {
     }
 
     /// Counts these lines, which arrive now, and numbers those that are kept. Once one has been dropped all that follow
-    /// are, so that what is kept is the beginning.
-    pub fn take(&mut self, at: Timestamp, lines: &[NewLine]) -> Vec<LogLine> {
+    /// are, so that what is kept is the beginning. `room`: bytes that the logs of the run have left; what is kept is taken
+    /// away from it.
+    pub fn take(&mut self, at: Timestamp, lines: &[NewLine], room: &mut u64) -> Vec<LogLine> {
         let mut kept = Vec::new();
         for line in lines {
             let bytes = line.bytes();
             let fits = self.dropped_lines == 0
                 && self.lines < LOG_LINES_MAX
-                && self.bytes + bytes <= LOG_BYTES_MAX;
+                && self.bytes + bytes <= LOG_BYTES_MAX
+                && bytes <= *room;
             if !fits {
                 self.dropped_lines = self.dropped_lines.saturating_add(1);
                 self.dropped_bytes = self.dropped_bytes.saturating_add(bytes);
@@ -155,6 +157,7 @@ impl LogCount {
             }
             self.lines += 1;
             self.bytes += bytes;
+            *room -= bytes;
             kept.push(LogLine {
                 seq: self.lines,
                 at: line.at.unwrap_or(at),
@@ -165,7 +168,7 @@ impl LogCount {
         kept
     }
 
-    /// The closing line of a log that was longer than logs may be.
+    /// The closing line of a log that was longer than it may be, or for which its run had no more room.
     pub fn closing(&self) -> Option<String> {
         if self.dropped_lines == 0 {
             return None;
@@ -175,7 +178,7 @@ impl LogCount {
             many => format!("{many} lines"),
         };
         Some(format!(
-            "The rest was dropped: {lines}, {} bytes. The log of an attempt holds {LOG_LINES_MAX} lines and {LOG_BYTES_MAX} bytes.",
+            "The rest was dropped: {lines}, {} bytes. The log of an attempt holds {LOG_LINES_MAX} lines and {LOG_BYTES_MAX} bytes, all logs of a run together {LOGS_OF_RUN_BYTES_MAX} bytes.",
             self.dropped_bytes
         ))
     }
@@ -194,9 +197,10 @@ mod tests {
     #[test]
     fn lines_are_numbered_without_gaps() {
         let mut count = LogCount::default();
-        let mut seqs = Vec::new();
+        let (mut seqs, mut room) = (Vec::new(), LOGS_OF_RUN_BYTES_MAX);
         for batch in [vec![line("a"), line("b")], vec![], vec![line("c")]] {
-            seqs.extend(count.take(AT, &batch).into_iter().map(|line| line.seq));
+            let kept = count.take(AT, &batch, &mut room);
+            seqs.extend(kept.into_iter().map(|line| line.seq));
         }
         assert_eq!(seqs, [1, 2, 3]);
         assert_eq!((count.lines, count.bytes), (3, 6));
@@ -207,7 +211,9 @@ mod tests {
     fn what_is_beyond_the_lines_of_a_log_is_counted_and_dropped() {
         let mut count = LogCount::default();
         let many = vec![line("x"); LOG_LINES_MAX as usize + 2];
-        assert_eq!(count.take(AT, &many).len(), LOG_LINES_MAX as usize);
+        let mut room = LOGS_OF_RUN_BYTES_MAX;
+        let kept = count.take(AT, &many, &mut room);
+        assert_eq!(kept.len(), LOG_LINES_MAX as usize);
         assert_eq!((count.dropped_lines, count.dropped_bytes), (2, 4));
         assert_eq!(count.received(), LOG_LINES_MAX + 2);
         let closing = count.closing().expect("it says so");
@@ -221,9 +227,27 @@ mod tests {
             bytes: LOG_BYTES_MAX - 4,
             ..LogCount::default()
         };
-        let kept = count.take(AT, &[line("ab"), line("abc"), line("")]);
+        let mut room = LOGS_OF_RUN_BYTES_MAX;
+        let kept = count.take(AT, &[line("ab"), line("abc"), line("")], &mut room);
         assert_eq!(kept.len(), 1, "the last would fit, and comes too late");
         assert_eq!((count.dropped_lines, count.dropped_bytes), (2, 5));
+    }
+
+    #[test]
+    fn the_logs_of_a_run_share_their_room() {
+        let (mut first, mut second) = (LogCount::default(), LogCount::default());
+        let mut room = 7;
+        assert_eq!(first.take(AT, &[line("ab"), line("c")], &mut room).len(), 2);
+        assert_eq!(room, 2);
+        let kept = second.take(AT, &[line("a"), line("b"), line("")], &mut room);
+        assert_eq!((kept.len(), room), (1, 0));
+        assert_eq!((second.dropped_lines, second.dropped_bytes), (2, 3));
+        let closing = second.closing().expect("it says so");
+        assert!(
+            closing.ends_with("all logs of a run together 67108864 bytes."),
+            "{closing}"
+        );
+        assert_eq!(first.closing(), None, "nothing of it is missing");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::engine::event::Recorded;
 use crate::engine::ids::{GateId, RunId, TriggerId, VersionId};
+use crate::engine::limits::LOGS_OF_RUN_BYTES_MAX;
 use crate::engine::logs::{LogAddress, LogCount, LogLine};
 use crate::engine::plan::Outline;
 use crate::engine::summary::RunSummary;
@@ -118,11 +119,16 @@ impl Shelves {
         if !self.runs.contains_key(&batch.log.run_id) {
             return Appended::NoSuchRun;
         }
+        let of_run = self.logs.iter();
+        let of_run = of_run.filter(|(log, _)| log.run_id == batch.log.run_id);
+        let bytes: u64 = of_run.map(|(_, kept)| kept.count.bytes).sum();
+        let mut room = LOGS_OF_RUN_BYTES_MAX.saturating_sub(bytes);
         let kept = self.logs.entry(batch.log.clone()).or_default();
         let Some(news) = batch.news(&kept.count, kept.last_batch.as_deref()) else {
             return Appended::Ahead(kept.count);
         };
-        kept.lines.extend(kept.count.take(batch.at, news));
+        let lines = kept.count.take(batch.at, news, &mut room);
+        kept.lines.extend(lines);
         if batch.id.is_some() {
             kept.last_batch.clone_from(&batch.id);
         }

@@ -62,7 +62,8 @@ impl Database {
             // Their row first: whoever works out what the run is found by holds it until that is stored.
             "DELETE FROM runs_to_index WHERE run_id = $1",
             "DELETE FROM run_search WHERE run_id = $1",
-            // Their rows first: whoever adds lines holds one of them until the lines are stored.
+            // Their rows first, and that of all of them: whoever adds lines holds these until the lines are stored.
+            "DELETE FROM run_logs WHERE run_id = $1",
             "DELETE FROM step_logs WHERE run_id = $1",
             "DELETE FROM step_log_lines WHERE run_id = $1",
             "DELETE FROM start_keys WHERE run_id = $1",

@@ -1,10 +1,11 @@
-//! The logs of steps. Whoever adds lines holds the row of their log until they are stored: numbers have no gaps, whoever
-//! else writes at the same time. A process that dies leaves whole batches, and so a beginning without gaps.
+//! The logs of steps. Whoever adds lines holds the rows of their run's logs and of their own log until they are stored:
+//! numbers have no gaps and no bound is passed, whoever else writes at the same time. A process that dies leaves whole batches, and so a beginning without gaps.
 
 use super::database::Change;
 use super::sql::{Row, Sql};
 use super::{Database, StoreError, corrupt};
 use crate::engine::ids::{RunId, StepPath};
+use crate::engine::limits::LOGS_OF_RUN_BYTES_MAX;
 use crate::engine::logs::{LogAddress, LogCount, LogLine, NewLine};
 use crate::engine::time::Timestamp;
 
@@ -86,8 +87,8 @@ impl Database {
     ) -> Result<Vec<Appended>, StoreError> {
         let mut change = self.change().await?;
         let mut answers = Vec::with_capacity(batches.len());
-        for batch in batches {
-            answers.push(append(&mut change, batch).await?);
+        for of_run in batches.chunk_by(|one, next| one.log.run_id == next.log.run_id) {
+            append_to_run(&mut change, of_run, &mut answers).await?;
         }
         change.commit().await?;
         Ok(answers)
@@ -188,7 +189,48 @@ impl Database {
     }
 }
 
-async fn append(change: &mut Change, batch: &LogBatch) -> Result<Appended, StoreError> {
+/// Batches of one run.
+async fn append_to_run(
+    change: &mut Change,
+    batches: &[LogBatch],
+    answers: &mut Vec<Appended>,
+) -> Result<(), StoreError> {
+    let Some(first) = batches.first() else {
+        return Ok(());
+    };
+    let run_id = first.log.run_id.as_str();
+    let lines = batches.iter().flat_map(|batch| &batch.lines);
+    let offered: u64 = lines.map(NewLine::bytes).sum();
+    // All of it is counted at once; most of the time all of it is kept.
+    let sql = Sql::of(
+        "INSERT INTO run_logs (run_id, bytes) SELECT id, $2 FROM runs WHERE id = $1
+         ON CONFLICT (run_id) DO UPDATE SET bytes = run_logs.bytes + $2 RETURNING bytes",
+    );
+    let rows = change.all(sql.bind(run_id).bind(signed(offered))).await?;
+    let Some(row) = rows.first() else {
+        answers.extend(batches.iter().map(|_| Appended::NoSuchRun));
+        return Ok(());
+    };
+    let before = row.number::<u64>("bytes")?.saturating_sub(offered);
+    let room = LOGS_OF_RUN_BYTES_MAX.saturating_sub(before);
+    let mut left = room;
+    for batch in batches {
+        answers.push(append(change, batch, &mut left).await?);
+    }
+    let not_kept = offered.saturating_sub(room - left);
+    if not_kept > 0 {
+        let sql = Sql::of("UPDATE run_logs SET bytes = bytes - $2 WHERE run_id = $1");
+        change.run(sql.bind(run_id).bind(signed(not_kept))).await?;
+    }
+    Ok(())
+}
+
+/// `room`: bytes that the logs of the run have left.
+async fn append(
+    change: &mut Change,
+    batch: &LogBatch,
+    room: &mut u64,
+) -> Result<Appended, StoreError> {
     let LogBatch { log, at, id, .. } = batch;
     // Sets what is set already: what counts is that the row is there and held.
     let sql = Sql::of(
@@ -206,7 +248,7 @@ async fn append(change: &mut Change, batch: &LogBatch) -> Result<Appended, Store
     let Some(news) = batch.news(&count, last.as_deref()) else {
         return Ok(Appended::Ahead(count));
     };
-    let kept = count.take(*at, news);
+    let kept = count.take(*at, news, room);
     let mut rest = kept.as_slice();
     for size in AT_ONCE {
         while let Some((some, behind)) = rest.split_at_checked(size) {

@@ -189,6 +189,8 @@ impl Gathered {
             waiting.storing.insert(log.clone());
             batches.push(buffer.into_batch(log, new_id()));
         }
+        // As the store wants them, whose turn it was first.
+        batches.sort_by(|one: &LogBatch, other| one.log.cmp(&other.log));
         if batches.is_empty() && waiting.flushes.is_empty() {
             waiting.is_served = false;
             return None;
