@@ -190,7 +190,7 @@ impl Database {
 }
 
 /// Batches of one run.
-async fn append_to_run(
+pub(super) async fn append_to_run(
     change: &mut Change,
     batches: &[LogBatch],
     answers: &mut Vec<Appended>,
@@ -202,10 +202,15 @@ async fn append_to_run(
     let lines = batches.iter().flat_map(|batch| &batch.lines);
     let offered: u64 = lines.map(NewLine::bytes).sum();
     // All of it is counted at once; most of the time all of it is kept.
-    let sql = Sql::of(
-        "INSERT INTO run_logs (run_id, bytes) SELECT id, $2 FROM runs WHERE id = $1
-         ON CONFLICT (run_id) DO UPDATE SET bytes = run_logs.bytes + $2 RETURNING bytes",
-    );
+    let mut sql =
+        Sql::of("INSERT INTO run_logs (run_id, bytes) SELECT id, $2 FROM runs WHERE id = $1");
+    if matches!(change, Change::Postgres(_)) {
+        // Others may forget the run meanwhile. They wait for this, or this for them, and nobody else does: who only moves
+        // the run on does not touch its id. It comes before every other row of the run, or the two could wait for each
+        // other.
+        sql.push(" FOR KEY SHARE");
+    }
+    sql.push(" ON CONFLICT (run_id) DO UPDATE SET bytes = run_logs.bytes + $2 RETURNING bytes");
     let rows = change.all(sql.bind(run_id).bind(signed(offered))).await?;
     let Some(row) = rows.first() else {
         answers.extend(batches.iter().map(|_| Appended::NoSuchRun));

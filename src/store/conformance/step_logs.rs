@@ -1,11 +1,16 @@
 //! Logs of steps: numbered without gaps whoever writes, bounded, searched, and gone with their run.
 
+use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 use super::{Place, on_both_databases, start};
 use crate::engine::limits::LOG_LINES_MAX;
 use crate::engine::logs::{LogAddress, LogCount, LogStream, NewLine};
 use crate::engine::time::Timestamp;
+use crate::store::sql::Sql;
+use crate::store::step_logs::append_to_run;
 use crate::store::{Appended, Commit, Database, LogBatch, LogSearch, Store};
 
 on_both_databases!(
@@ -16,6 +21,8 @@ on_both_databases!(
     a_log_is_searched_as_it_is_read,
     logs_and_their_last_lines_are_listed_by_run,
     a_log_needs_a_run_and_goes_with_it,
+    of_lines_that_come_while_their_run_goes_none_is_left,
+    a_run_that_goes_waits_for_lines_that_are_being_stored,
     batches_are_stored_together,
 );
 
@@ -235,18 +242,110 @@ async fn a_log_needs_a_run_and_goes_with_it(place: Place) {
         write(&database, batch(1, 5, &["a"])).await,
         Appended::NoSuchRun
     );
-    let first = start("r");
-    let mut summary = (*first.summary).clone();
-    summary.finished_at = Some(Timestamp::from_micros(9));
-    let ended = Commit {
-        summary: Arc::new(summary),
-        ..first
-    };
-    database.commit(ended).await.expect("it is stored");
+    database.commit(ended("r")).await.expect("it is stored");
     write(&database, batch(1, 5, &["a"])).await;
     assert_eq!(database.forget_run(&"r".into()).await, Ok(true));
     assert_eq!(database.log_count(&log(1)).await, Ok(None));
     assert_eq!(texts(&database, 1).await, Vec::<String>::new());
+    assert_nothing_left(&database).await;
+}
+
+fn ended(run: &str) -> Commit {
+    let first = start(run);
+    let mut summary = (*first.summary).clone();
+    summary.finished_at = Some(Timestamp::from_micros(9));
+    Commit {
+        summary: Arc::new(summary),
+        ..first
+    }
+}
+
+async fn assert_nothing_left(database: &Database) {
+    let sql = "SELECT (SELECT count(*) FROM run_logs) + (SELECT count(*) FROM step_logs)
+        + (SELECT count(*) FROM step_log_lines) AS left_over";
+    let row = database.first(Sql::of(sql)).await.expect("it answers");
+    assert_eq!(row.expect("a row").number::<u32>("left_over"), Ok(0));
+}
+
+async fn of_lines_that_come_while_their_run_goes_none_is_left(place: Place) {
+    let database = place.open().await;
+    for round in 0..20 {
+        database.commit(ended("r")).await.expect("it is stored");
+        let writers: Vec<_> = (1..=4)
+            .map(|attempt| {
+                let database = Arc::clone(&database);
+                tokio::spawn(async move {
+                    loop {
+                        let many = [
+                            batch(attempt, 5, &["a", "b"]),
+                            batch(attempt + 4, 5, &["c"]),
+                        ];
+                        let answers = database.append_logs(&many).await.expect("it answers");
+                        if answers[0] == Appended::NoSuchRun {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(round)).await;
+        assert_eq!(database.forget_run(&"r".into()).await, Ok(true));
+        for writer in writers {
+            writer.await.expect("it has heard of it");
+        }
+        assert_nothing_left(&database).await;
+    }
+}
+
+async fn a_run_that_goes_waits_for_lines_that_are_being_stored(place: Place) {
+    let database = place.open().await;
+    database.commit(ended("r")).await.expect("it is stored");
+    let mut change = database.change().await.expect("it begins");
+    let mut answers = Vec::new();
+    let added = append_to_run(&mut change, &[batch(1, 5, &["a"])], &mut answers).await;
+    added.expect("it is added");
+    let forgetting = {
+        let database = Arc::clone(&database);
+        tokio::spawn(async move { database.forget_run(&"r".into()).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!forgetting.is_finished(), "there is a line on its way");
+    change.commit().await.expect("it is stored");
+    assert_eq!(forgetting.await.expect("it answers"), Ok(true));
+    assert_nothing_left(&database).await;
+}
+
+/// Neither waits for the other: the log of the run is written while lines are added.
+#[tokio::test]
+async fn on_postgres_lines_wait_for_whoever_forgets_the_run_and_for_nobody_else() {
+    let place = Place::postgres();
+    let database = place.open().await;
+    database.commit(ended("r")).await.expect("it is stored");
+    let outsider = PgConnection::connect(&place.url).await;
+    let mut outsider = outsider.expect("it connects");
+    let mut turn = outsider.begin().await.expect("it begins");
+    let sql = "UPDATE runs SET seq = seq + 1, status = 'failed' WHERE id = 'r'";
+    sqlx::raw_sql(sql).execute(&mut *turn).await.expect(sql);
+    let stored = timeout(
+        Duration::from_secs(10),
+        write(&database, batch(1, 5, &["a"])),
+    )
+    .await;
+    assert!(matches!(stored, Ok(Appended::Stored(_))), "{stored:?}");
+    turn.commit().await.expect("it ends");
+
+    let mut going = outsider.begin().await.expect("it begins");
+    let sql = "DELETE FROM runs WHERE id = 'r'";
+    sqlx::raw_sql(sql).execute(&mut *going).await.expect(sql);
+    let writing = {
+        let database = Arc::clone(&database);
+        tokio::spawn(async move { write(&database, batch(2, 5, &["a"])).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!writing.is_finished(), "the run may stay yet");
+    going.commit().await.expect("it ends");
+    assert_eq!(writing.await.expect("it answers"), Appended::NoSuchRun);
+    assert_eq!(database.log_count(&log(2)).await, Ok(None));
 }
 
 async fn batches_are_stored_together(place: Place) {
