@@ -1,8 +1,8 @@
 //! Keeps the database from growing for ever: ended runs go when they are old, or when there are many newer ones of their
 //! workflow. Where a folder for it is named, each is written there first, whole, and on disk before it is forgotten.
 
-use serde_json::{Value, json};
-use std::io::Write;
+mod export;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,14 @@ use thiserror::Error;
 use super::clock::Clock;
 use crate::engine::event::{Event, Origin};
 use crate::engine::ids::RunId;
-use crate::engine::limits::LOG_LINES_MAX;
 use crate::engine::time::Timestamp;
 use crate::store::{Database, Expired, Store, StoreError};
+use export::export;
 
 /// How often it is looked for runs that may go.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// Runs looked up at once; between two batches others get at the database.
 const BATCH_RUNS: u32 = 100;
-/// Of a file's own name when it is written down.
-const FILE_NAME_CHARS_MAX: usize = 120;
 const DAY_US: i64 = 86_400_000_000;
 
 /// What is kept. The default keeps everything.
@@ -136,110 +134,11 @@ async fn is_step_of_open_run(store: &Database, run_id: &RunId) -> Result<bool, S
     Ok(parent.is_some_and(|parent| !parent.status.is_terminal()))
 }
 
-/// Writes the files that the run left and the logs of its steps into the folder `RUN`, then `RUN.jsonl`: a line that says
-/// what the run was and which file is which, then its events, one a line.
-async fn export(store: &Database, run_id: &RunId, folder: &Path) -> Result<(), SweepError> {
-    let Some(stored) = store.load(run_id).await? else {
-        return Ok(());
-    };
-    let outline = store.outline(&stored.header.version_id).await?;
-    let mut files = Vec::new();
-    let artifacts = store.artifacts_of(run_id).await?;
-    let first_log = artifacts.len() + 1;
-    for (card, number) in artifacts.into_iter().zip(1..) {
-        let Some(artifact) = store.artifact(run_id, &card.id).await? else {
-            continue;
-        };
-        let file = file_name(number, &card.name);
-        let inside = folder.join(run_id.as_str());
-        write(&inside, &file, &artifact.content)?;
-        files.push(json!({ "file": format!("{run_id}/{file}"), "artifact": card }));
-    }
-    let logs = export_logs(store, run_id, folder, first_log).await?;
-    let header = json!({ "run": stored.header, "outline": outline, "files": files, "logs": logs });
-    let events = stored.events.iter();
-    let lines: Vec<String> = std::iter::once(header.to_string())
-        .chain(events.map(|event| serde_json::to_string(event).unwrap_or_default()))
-        .collect();
-    let text = lines.join("\n") + "\n";
-    write(folder, &format!("{run_id}.jsonl"), text.as_bytes())
-}
-
-/// Writes each log of the run's steps as lines of JSON. Answers which file is which.
-async fn export_logs(
-    store: &Database,
-    run_id: &RunId,
-    folder: &Path,
-    first: usize,
-) -> Result<Vec<Value>, SweepError> {
-    let inside = folder.join(run_id.as_str());
-    let mut files = Vec::new();
-    let logs = store.logs_of(run_id, u32::MAX).await?;
-    for ((log, count), number) in logs.into_iter().zip(first..) {
-        let mut text = String::new();
-        for line in store.log_lines(&log, 0, LOG_LINES_MAX).await? {
-            text += &serde_json::to_string(&line).unwrap_or_default();
-            text.push('\n');
-        }
-        let file = file_name(number, &format!("{}.{}.log.jsonl", log.step, log.attempt));
-        write(&inside, &file, text.as_bytes())?;
-        let file = format!("{run_id}/{file}");
-        files.push(
-            json!({ "file": file, "step": log.step, "attempt": log.attempt, "count": count }),
-        );
-    }
-    Ok(files)
-}
-
-/// A name that is safe everywhere and no other file of the run has, whatever the workflow called it.
-fn file_name(number: usize, name: &str) -> String {
-    let safe = |c: char| match c {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,
-        _ => '_',
-    };
-    let name: String = name.chars().map(safe).collect();
-    // Of a long name the end, which says what kind of file it is.
-    let end = &name[name.len().saturating_sub(FILE_NAME_CHARS_MAX)..];
-    format!("{number:03}-{end}")
-}
-
-/// Puts the file into the folder, whole and on disk.
-fn write(folder: &Path, name: &str, content: &[u8]) -> Result<(), SweepError> {
-    let path = folder.join(name);
-    let part = folder.join(format!("{name}.part"));
-    let written = || {
-        std::fs::create_dir_all(folder)?;
-        let mut file = std::fs::File::create(&part)?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        std::fs::rename(&part, &path)?;
-        // A name is on disk only when its folder is.
-        std::fs::File::open(folder)?.sync_all()?;
-        let around = match folder.parent() {
-            // Of a name without a folder, such as `gone`.
-            Some(around) if around.as_os_str().is_empty() => Path::new("."),
-            Some(around) => around,
-            None => return Ok(()),
-        };
-        std::fs::File::open(around)?.sync_all()
-    };
-    written().map_err(|source| SweepError::NotWritten {
-        path: path.clone(),
-        source,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    #[test]
-    fn a_folder_may_be_named_without_a_path() {
-        let name = format!("exported-by-a-test-{}", std::process::id());
-        let written = write(Path::new(&name), "RUN.jsonl", b"{}");
-        let removed = std::fs::remove_dir_all(&name);
-        assert!(written.is_ok() && removed.is_ok(), "{written:?}");
-    }
     use crate::engine::event::{EndState, Recorded};
     use crate::engine::logs::{LogAddress, LogStream, NewLine};
     use crate::engine::state::RunStatus;
