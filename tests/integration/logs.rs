@@ -1,12 +1,12 @@
 //! Logs of steps through the API: numbers without gaps, streams without gaps, bounds that are told.
 
-use futures::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::server::{Server, answer, workflow};
+use crate::sse::read_sse;
 use crate::stub::Stub;
 
 crate::server::also_on_postgres!(
@@ -300,46 +300,9 @@ async fn a_log_that_is_too_long_says_so_wherever_it_is_read() {
     let text = text.expect("it answers").text().await.expect("text");
     assert!(text.ends_with(&format!("last\n{closing}\n")));
     finish(&server, &run).await;
-    let (ids, end) = stream(&server, &logs, Some(9_998), usize::MAX).await;
+    let (ids, end) = read_sse(&server, &logs, Some(9_998), usize::MAX).await;
     assert_eq!(ids, [9_999, 10_000]);
     assert_eq!(end.expect("it ends")["closing"], json!(closing));
-}
-
-/// Reads the stream behind `last` until `count` lines have come or it ends. Answers their numbers and what ended it.
-async fn stream(
-    server: &Server,
-    logs: &str,
-    last: Option<u64>,
-    count: usize,
-) -> (Vec<u64>, Option<Value>) {
-    let mut request = server
-        .client
-        .get(server.url(logs))
-        .header("accept", "text/event-stream");
-    if let Some(last) = last {
-        request = request.header("last-event-id", last.to_string());
-    }
-    let mut body = request.send().await.expect("it answers").bytes_stream();
-    let (mut text, mut ids) = (String::new(), Vec::new());
-    while ids.len() < count
-        && let Some(chunk) = tokio::time::timeout(Duration::from_secs(20), body.next())
-            .await
-            .expect("in time")
-    {
-        text.push_str(&String::from_utf8_lossy(&chunk.expect("bytes")));
-        while let Some(end) = text.find("\n\n") {
-            let event: String = text.drain(..end + 2).collect();
-            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
-            if let Some(id) = field("id: ") {
-                ids.push(id.parse().expect("a number"));
-            }
-            if field("event: ") == Some("end") {
-                let data = field("data: ").expect("data");
-                return (ids, Some(serde_json::from_str(data).expect("JSON")));
-            }
-        }
-    }
-    (ids, None)
 }
 
 #[tokio::test]
@@ -358,7 +321,7 @@ async fn a_stream_that_is_cut_again_and_again_misses_nothing() {
     };
     let mut seen: Vec<u64> = Vec::new();
     let end = loop {
-        let (news, end) = stream(&server, &logs, seen.last().copied(), 7).await;
+        let (news, end) = read_sse(&server, &logs, seen.last().copied(), 7).await;
         seen.extend(news);
         if let Some(end) = end {
             break end;
@@ -383,7 +346,7 @@ async fn a_stream_of_what_has_an_effect_ends_behind_its_last_line() {
     for _ in 0..5 {
         let run = server.start_run(&slug, json!({})).await;
         let logs = format!("/runs/{run}/steps/send/logs");
-        let (ids, end) = stream(&server, &logs, None, usize::MAX).await;
+        let (ids, end) = read_sse(&server, &logs, None, usize::MAX).await;
         let end = end.expect("it ends");
         let lines = lines(&server, &logs).await;
         assert!(!lines.is_empty(), "it says what it was answered");
@@ -391,7 +354,7 @@ async fn a_stream_of_what_has_an_effect_ends_behind_its_last_line() {
         assert_eq!(end["lines"], json!(lines.len()));
         // Whoever comes later is told the same.
         assert_eq!(
-            stream(&server, &logs, None, usize::MAX).await,
+            read_sse(&server, &logs, None, usize::MAX).await,
             (ids, Some(end))
         );
         assert_eq!(server.get(&logs).await["open"], false);

@@ -32,6 +32,7 @@ mod run_pages;
 mod schedules;
 mod server;
 mod simulate;
+mod sse;
 mod streams;
 mod stub;
 mod triggers;

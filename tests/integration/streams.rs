@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::server::Server;
+use crate::sse::read_sse;
 use crate::stub::Stub;
 
 fn chain(stub: &Stub, steps: usize) -> Value {
@@ -18,45 +19,16 @@ fn chain(stub: &Stub, steps: usize) -> Value {
     })
 }
 
-/// Reads server-sent events after `last` until `count` have come or the stream ends. Answers their ids.
-async fn read_sse(server: &Server, run: &str, last: Option<u64>, count: usize) -> Vec<u64> {
-    let mut request = server
-        .client
-        .get(server.url(&format!("/runs/{run}/events")))
-        .header("accept", "text/event-stream");
-    if let Some(last) = last {
-        request = request.header("last-event-id", last.to_string());
-    }
-    let mut body = request.send().await.expect("it answers").bytes_stream();
-    let (mut text, mut ids) = (String::new(), Vec::new());
-    while ids.len() < count
-        && let Some(chunk) = tokio::time::timeout(Duration::from_secs(20), body.next())
-            .await
-            .expect("in time")
-    {
-        text.push_str(&String::from_utf8_lossy(&chunk.expect("bytes")));
-        while let Some(end) = text.find("\n\n") {
-            let event: String = text.drain(..end + 2).collect();
-            ids.extend(
-                event
-                    .lines()
-                    .find_map(|line| line.strip_prefix("id: "))
-                    .map(|id| id.parse::<u64>().expect("a number")),
-            );
-        }
-    }
-    ids
-}
-
 #[tokio::test]
 async fn an_event_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat() {
     let (server, stub) = (Server::start().await, Stub::start().await);
     let run = server
         .start_run(&server.create(chain(&stub, 20)).await, json!({}))
         .await;
+    let events = format!("/runs/{run}/events");
     let mut seen: Vec<u64> = Vec::new();
     loop {
-        let news = read_sse(&server, &run, seen.last().copied(), 3).await;
+        let (news, _) = read_sse(&server, &events, seen.last().copied(), 3).await;
         if news.is_empty() {
             break;
         }

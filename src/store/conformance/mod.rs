@@ -11,6 +11,7 @@ mod listing;
 mod log;
 mod log_batches;
 mod queries;
+mod records;
 mod rest;
 mod shelves;
 mod step_logs;

@@ -26,7 +26,6 @@ on_both_databases!(
     files_are_kept_while_the_log_is_never_idle,
     a_run_in_doubt_waits_for_more_than_its_gates,
     runs_are_counted_by_state_and_by_who_waits,
-    workflows_are_told_by_how_their_last_runs_have_ended,
     open_gates_come_oldest_first_with_their_questions,
     a_question_that_cannot_be_read_does_not_hide_the_others,
     a_file_is_replaced_by_the_next_of_its_name,
@@ -338,50 +337,6 @@ async fn runs_are_counted_by_state_and_by_who_waits(place: Place) {
     let expected = [("completed".to_owned(), 3), ("running".to_owned(), 3)];
     assert_eq!(counts, expected);
     database.ping().await.expect("it answers");
-}
-
-async fn workflows_are_told_by_how_their_last_runs_have_ended(place: Place) {
-    let database = place.open().await;
-    let none = database.workflows_that_ran(6).await;
-    assert!(none.expect("it answers").is_empty());
-    for (number, (workflow, status)) in (1..).zip([
-        ("w1", RunStatus::Failed),
-        ("w2", RunStatus::Completed),
-        ("w1", RunStatus::Cancelled),
-        ("w1", RunStatus::Completed),
-        ("w3", RunStatus::Running),
-    ]) {
-        let mut run = start(&format!("r{number}"));
-        let summary = Arc::make_mut(&mut run.summary);
-        summary.header.workflow_id = WorkflowId::new(workflow);
-        summary.header.created_at = Timestamp::from_micros(number * 1_000);
-        // The last one has never begun.
-        summary.started_at = (number != 4).then(|| Timestamp::from_micros(number * 1_000));
-        summary.status = status;
-        let took = Timestamp::from_micros(number * 1_000 + number * 5_000);
-        summary.finished_at = status.is_terminal().then_some(took);
-        database.commit(run).await.expect("it is stored");
-    }
-    let named = async |limit| -> Vec<String> {
-        let ran = database.workflows_that_ran(limit).await;
-        let ran = ran.expect("it answers").into_iter();
-        ran.map(|(id, ..)| id.to_string()).collect()
-    };
-    assert_eq!(named(6).await, ["w1", "w2"]);
-    assert_eq!(named(1).await, ["w1"]);
-    let w1 = WorkflowId::new("w1");
-    let ends = async |limit| -> Vec<(RunStatus, u64)> {
-        let ends = database.last_ends(&w1, limit).await;
-        let ends = ends.expect("it answers").into_iter();
-        ends.map(|run| (run.status, run.took_ms)).collect()
-    };
-    let all = [
-        (RunStatus::Completed, 20),
-        (RunStatus::Cancelled, 15),
-        (RunStatus::Failed, 5),
-    ];
-    assert_eq!(ends(30).await, all);
-    assert_eq!(ends(2).await, all[..2]);
 }
 
 /// A first turn that opens a gate, asked at that moment.
