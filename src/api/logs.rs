@@ -20,7 +20,7 @@ use super::events::{KEEP_ALIVE_MS, last_event_id, wants_stream};
 use super::problem::Problem;
 use super::{ApiState, Json, Path, Query, page_items_of};
 use crate::driver::service::{Service, StepLog};
-use crate::driver::{Committed, LogNews, RunNews, may_end};
+use crate::driver::{Committed, LogNews, OutsideLines, RunNews, may_end};
 use crate::engine::ansi;
 use crate::engine::ids::{RunId, StepPath};
 use crate::engine::limits::LOG_LINES_MAX;
@@ -114,9 +114,14 @@ pub(super) async fn write(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Written>, Problem> {
     let lines = lines_of(&headers, query.stream.as_deref(), body)?;
-    let (attempt, count) = service
-        .write_log(&run_id, &step, query.attempt, query.offset, lines)
-        .await?;
+    let told = OutsideLines {
+        run_id,
+        step,
+        attempt: query.attempt,
+        offset: query.offset,
+        lines,
+    };
+    let (attempt, count) = service.write_log(told).await?;
     Ok(Json(Written {
         attempt,
         received: count.received(),

@@ -32,6 +32,8 @@ const STORING_MAX: usize = 2;
 
 pub(super) struct Logs {
     gathered: Gathered,
+    /// Steps about which somebody outside is just writing, and how many of them.
+    outside: Mutex<BTreeMap<(RunId, StepPath), usize>>,
     storing: Semaphore,
     watched: Arc<Watched>,
     known: Known,
@@ -41,6 +43,7 @@ impl Default for Logs {
     fn default() -> Self {
         Self {
             gathered: Gathered::default(),
+            outside: Mutex::default(),
             storing: Semaphore::new(STORING_MAX),
             watched: Arc::default(),
             known: Known::default(),
@@ -57,6 +60,22 @@ impl Watched {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As `tell`, of all logs of the step.
+    fn tell_step(&self, run_id: &RunId, step: &StepPath) {
+        let log = |attempt| LogAddress {
+            run_id: run_id.clone(),
+            step: step.clone(),
+            attempt,
+        };
+        for sender in self
+            .lock()
+            .range(log(0)..=log(u32::MAX))
+            .map(|(_, sender)| sender)
+        {
+            sender.send_replace(());
+        }
+    }
+
     /// There may be more in these logs, or an end.
     fn tell<'a>(&self, logs: impl IntoIterator<Item = &'a LogAddress>) {
         let watched = self.lock();
@@ -66,6 +85,18 @@ impl Watched {
             }
         }
     }
+}
+
+/// What somebody outside writes about the step that they do.
+#[derive(Clone, Debug)]
+pub struct OutsideLines {
+    pub run_id: RunId,
+    pub step: StepPath,
+    /// Refused when another one is being made. None: whichever is.
+    pub attempt: Option<u32>,
+    /// How many lines they have written before: what has arrived is not stored again.
+    pub offset: Option<u32>,
+    pub lines: Vec<NewLine>,
 }
 
 /// Tells when there are new lines in a log, or nobody writes any more.
@@ -191,6 +222,45 @@ impl Logs {
     }
 }
 
+/// Held by whoever writes from outside, from before it is found out whether they may until it is stored: whoever reads
+/// meanwhile is told of no end.
+struct Adding<'a> {
+    logs: &'a Logs,
+    step: (RunId, StepPath),
+}
+
+impl Logs {
+    fn outside(&self) -> MutexGuard<'_, BTreeMap<(RunId, StepPath), usize>> {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add_from_outside(&self, run_id: &RunId, step: &StepPath) -> Adding<'_> {
+        let step = (run_id.clone(), step.clone());
+        *self.outside().entry(step.clone()).or_default() += 1;
+        Adding { logs: self, step }
+    }
+
+    fn may_grow(&self, log: &LogAddress) -> bool {
+        let step = (log.run_id.clone(), log.step.clone());
+        self.gathered.may_grow(log) || self.outside().contains_key(&step)
+    }
+}
+
+impl Drop for Adding<'_> {
+    fn drop(&mut self) {
+        let mut outside = self.logs.outside();
+        if let Some(adding) = outside.get_mut(&self.step) {
+            *adding -= 1;
+            if *adding == 0 {
+                outside.remove(&self.step);
+            }
+        }
+        drop(outside);
+        let (run_id, step) = &self.step;
+        self.logs.watched.tell_step(run_id, step);
+    }
+}
+
 /// An attempt that goes on goes on.
 fn is_progress(event: &Event) -> bool {
     matches!(event, Event::AttemptProgressed { .. })
@@ -215,26 +285,25 @@ impl Driver {
         }
     }
 
-    /// Somebody outside writes about the step that they do: about this attempt, or the one that is being made. `offset`:
-    /// the lines that they have written before. Answers the attempt and what became of the lines.
-    pub async fn write_log(
-        &self,
-        run_id: &RunId,
-        step: &StepPath,
-        attempt: Option<u32>,
-        offset: Option<u32>,
-        lines: Vec<NewLine>,
-    ) -> Result<(u32, Appended), SubmitError> {
-        let made = self.attempt_outside(run_id, step).await?;
+    /// Somebody outside writes about the step that they do. Answers the attempt and what became of the lines.
+    pub async fn write_log(&self, told: OutsideLines) -> Result<(u32, Appended), SubmitError> {
+        let OutsideLines {
+            run_id,
+            step,
+            attempt,
+            offset,
+            lines,
+        } = told;
+        let _adding = self.logs.add_from_outside(&run_id, &step);
+        let made = self.attempt_outside(&run_id, &step).await?;
         if let Some(attempt) = attempt
             && attempt != made
         {
-            let step = step.clone();
             return Err(Rejection::LateResult { step, attempt }.into());
         }
         let log = LogAddress {
-            run_id: run_id.clone(),
-            step: step.clone(),
+            run_id,
+            step,
             attempt: made,
         };
         let batch = LogBatch {
@@ -244,11 +313,7 @@ impl Driver {
             id: None,
             lines,
         };
-        let batches = [batch];
-        let answers = self.store_logs(&batches).await?;
-        self.logs
-            .watched
-            .tell(batches.iter().map(|batch| &batch.log));
+        let answers = self.store_logs(&[batch]).await?;
         let answer = answers.first().copied().unwrap_or(Appended::NoSuchRun);
         Ok((made, answer))
     }
@@ -275,9 +340,9 @@ impl Driver {
     }
 
     /// Whether lines of this log may come that nobody can read yet, although the attempt may have ended: its tool takes its
-    /// leave, or what it wrote last is being stored.
+    /// leave, or what was written last is being stored.
     pub fn log_may_grow(&self, log: &LogAddress) -> bool {
-        self.logs.gathered.may_grow(log)
+        self.logs.may_grow(log)
     }
 
     /// Returns when the last lines of an attempt that is over are stored, or could not be for a while. Of an attempt that
@@ -315,4 +380,25 @@ fn made_outside(state: &RunState, path: &StepPath) -> Result<u32, Rejection> {
         .filter(|attempt| attempt.by == Performer::Outside)
         .map(|attempt| attempt.number)
         .ok_or_else(|| Rejection::NotExternal(path.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_may_grow_while_somebody_outside_is_writing() {
+        let logs = Logs::default();
+        let log = |step: &str| LogAddress {
+            run_id: "r".into(),
+            step: step.into(),
+            attempt: 1,
+        };
+        let one = logs.add_from_outside(&"r".into(), &"a".into());
+        let other = logs.add_from_outside(&"r".into(), &"a".into());
+        drop(one);
+        assert!(logs.may_grow(&log("a")) && !logs.may_grow(&log("b")));
+        drop(other);
+        assert!(!logs.may_grow(&log("a")));
+    }
 }

@@ -32,7 +32,7 @@ mod simulation;
 mod tests;
 
 pub use bus::{Committed, RunNews};
-pub use logs::{LogNews, may_end};
+pub use logs::{LogNews, OutsideLines, may_end};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
 //! What steps have written: read, searched, watched, and added to from outside.
 
 use super::{Service, ServiceError};
-use crate::driver::{LogNews, SubmitError};
+use crate::driver::{LogNews, OutsideLines, SubmitError};
 use crate::engine::ids::{RunId, StepPath};
-use crate::engine::logs::{LogAddress, LogCount, LogLine, NewLine};
+use crate::engine::logs::{LogAddress, LogCount, LogLine};
 use crate::engine::state::{Attempt, RunState};
 use crate::store::{Appended, Found, LogSearch};
 
@@ -88,17 +88,8 @@ impl Service {
     }
 
     /// Somebody outside writes about the step that they do. Answers the attempt, and how far its log is.
-    pub async fn write_log(
-        &self,
-        run_id: &RunId,
-        step: &StepPath,
-        attempt: Option<u32>,
-        offset: Option<u32>,
-        lines: Vec<NewLine>,
-    ) -> Result<(u32, LogCount), ServiceError> {
-        let driver = &self.driver;
-        let written = driver.write_log(run_id, step, attempt, offset, lines).await;
-        match written {
+    pub async fn write_log(&self, told: OutsideLines) -> Result<(u32, LogCount), ServiceError> {
+        match self.driver.write_log(told).await {
             Ok((attempt, Appended::Stored(count))) => Ok((attempt, count)),
             Ok((_, Appended::Ahead(count))) => Err(ServiceError::LogAhead {
                 received: count.received(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::stage::{Act, Script, Stage, assert_completed, keep};
-use crate::driver::{RunNews, SubmitError};
+use crate::driver::{OutsideLines, RunNews, SubmitError};
 use crate::engine::command::{Rejection, Report};
 use crate::engine::failure::StepError;
 use crate::engine::ids::{RunId, StepPath};
@@ -173,10 +173,14 @@ async fn only_an_attempt_that_somebody_outside_makes_is_written_about() {
         .await;
     let write = async |step: &str, attempt, text: &str| {
         let lines = vec![NewLine::new(LogStream::Stdout, text)];
-        let written = stage
-            .driver
-            .write_log(&run, &step.into(), attempt, None, lines)
-            .await;
+        let told = OutsideLines {
+            run_id: run.clone(),
+            step: step.into(),
+            attempt,
+            offset: None,
+            lines,
+        };
+        let written = stage.driver.write_log(told).await;
         written.map(|(attempt, answer)| (attempt, matches!(answer, Appended::Stored(_))))
     };
     let mut watched = stage.driver.watch_log(&address(&run, 1));
