@@ -64,8 +64,10 @@ test("a run is cancelled with a reason", async ({ page, signalbox }) => {
   await startHealthCheck(page, [`${signalbox.url}/api/v1/health`]);
   await untilWaiting(page);
   await page.getByText("Cancel run…").click();
-  await page.getByLabel("Why?").fill("Wrong host.");
-  await page.getByRole("button", { name: "Cancel the run" }).click();
+  await page.getByLabel("Why cancel?").fill("Wrong host.");
+  const cancel = page.getByRole("button", { name: "Cancel the run" });
+  await expect(cancel).toHaveAccessibleDescription(/^Not done any more: “Publish the report\?”.* What has been done stays done\.$/);
+  await cancel.click();
   await until(page, page.getByText("Cancelled by local: “Wrong host.”"));
   await expect(runStatus(page)).toContainText("Cancelled");
   await expect(page.getByRole("button", { name: "Approve" })).toHaveCount(0);

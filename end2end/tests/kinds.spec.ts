@@ -47,7 +47,11 @@ test("a deploy that turns out unhealthy is undone", async ({ page }) => {
   await until(page, page.getByText("What had been done was undone (3 steps)."));
   await expect(runStatus(page)).toContainText("Failed");
   await expect(page.locator(".step h3", { hasText: "Undo: Announce the maintenance" })).toBeVisible();
-  await expect(page.getByRole("button", { name: "Retry what failed" })).toHaveCount(0);
+  // It is where one looks for it, and says why it may not be.
+  await page.getByText("Retry what failed…").click();
+  const retry = page.getByRole("button", { name: "Retry what failed" });
+  await expect(retry).toBeDisabled();
+  await expect(retry).toHaveAccessibleDescription("Not possible: what this run did has been undone: run it again instead.");
 });
 
 test("a check that a schedule starts is quiet while all is well, and asks when something is not", async ({ page }) => {
@@ -66,13 +70,23 @@ test("a run is paused, resumed, and run again", async ({ page, request }) => {
     ],
     edges: [{ from: "pause", to: "after" }],
   });
-  await page.getByRole("button", { name: "Pause" }).click();
-  await until(page, page.getByText("Paused by local."));
+  await page.getByText("Pause…").click();
+  const pause = page.getByRole("button", { name: "Pause the run" });
+  await expect(pause).toHaveAccessibleDescription("Nothing else starts until the run is resumed.");
+  await page.getByLabel("Why pause?").fill("A look first.");
+  await pause.click();
+  await until(page, page.getByText("Paused by local: “A look first.”."));
   await expect(runStatus(page)).toContainText("Paused");
-  await page.getByRole("button", { name: "Resume" }).click();
+  await page.getByText("Resume…").click();
+  const resume = page.getByRole("button", { name: "Resume the run" });
+  await expect(resume).toHaveAccessibleDescription("Whatever may begin by now begins.");
+  await resume.click();
   await until(page, ended(page, "Completed"));
   const before = page.url();
-  await page.getByRole("button", { name: "Run again" }).click();
+  await page.getByText("Run again…").click();
+  const again = page.getByRole("button", { name: "Run it again" });
+  await expect(again).toHaveAccessibleDescription("A new run of version 1 begins with the same input; people are asked anew.");
+  await again.click();
   await expect(page).not.toHaveURL(before);
   await expect(page.getByRole("link", { name: "The same as an earlier run" })).toHaveAttribute(
     "href",
@@ -93,12 +107,19 @@ test("what failed is retried, skipped, and forked", async ({ page, request }) =>
     ],
   });
   await until(page, ended(page, "Failed"));
-  await page.getByRole("button", { name: "Retry what failed" }).click();
+  await page.getByText("Retry what failed…").click();
+  const retry = page.getByRole("button", { name: "Retry what failed" });
+  await expect(retry).toHaveAccessibleDescription(
+    "Done again: “The second”. Has not begun, and has its turn after that: “The third”. The one step that is completed stays so.",
+  );
+  await retry.click();
   await until(page, step(page, "The second").locator(".badge", { hasText: "Failed, attempt 2" }));
 
   await step(page, "The second").getByText("Details").click();
   await step(page, "The second").getByLabel("Why skip it?").fill("The other side is gone.");
-  await step(page, "The second").getByRole("button", { name: "Skip this step" }).click();
+  const skip = step(page, "The second").getByRole("button", { name: "Skip this step" });
+  await expect(skip).toHaveAccessibleDescription(/^The run goes on with: “The third”\. .*The one step that is completed stays so\.$/);
+  await skip.click();
   await until(page, ended(page, "Completed"));
   await expect(step(page, "The second")).toContainText("Skipped by local: “The other side is gone.”");
 

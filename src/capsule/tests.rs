@@ -24,6 +24,7 @@ fn step(id: &str) -> OutlineStep {
         max_attempts: 1,
         parent: None,
         undoes: None,
+        goes_on: false,
     }
 }
 

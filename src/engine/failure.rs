@@ -19,6 +19,9 @@ pub struct StepError {
     pub data: Option<Value>,
 }
 
+/// The code of a step that ended without anybody knowing whether it took effect.
+pub const IN_DOUBT: &str = "outcome_unknown";
+
 /// Codes by which the engine and the driver say what they have found out themselves. People and programs act on them
 /// (who has a run retried whose step ended as `outcome_unknown` is asked first), so nobody outside may say them.
 /// `invalid_input` and `unknown_tool` are not here: whoever does the work may find that too.
@@ -38,7 +41,7 @@ const OWN_CODES: &[&str] = &[
     "not_a_time",
     "not_approved",
     "not_started",
-    "outcome_unknown",
+    IN_DOUBT,
     "output_too_large",
     "question_too_large",
     "rejected",

@@ -28,6 +28,7 @@ pub mod event;
 pub mod expression;
 pub mod failure;
 pub mod film;
+pub mod foretold;
 pub mod fork;
 #[cfg(test)]
 mod golden;

@@ -47,6 +47,10 @@ pub struct OutlineStep {
     /// The step that it undoes. Such a step runs only while a failed run undoes what it has done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<usize>,
+    /// What it is part of goes on although it has failed (`on_error: continue`). Not known of versions that were made
+    /// before this was written down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_on: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -235,6 +239,18 @@ impl Outline {
     /// Edges that leave the step.
     pub fn outgoing(&self, step: usize) -> &[usize] {
         self.outgoing.get(step).map_or(&[], Vec::as_slice)
+    }
+
+    /// Is there a gate somewhere inside this map or loop?
+    pub fn holds_gate(&self, step: usize) -> bool {
+        let is_gate = |(_, step): &(usize, &OutlineStep)| step.kind == StepKind::HumanGate;
+        let around = |&at: &usize| self.steps[at].parent;
+        let mut gates = self.steps.iter().enumerate().filter(is_gate);
+        gates.any(|(gate, _)| {
+            std::iter::successors(Some(gate), around)
+                .skip(1)
+                .any(|at| at == step)
+        })
     }
 
     /// Does it hold a body, and so work by what is inside?

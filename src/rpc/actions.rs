@@ -26,14 +26,6 @@ pub async fn decide_gate(
     Ok(())
 }
 
-#[server(prefix = "/rpc", endpoint = "cancel_run", output = Told)]
-pub async fn cancel_run(run_id: String, comment: String) -> Result<(), PageError> {
-    super::service()?
-        .cancel(&run_id.as_str().into(), super::LOCAL_ACTOR, comment)
-        .await?;
-    Ok(())
-}
-
 /// `resolution`: `happened`, `did_not` or `retry`.
 #[server(prefix = "/rpc", endpoint = "resolve_outcome", output = Told)]
 pub async fn resolve_outcome(
@@ -50,14 +42,17 @@ pub async fn resolve_outcome(
     Ok(())
 }
 
-/// `act`: `pause`, `resume` or `retry`. `again` starts a new run and leads to its page.
+/// `act`: `pause`, `resume`, `cancel` or `retry`. `again` starts a new run and leads to its page.
 #[server(prefix = "/rpc", endpoint = "act_on_run", output = Told)]
 pub async fn act_on_run(run_id: String, act: String, comment: String) -> Result<(), PageError> {
     let (service, actor) = (super::service()?, super::LOCAL_ACTOR);
     let run_id = run_id.as_str().into();
-    match super::read_word(&act, "act", "pause, resume, retry or again")? {
+    match super::read_word(&act, "act", "pause, resume, cancel, retry or again")? {
         super::acts::RunAct::Pause => service.pause(&run_id, actor, comment).await?,
         super::acts::RunAct::Resume => service.resume(&run_id, actor, comment).await?,
+        super::acts::RunAct::Cancel => {
+            service.cancel(&run_id, actor, comment).await?;
+        }
         super::acts::RunAct::Retry => service.retry(&run_id, actor, comment).await?,
         super::acts::RunAct::Again => {
             let started = service.start_again(&run_id, actor).await?;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 pub(super) enum RunAct {
     Pause,
     Resume,
+    Cancel,
     Retry,
     Again,
 }

@@ -9,7 +9,7 @@ use crate::engine::diagnostic::Diagnostic;
 use crate::engine::ids::StepId;
 use crate::engine::limits::BODY_DEPTH_MAX;
 use crate::engine::plan::{Outline, OutlineEdge, OutlineStep};
-use crate::engine::workflow::{Edge, EdgeTrigger, Step, StepKind};
+use crate::engine::workflow::{Edge, EdgeTrigger, ErrorPolicy, Step, StepKind};
 
 /// The steps and edges of one body, and the step that holds it.
 struct Level<'a> {
@@ -222,6 +222,7 @@ fn outline_step(step: &Step, role: Role) -> OutlineStep {
         max_attempts: tries(step.retry.as_ref()),
         parent: None,
         undoes: None,
+        goes_on: step.on_error == Some(ErrorPolicy::Continue),
     };
     match role {
         Role::Itself => itself,

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use super::intervene::IN_DOUBT;
 use super::{Deciding, check_comment};
 use crate::engine::bounds;
 use crate::engine::command::{Effect, Rejection};
 use crate::engine::event::{EndReason, EndState, Event};
-use crate::engine::failure::StepError;
+use crate::engine::failure::{IN_DOUBT, StepError};
 use crate::engine::limits::CANCEL_GRACE_MS;
 use crate::engine::state::StepStatus;
 

@@ -5,13 +5,11 @@ use serde_json::Value;
 use super::{Deciding, Todo, check_comment};
 use crate::engine::command::{Effect, Rejection};
 use crate::engine::event::{EndState, Event, SkipReason};
+use crate::engine::failure::IN_DOUBT;
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Work;
-use crate::engine::state::{Attempt, FrameEnd, StepStatus};
-use crate::engine::workflow::{EdgeTrigger, ErrorPolicy, StepKind};
-
-/// The error of a step that ended in doubt.
-pub(super) const IN_DOUBT: &str = "outcome_unknown";
+use crate::engine::state::{FrameEnd, StepStatus};
+use crate::engine::workflow::{EdgeTrigger, ErrorPolicy};
 
 impl Deciding<'_> {
     pub(super) fn pause(&mut self, actor: String, comment: String) -> Result<(), Rejection> {
@@ -90,7 +88,7 @@ impl Deciding<'_> {
         }
         let failed_here = self.state.steps[step].status == StepStatus::Failed
             && self.unfinished().contains(&step);
-        if self.holds_gate(step) {
+        if self.plan.outline.holds_gate(self.shape(step)) {
             return refuse("it holds a gate, and a gate is decided, not skipped");
         }
         if self.state.end.is_some() && failed_here {
@@ -98,7 +96,7 @@ impl Deciding<'_> {
             if inside.any(|&frame| self.state.frames[frame].end != Some(FrameEnd::Done)) {
                 return refuse("skip what has failed inside it");
             }
-            if self.doubt(step).is_some() {
+            if self.state.steps[step].doubt().is_some() {
                 return refuse("say first whether it happened: retry the run, and answer");
             }
             // Asked before anything changes: a refusal leaves the run as it was.
@@ -151,24 +149,6 @@ impl Deciding<'_> {
         }
     }
 
-    /// Is there a gate somewhere inside this map or loop?
-    fn holds_gate(&self, step: usize) -> bool {
-        let (shape, outline) = (self.shape(step), &self.plan.outline);
-        let inside = |mut at: usize| {
-            while let Some(owner) = outline.steps[at].parent {
-                if owner == shape {
-                    return true;
-                }
-                at = owner;
-            }
-            false
-        };
-        let gates = outline.steps.iter().enumerate();
-        gates
-            .filter(|(_, step)| step.kind == StepKind::HumanGate)
-            .any(|(at, _)| inside(at))
-    }
-
     fn skip_or_refuse(
         &mut self,
         step: usize,
@@ -218,7 +198,10 @@ impl Deciding<'_> {
         let unfinished = self.unfinished();
         let doubts: Vec<(usize, u32, String)> = unfinished
             .iter()
-            .filter_map(|&step| self.doubt(step))
+            .filter_map(|&step| {
+                let run = &self.state.steps[step];
+                Some((step, run.made, run.doubt()?))
+            })
             .collect();
         let deadline = self.plan.timeout_ms.map(|ms| self.now().plus_ms(ms));
         let steps = unfinished.iter().map(|&step| self.path(step)).collect();
@@ -239,23 +222,6 @@ impl Deciding<'_> {
             self.look_at_everything();
         }
         Ok(())
-    }
-
-    /// Why a step must not be done again before somebody has said what became of it: that was not known when it ended,
-    /// or it did take place.
-    fn doubt(&self, step: usize) -> Option<(usize, u32, String)> {
-        let run = &self.state.steps[step];
-        let error = run.error.as_ref()?;
-        if error.code == IN_DOUBT {
-            return Some((step, run.made, error.message.clone()));
-        }
-        // A tool that may be called again with the same key does no more by that; a run that is made again does.
-        let harmless = |attempt: &Attempt| attempt.repeatable && attempt.by.is_tool();
-        if !run.took_place() || run.attempts.last().is_some_and(harmless) {
-            return None;
-        }
-        let message = format!("it took place, and then the step failed: {}", error.message);
-        Some((step, run.made, message))
     }
 
     /// Steps of a failed run that stand in the way of its success.

@@ -3,6 +3,7 @@
 //! and `ENGINE_CASES=…` sets how many are tried.
 
 pub(crate) mod chance;
+mod foretold;
 pub(crate) mod invariants;
 pub(crate) mod workflows;
 mod world;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::chance::Chance;
+use super::foretold::check_foretold;
 use super::invariants;
 use crate::engine::bounds::tests::nested;
 use crate::engine::command::{Command, Rejection, Report, Turn};
@@ -64,6 +65,7 @@ impl World {
             println!("{} {command:?}\n  → {moved:?}", self.now);
         }
         assert_eq!(pure, moved, "deciding twice gives the same");
+        check_foretold(&before, &command, &moved);
         match &moved {
             Ok(turn) => {
                 let events = turn.events.iter().cloned().zip(before.seq + 1..);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::status::StepStatus;
 use crate::engine::event::{Decision, Event, Performer, Question, SkipReason};
-use crate::engine::failure::StepError;
+use crate::engine::failure::{IN_DOUBT, StepError};
 use crate::engine::ids::GateId;
 use crate::engine::time::Timestamp;
 
@@ -178,6 +178,24 @@ impl StepRun {
     pub fn took_place(&self) -> bool {
         let succeeded = |attempt: &Attempt| attempt.outcome == AttemptOutcome::Succeeded;
         self.status == StepStatus::Failed && self.attempts.last().is_some_and(succeeded)
+    }
+
+    /// Why it must not be done again before somebody has said what became of it: that was not known when it ended, or it
+    /// did take place.
+    pub fn doubt(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        if error.code == IN_DOUBT {
+            return Some(error.message.clone());
+        }
+        // A tool that may be called again with the same key does no more by that; a run that is made again does.
+        let harmless = |attempt: &Attempt| attempt.repeatable && attempt.by.is_tool();
+        if !self.took_place() || self.attempts.last().is_some_and(harmless) {
+            return None;
+        }
+        Some(format!(
+            "it took place, and then the step failed: {}",
+            error.message
+        ))
     }
 
     /// When something has to happen to it by itself.

@@ -6,78 +6,148 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{Forms, Viewer};
-use crate::engine::event::EndState;
-use crate::engine::fork::kept;
+use crate::engine::event::Resolution;
+use crate::engine::foretold::{Act, foretell};
 use crate::engine::ids::StepPath;
-use crate::engine::state::{RunState, StepRun, StepStatus};
+use crate::engine::state::{RunState, RunStatus, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
 use crate::ui::asking::{Asking, Refusal};
 use crate::ui::components::{ValueView, is_open};
 use crate::ui::format;
 
+/// An act on the whole run, as it is offered.
+#[derive(Clone, Copy)]
+struct Offer {
+    act: Act,
+    /// As the server knows it.
+    word: &'static str,
+    /// On what opens it, and on the button inside.
+    label: &'static str,
+    button: &'static str,
+}
+
+impl Offer {
+    /// Is it where people look for it? That it is does not say that it may be done.
+    fn stands(self, state: &RunState) -> bool {
+        let goes_on = state.end.is_none();
+        let is_going_to_end = state.cancelling.is_some();
+        let has_failed = || state.status() == RunStatus::Failed;
+        match self.act {
+            Act::Pause => goes_on && !is_going_to_end && state.paused.is_none(),
+            Act::Resume => goes_on && !is_going_to_end && state.paused.is_some(),
+            Act::Cancel => goes_on,
+            Act::Retry => has_failed(),
+            Act::Again { .. } => !goes_on,
+            Act::Skip(_) | Act::Fork(_) | Act::Resolve(..) | Act::Decide(..) => false,
+        }
+    }
+}
+
 /// What can be done to the whole run as it stands.
 #[component]
-pub fn RunActs(viewer: Viewer, forms: Forms) -> impl IntoView {
-    let Forms { act, cancel, .. } = forms;
-    let run_id = forms.run_id.get_value();
-    let compare = format!("/runs/{run_id}/compare");
-    let offers = Memo::new(move |_| viewer.state.with(offers));
-    let refusal = Signal::derive(move || cancel.refusal().or_else(|| act.refusal()));
-    let buttons = move || {
-        let made = offers.get().into_iter().map(|(word, label)| {
-            view! { <button class="button button-small" name="act" value=word>{label}</button> }
-        });
-        made.collect::<Vec<_>>()
+pub fn RunActs(viewer: Viewer, forms: Forms, version: u32) -> impl IntoView {
+    let compare = format!("/runs/{}/compare", forms.run_id.get_value());
+    let act = forms.act;
+    let refusal = Signal::derive(move || act.refusal());
+    let offer = |act, word, label, button| Offer {
+        act,
+        word,
+        label,
+        button,
     };
+    let again = Act::Again { version };
+    let offers = [
+        offer(Act::Pause, "pause", "Pause…", "Pause the run"),
+        offer(Act::Resume, "resume", "Resume…", "Resume the run"),
+        offer(
+            Act::Retry,
+            "retry",
+            "Retry what failed…",
+            "Retry what failed",
+        ),
+        offer(again, "again", "Run again…", "Run it again"),
+        offer(Act::Cancel, "cancel", "Cancel run…", "Cancel the run"),
+    ];
     view! {
         <Refusal error=refusal />
         <div class="run-acts">
-            <Asking answers=act>
-                <input type="hidden" name="run_id" value=run_id />
-                <input type="hidden" name="comment" value="" />
-                {buttons}
-            </Asking>
-            <CancelForm viewer forms />
+            {offers.map(|offer| view! { <RunActForm viewer forms offer /> })}
             <a class="button button-small" href=compare>"Compare…"</a>
         </div>
     }
 }
 
-/// The word that the server knows, and what the button says.
-fn offers(state: &RunState) -> Vec<(&'static str, &'static str)> {
-    match (&state.end, &state.cancelling, &state.paused) {
-        (Some(end), _, _) => {
-            let retry = end.state == EndState::Failed && state.compensating.is_none();
-            let retry = retry.then_some(("retry", "Retry what failed"));
-            retry.into_iter().chain([("again", "Run again")]).collect()
-        }
-        (None, Some(_), _) => Vec::new(),
-        (None, None, Some(_)) => vec![("resume", "Resume")],
-        (None, None, None) => vec![("pause", "Pause")],
-    }
-}
-
 #[component]
-fn CancelForm(viewer: Viewer, forms: Forms) -> impl IntoView {
-    let open = Memo::new(move |_| {
-        viewer
-            .state
-            .with(|state| state.end.is_none() && state.cancelling.is_none())
-    });
+fn RunActForm(viewer: Viewer, forms: Forms, offer: Offer) -> impl IntoView {
+    let Offer {
+        act,
+        word,
+        label,
+        button,
+    } = offer;
+    let stands = Memo::new(move |_| viewer.state.with(|state| offer.stands(state)));
+    let outlook = Memo::new(move |_| viewer.state.with(|state| outlook(state, act)));
+    let class = match act == Act::Cancel {
+        true => "button button-reject",
+        false => "button",
+    };
+    let hint_id = StoredValue::new(format!("{word}-outlook"));
+    let why = move || {
+        let (id, label) = (format!("{word}-why"), format!("Why {word}? (optional)"));
+        match act {
+            Act::Again { .. } => {
+                view! { <input type="hidden" name="comment" value="" /> }.into_any()
+            }
+            Act::Pause
+            | Act::Resume
+            | Act::Cancel
+            | Act::Retry
+            | Act::Skip(_)
+            | Act::Fork(_)
+            | Act::Resolve(..)
+            | Act::Decide(..) => view! {
+                <label for=id.clone()>{label}</label>
+                <input id=id name="comment" maxlength="4000" />
+            }
+            .into_any(),
+        }
+    };
     view! {
-        <Show when=move || open.get()>
-            <details class="cancel">
-                <summary class="button button-small">"Cancel run…"</summary>
-                <Asking answers=forms.cancel class="cancel-form">
+        <Show when=move || stands.get()>
+            <details class="act">
+                <summary class="button button-small">{label}</summary>
+                <Asking answers=forms.act class="act-form">
                     <input type="hidden" name="run_id" value=forms.run_id.get_value() />
-                    <label for="cancel-comment">"Why? (optional)"</label>
-                    <input id="cancel-comment" name="comment" maxlength="4000" />
-                    <p class="hint">"What is running is told to stop. What has been done stays done."</p>
-                    <button class="button button-reject">"Cancel the run"</button>
+                    <p class="hint" id=hint_id.get_value()>{move || outlook.with(Outlook::text)}</p>
+                    {why()}
+                    <button class=class name="act" value=word aria-describedby=hint_id.get_value() disabled=move || outlook.with(Outlook::is_refused)>
+                        {button}
+                    </button>
                 </Asking>
             </details>
         </Show>
     }
+}
+
+/// What an act would do, or why it is refused.
+#[derive(Clone, PartialEq)]
+pub(super) struct Outlook(Result<String, String>);
+
+impl Outlook {
+    pub(super) fn text(&self) -> String {
+        match &self.0 {
+            Ok(text) => text.clone(),
+            Err(why) => format!("Not possible: {why}."),
+        }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.0.is_err()
+    }
+}
+
+pub(super) fn outlook(state: &RunState, act: Act) -> Outlook {
+    Outlook(foretell(state, act).map(|foretold| foretold.text(state)))
 }
 
 /// What can be done to one step as it stands.
@@ -91,19 +161,17 @@ impl StepActs {
     pub fn of(state: &RunState, step: &StepRun) -> Self {
         let shape = &state.outline.steps[step.shape];
         let is_gate = shape.kind == StepKind::HumanGate;
-        let failed_run = state
-            .end
-            .as_ref()
-            .is_some_and(|end| end.state == EndState::Failed);
+        let failed_run = state.status() == RunStatus::Failed;
         let may_skip = match step.status {
             StepStatus::Failed => failed_run && state.compensating.is_none(),
             StepStatus::Queued
             | StepStatus::Retrying
             | StepStatus::WaitingForTimer
             | StepStatus::WaitingForExternal => true,
+            // A map or a loop is not skipped while it works: what is inside it is.
+            StepStatus::InProgress => step.running_attempt().is_some(),
             // Of those that are still to come only a few are ever skipped; the API can.
             StepStatus::Pending
-            | StepStatus::InProgress
             | StepStatus::WaitingForApproval
             | StepStatus::OutcomeUnknown
             | StepStatus::Completed
@@ -142,22 +210,27 @@ pub fn StepActsForm(
     let step_id = StoredValue::new(step_id);
     let opened = RwSignal::new(false);
     let toggled = move |event| opened.set(is_open(&event));
-    let outlook = move || {
-        let kept = opened
-            .get()
-            .then(|| step_id.with_value(|path| kept_by(viewer, path)));
-        let kept = kept
-            .flatten()
-            .unwrap_or_else(|| "What was done before is taken over".to_owned());
-        format!(
-            "{kept}; this step and what comes after it are done again, and people are asked anew."
-        )
-    };
     // Only where it is asked for: an input may be long, and steps are many.
     let is_chosen = Memo::new(move |_| {
         let chosen = viewer.looked.chosen().get();
         chosen.is_some_and(|chosen| step_id.with_value(|path| chosen.as_str() == path))
     });
+    // What is taken over takes a while to be found out.
+    let fork = Memo::new(move |_| {
+        let asked = opened.get() || is_chosen.get();
+        let told = asked.then(|| step_id.with_value(|path| fork_outlook(viewer, path)));
+        told.flatten()
+            .unwrap_or_else(|| Outlook(Ok(FORKED.to_owned())))
+    });
+    let skip = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let found = step_id.with_value(|path| state.find(&StepPath::new(path.as_str())));
+            found.map(|at| outlook(state, Act::Skip(at)))
+        })
+    });
+    let skip_text = move || skip.with(|skip| skip.as_ref().map(Outlook::text));
+    let no_skip = move || skip.with(|skip| skip.as_ref().is_none_or(Outlook::is_refused));
+    let hint = move |of: &str| step_id.with_value(|path| format!("{of}-{path}"));
     let input = move || {
         let asked = opened.get() || is_chosen.get();
         asked
@@ -181,8 +254,9 @@ pub fn StepActsForm(
             <Asking answers=on_step class="step-acts">
                 {hidden()}
                 <label for=id.get_value()>"Why skip it?"</label>
-                <input id=id.get_value() name="comment" required maxlength="4000" />
-                <button class="button button-small" name="act" value="skip">"Skip this step"</button>
+                <input id=id.get_value() name="comment" required maxlength="4000" disabled=no_skip />
+                <button class="button button-small" name="act" value="skip" aria-describedby=hint("skip") disabled=no_skip>"Skip this step"</button>
+                <p class="hint" id=hint("skip")>{skip_text}</p>
             </Asking>
         </Show>
         <Show when=move || acts.get().fork>
@@ -191,27 +265,26 @@ pub fn StepActsForm(
                 <input type="hidden" name="comment" value="" />
                 <details class="fork" on:toggle=toggled>
                     <summary class="button button-small">"Start a new run from here…"</summary>
-                    <p class="hint">{outlook}</p>
+                    <p class="hint" id=hint("fork")>{move || fork.with(Outlook::text)}</p>
                     {input}
                     {with_input}
-                    <button class="button button-small" name="act" value="fork">"Start the new run"</button>
+                    <button class="button button-small" name="act" value="fork" aria-describedby=hint("fork") disabled=move || fork.with(Outlook::is_refused)>
+                        "Start the new run"
+                    </button>
                 </details>
             </Asking>
         </Show>
     }
 }
 
-/// How much a new run from this step need not do again, or why there can be none.
-fn kept_by(viewer: Viewer, path: &str) -> Option<String> {
-    let kept = viewer
-        .reel?
-        .with(|film| kept(film.newest(), &StepPath::new(path)));
-    Some(match kept {
-        Ok(kept) => match u32::try_from(kept.len()).unwrap_or(u32::MAX) {
-            0 => "Nothing has to be taken over".to_owned(),
-            count => format!("What {} gave is taken over", format::counted(count, "step")),
-        },
-        Err(error) => format!("It cannot be: {error}"),
+/// What a new run does in any case.
+const FORKED: &str = "What was done before is taken over; this step and what comes after it are done again, and people are asked anew.";
+
+/// What a new run from this step would do, or why there can be none: of the run as it is, at whichever moment one looks.
+fn fork_outlook(viewer: Viewer, path: &str) -> Option<Outlook> {
+    viewer.reel?.with(|film| {
+        let at = film.newest().find(&StepPath::new(path))?;
+        Some(outlook(film.newest(), Act::Fork(at)))
     })
 }
 
@@ -236,6 +309,7 @@ fn other_input(viewer: Viewer, path: &str) -> Option<AnyView> {
 
 #[component]
 pub fn OutcomeForm(
+    viewer: Viewer,
     forms: Forms,
     #[prop(into)] step_id: String,
     message: String,
@@ -244,6 +318,23 @@ pub fn OutcomeForm(
 ) -> impl IntoView {
     let resolve = forms.resolve;
     let id = format!("outcome-{step_id}");
+    let (hint, path) = (format!("{id}-outlook"), StepPath::new(step_id.as_str()));
+    let outlooks = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let at = state.find(&path)?;
+            let answers = [Resolution::Happened, Resolution::DidNot, Resolution::Retry];
+            Some(answers.map(|answer| outlook(state, Act::Resolve(at, answer))))
+        })
+    });
+    let hints = move || {
+        let told = outlooks.get()?;
+        let words = ["It happened", "It did not", "Do it again"];
+        let told = words.into_iter().zip(&told);
+        let told = told.map(|(word, told)| view! { <li>{format!("{word}: {}", told.text())}</li> });
+        Some(told.collect::<Vec<_>>())
+    };
+    let no_retry =
+        move || outlooks.with(|told| told.as_ref().is_some_and(|[.., again]| again.is_refused()));
     let subject = step_id.clone();
     let refusal = Signal::derive(move || resolve.refusal_of(&subject));
     let ended_in = message.trim_end_matches('.').to_owned();
@@ -259,11 +350,11 @@ pub fn OutcomeForm(
                 <input id=id name="comment" maxlength="4000" />
                 <Refusal error=refusal />
                 <div class="gate-answers">
-                    <button class="button" name="resolution" value="happened">"It happened"</button>
-                    <button class="button" name="resolution" value="did_not">"It did not"</button>
-                    <button class="button" name="resolution" value="retry">"Do it again"</button>
+                    <button class="button" name="resolution" value="happened" aria-describedby=hint.clone()>"It happened"</button>
+                    <button class="button" name="resolution" value="did_not" aria-describedby=hint.clone()>"It did not"</button>
+                    <button class="button" name="resolution" value="retry" aria-describedby=hint.clone() disabled=no_retry>"Do it again"</button>
                 </div>
-                <p class="hint">"It happened: the step counts as completed. It did not: the step fails. Do it again: it is sent once more."</p>
+                <ul class="hint" id=hint.clone()>{hints}</ul>
             </Asking>
         </div>
     }

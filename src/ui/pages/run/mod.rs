@@ -29,7 +29,7 @@ use super::param;
 use crate::engine::ids::StepPath;
 use crate::engine::state::RunState;
 use crate::engine::time::Timestamp;
-use crate::rpc::actions::{ActOnRun, ActOnStep, CancelRun, DecideGate, ResolveOutcome};
+use crate::rpc::actions::{ActOnRun, ActOnStep, DecideGate, ResolveOutcome};
 use crate::rpc::error::PageError;
 use crate::rpc::pages::run;
 use crate::rpc::views::RunView;
@@ -100,7 +100,6 @@ pub struct Forms {
     decide: Answers,
     resolve: Answers,
     on_step: Answers,
-    cancel: Answers,
     act: Answers,
     logs: Logs,
 }
@@ -114,7 +113,6 @@ pub fn RunPage() -> impl IntoView {
         run_id: StoredValue::new(id.get_untracked()),
         decide: Answers::of::<DecideGate>("gate_id"),
         resolve: Answers::of::<ResolveOutcome>("step_id"),
-        cancel: Answers::of::<CancelRun>("run_id"),
         act: Answers::of::<ActOnRun>("run_id"),
         on_step: Answers::of::<ActOnStep>("step_id"),
         logs: Logs::new(Vec::new(), Timestamp::default()),
@@ -178,7 +176,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
             <Head viewer />
             <Origin viewer />
             <Show when=move || is_now.get()>
-                <RunActs viewer forms />
+                <RunActs viewer forms version=header.version />
             </Show>
         </div>
         <RefusedElsewhere viewer forms />

@@ -6,11 +6,12 @@ use leptos::web_sys::HtmlElement;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::acts::{OutcomeForm, StepActs, StepActsForm};
+use super::acts::{OutcomeForm, StepActs, StepActsForm, outlook};
 use super::iterations::Iterations;
 use super::{Asks, Forms, Viewer};
-use crate::engine::event::Performer;
+use crate::engine::event::{Decision, Performer};
 use crate::engine::failure::StepError;
+use crate::engine::foretold::Act;
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
 use crate::engine::state::{
@@ -77,7 +78,7 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
     let question = match viewer.asks {
         Asks::Server(forms) => {
             let (forms, step_id) = (forms.get_value(), path.clone());
-            view! { <Question viewer forms step step_id /> }.into_any()
+            view! { <Question viewer forms at step step_id /> }.into_any()
         }
         Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
         Asks::Nobody(_) => {
@@ -235,6 +236,7 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
 fn Question(
     viewer: Viewer,
     forms: Forms,
+    at: usize,
     step: Memo<Arc<StepRun>>,
     step_id: String,
 ) -> impl IntoView {
@@ -267,12 +269,24 @@ fn Question(
         (Waits::Gate(gate), false) => Some(
             view! {
                 <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=forms.decide />
+                {answers_lead(viewer, at)}
             }
             .into_any(),
         ),
-        (Waits::Outcome { message, asked }, false) => Some(view! { <OutcomeForm forms step_id=step_id.clone() message asked /> }.into_any()),
+        (Waits::Outcome { message, asked }, false) => Some(view! { <OutcomeForm viewer forms step_id=step_id.clone() message asked /> }.into_any()),
     }
     }
+}
+
+/// Where each answer to the gate leads.
+fn answers_lead(viewer: Viewer, at: usize) -> impl IntoView {
+    let lead = |decision| {
+        viewer
+            .state
+            .with_untracked(|state| outlook(state, Act::Decide(at, decision)).text())
+    };
+    let (approve, reject) = (lead(Decision::Approve), lead(Decision::Reject));
+    view! { <p class="hint">{format!("Approve: {approve}")} <br /> {format!("Reject: {reject}")}</p> }
 }
 
 /// What a step waits for that a person has to say.

@@ -123,7 +123,7 @@ fn ask(act: BulkAct, ready: u32, runs: String, back: &str) -> AnyView {
     };
     let back = back.strip_prefix("/runs?").unwrap_or_default().to_owned();
     view! {
-        <form class="cancel-form" method="post" action="/rpc/act_on_runs">
+        <form class="act-form" method="post" action="/rpc/act_on_runs">
             <input type="hidden" name="act" value=word />
             <input type="hidden" name="runs" value=runs />
             <input type="hidden" name="back" value=back />
