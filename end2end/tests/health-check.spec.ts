@@ -27,6 +27,16 @@ test("a health check with a dead endpoint is read, approved and reported", async
   await expect(runStatus(page)).toContainText("Completed");
   await expect(question).toContainText("Approved by local: “Being replaced on Monday.”");
 
+  // The step that has left it has it among its details.
+  const written = step(page, "Write the report");
+  await written.getByText("Details").first().click();
+  await expect(written.getByRole("link", { name: "health-report.md", exact: true })).toBeVisible();
+  await expect(written).toContainText(/text\/markdown.* · \d/);
+  const download = written.getByRole("link", { name: "Download health-report.md" });
+  const file = await page.request.get((await download.getAttribute("href"))!);
+  expect(await file.text()).toContain("Being replaced on Monday.");
+  await written.getByText("Details").first().click();
+
   await page.getByRole("link", { name: "health-report.md" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "health-report.md" })).toBeVisible();
   const report = page.locator(".report");

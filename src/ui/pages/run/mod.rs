@@ -32,7 +32,7 @@ use crate::engine::time::Timestamp;
 use crate::rpc::actions::{ActOnRun, ActOnStep, DecideGate, ResolveOutcome};
 use crate::rpc::error::PageError;
 use crate::rpc::pages::run;
-use crate::rpc::views::RunView;
+use crate::rpc::views::{ArtifactCard, RunView};
 use crate::ui::asking::{Answers, Refusal};
 use crate::ui::components::{Failure, ValueView};
 use crate::ui::format;
@@ -102,6 +102,7 @@ pub struct Forms {
     on_step: Answers,
     act: Answers,
     logs: Logs,
+    files: RwSignal<Vec<ArtifactCard>>,
 }
 
 #[component]
@@ -116,6 +117,7 @@ pub fn RunPage() -> impl IntoView {
         act: Answers::of::<ActOnRun>("run_id"),
         on_step: Answers::of::<ActOnStep>("step_id"),
         logs: Logs::new(Vec::new(), Timestamp::default()),
+        files: RwSignal::new(Vec::new()),
     };
     view! {
         <Transition fallback=|| view! { <p class="muted">"Loading…"</p> }>
@@ -155,6 +157,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
     let forms = Forms {
         run_id: StoredValue::new(header.run_id.to_string()),
         logs: Logs::new(logs, now),
+        files: RwSignal::new(artifacts),
         ..forms
     };
     let by_the_clock = live.now(now);
@@ -182,7 +185,7 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
         <RefusedElsewhere viewer forms />
         <Result viewer />
         <WaitingHere viewer />
-        <Artifacts viewer forms artifacts />
+        <Artifacts viewer forms />
         <Tabs viewer />
         <Scrubber viewer reel />
         <Views viewer reel />

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::acts::{OutcomeForm, StepActs, StepActsForm, outlook};
 use super::iterations::Iterations;
-use super::{Asks, Forms, Viewer};
+use super::{Asks, Forms, Viewer, files};
 use crate::engine::event::{Decision, Performer};
 use crate::engine::failure::StepError;
 use crate::engine::foretold::Act;
@@ -19,7 +19,7 @@ use crate::engine::state::{
 };
 use crate::engine::workflow::StepKind;
 use crate::ui::components::{
-    Bar, Elapsed, GateForm, GateQuestion, Moment, StepBadge, ValueView, branch_labels,
+    Bar, Elapsed, GateForm, GateQuestion, Moment, StepBadge, ValueView, branch_labels, is_open,
 };
 use crate::ui::format;
 use crate::ui::theme;
@@ -367,12 +367,29 @@ fn Details(
         (Asks::Server(_), _) => viewer.state.with(|state| StepActs::of(state, &step.get())),
         (Asks::Rehearser(_) | Asks::Nobody(_), _) => StepActs::default(),
     });
+    let path = StoredValue::new(path);
+    let files = move || match viewer.asks {
+        Asks::Server(forms) => attempts.with(|list| {
+            let path = StepPath::new(path.get_value());
+            files::of_step(
+                forms.get_value(),
+                &path,
+                list.last().map(|made| &made.input),
+            )
+        }),
+        Asks::Rehearser(_) | Asks::Nobody(_) => None,
+    };
+    // A file that has just been left is found when somebody looks.
+    let look_for_files = move |event| {
+        if let (Asks::Server(forms), true) = (viewer.asks, is_open(&event)) {
+            files::fetch(viewer, forms.get_value());
+        }
+    };
     let has_more = Memo::new(move |_| {
         attempts.with(|list| !list.is_empty())
             || output.with(Option::is_some)
             || acts.get() != StepActs::default()
     });
-    let path = StoredValue::new(path);
     let is_live = matches!(viewer.asks, Asks::Server(_));
     let acts_form = move || match viewer.asks {
         Asks::Server(forms) => {
@@ -410,11 +427,12 @@ fn Details(
     };
     view! {
         <Show when=move || has_more.get()>
-            <details class="more step-more">
+            <details class="more step-more" on:toggle=look_for_files>
                 <summary>"Details"<span class="visually-hidden">{format!(" of {name}")}</span></summary>
                 {made}
                 {input}
                 {output}
+                {files}
                 {acts_form()}
             </details>
         </Show>
