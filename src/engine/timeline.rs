@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::event::Performer;
-use super::state::{Attempt, AttemptOutcome, EdgeState, Frame, RunState, StepRun, StepStatus};
+use super::state::{Attempt, AttemptOutcome, EdgeState, RunState, StepRun, StepStatus};
 use super::time::Timestamp;
 use super::workflow::StepKind;
 
@@ -179,7 +179,7 @@ fn led_here(state: &RunState, step: usize) -> impl Iterator<Item = usize> + '_ {
 
 /// The steps that the end of the run waited for: from what ended last, or still goes on, back to the first step, each
 /// time over the step that was waited for longest; inside of a loop likewise in each round, inside of a map in the item
-/// that ended last.
+/// that ended last and in those whose end let it begin.
 pub fn critical_path(state: &RunState) -> BTreeSet<usize> {
     let mut path = BTreeSet::new();
     let mut frames = vec![0];
@@ -193,8 +193,8 @@ pub fn critical_path(state: &RunState) -> BTreeSet<usize> {
             match state.outline.steps[run.shape].kind {
                 // One round after the other: all of them were waited for.
                 StepKind::Loop => frames.extend(&run.frames),
-                StepKind::Map
-                | StepKind::ToolCall
+                StepKind::Map => frames.extend(waited_for(state, step)),
+                StepKind::ToolCall
                 | StepKind::HumanGate
                 | StepKind::Condition
                 | StepKind::Parallel
@@ -202,7 +202,7 @@ pub fn critical_path(state: &RunState) -> BTreeSet<usize> {
                 | StepKind::Transform
                 | StepKind::Wait
                 | StepKind::Subworkflow
-                | StepKind::External => frames.extend(last_frame(state, &run.frames)),
+                | StepKind::External => {}
             }
             at = last_of(state, led_here(state, step));
         }
@@ -225,18 +225,45 @@ fn ended(run: &StepRun) -> Timestamp {
     }
 }
 
-/// The iteration that ended last.
-fn last_frame(state: &RunState, frames: &[usize]) -> Option<usize> {
-    let end_of = |frame: &Frame| {
-        let steps = frame.first_step..;
-        let inside = steps.take(state.outline.bodies()[frame.body].steps.len());
-        let begun = inside.filter(|&step| state.steps[step].started_at.is_some());
-        begun.map(|step| ended(&state.steps[step])).max()
-    };
-    frames
-        .iter()
-        .copied()
-        .max_by_key(|&frame| end_of(&state.frames[frame]))
+/// The items of a map that its end waited for: the one that ended last, before it the one that ended last before that one
+/// began, and so on to one that began with the map. Where as many items as there may be are under way, each of the others
+/// begins when one ends.
+fn waited_for(state: &RunState, map: usize) -> Vec<usize> {
+    let frames = &state.steps[map].frames;
+    let stretches: Vec<_> = frames.iter().map(|&frame| stretch(state, frame)).collect();
+    let mut by_end: Vec<usize> = (0..frames.len()).collect();
+    by_end.sort_by_key(|&item| stretches[item].map(|(_, ended)| ended));
+    let begun = state.steps[map].started_at;
+    let mut path = Vec::new();
+    let mut last = by_end.last().copied();
+    while let Some(item) = last {
+        path.push(frames[item]);
+        let began = stretches[item].map(|(began, _)| began);
+        if began <= begun {
+            break;
+        }
+        let earlier =
+            by_end.partition_point(|&other| stretches[other].map(|(_, ended)| ended) <= began);
+        // Items begin in their order, so it is one that stands before.
+        last = by_end[..earlier]
+            .iter()
+            .rev()
+            .copied()
+            .find(|&other| other < item && stretches[other].is_some());
+    }
+    path
+}
+
+/// When the first step of an iteration began and the last one ended; none where none has begun.
+fn stretch(state: &RunState, frame: usize) -> Option<(Timestamp, Timestamp)> {
+    let mut begun = state.steps_of(frame).filter_map(|step| {
+        let run = &state.steps[step];
+        Some((run.started_at?, ended(run)))
+    });
+    let first = begun.next()?;
+    Some(begun.fold(first, |(from, until), (began, ended)| {
+        (from.min(began), until.max(ended))
+    }))
 }
 
 #[cfg(test)]
@@ -428,6 +455,47 @@ mod tests {
             [""; 0],
             "what is decided at once takes no time"
         );
+    }
+
+    #[test]
+    fn a_map_waited_for_the_items_that_made_room_for_its_last_one() {
+        let body = json!({ "steps": [{ "id": "one", "kind": "tool_call", "tool": "t.read" }] });
+        let steps = json!([{ "id": "each", "kind": "map", "over": [1, 2, 3, 4], "max_parallel": 2, "body": body }]);
+        let item = |kind: &str, index: u32| json!({ "kind": kind, "step": "each", "index": index });
+        let one = |index: u32| format!("each.{index}.one");
+        let begins = |ms: i64, index: u32| {
+            [
+                (ms, item("iteration_started", index)),
+                (ms, started(&one(index), 1)),
+            ]
+        };
+        let ends = |ms: i64, index: u32| {
+            [
+                (ms, completed(&one(index), &[])),
+                (ms, item("iteration_ended", index)),
+            ]
+        };
+        let begun = json!({ "kind": "map_started", "step": "each", "items": [1, 2, 3, 4] });
+        // The second is slow; the third and the fourth go through the place of the first.
+        let log: Vec<(i64, Value)> = std::iter::once((0, begun))
+            .chain(begins(0, 0))
+            .chain(begins(0, 1))
+            .chain(ends(10, 0))
+            .chain(begins(10, 2))
+            .chain(ends(30, 2))
+            .chain(begins(30, 3))
+            .chain(ends(40, 1))
+            .chain(ends(90, 3))
+            .collect();
+        let state = run(steps.clone(), json!([]), &log);
+        assert_eq!(
+            path(&state),
+            ["each", "each.0.one", "each.2.one", "each.3.one"]
+        );
+        let before = run(steps.clone(), json!([]), &log[..9]);
+        assert_eq!(path(&before), ["each", "each.0.one", "each.2.one"]);
+        let slow = run(steps, json!([]), &log[..5]);
+        assert_eq!(path(&slow), ["each", "each.1.one"]);
     }
 
     #[test]
