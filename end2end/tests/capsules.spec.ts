@@ -97,7 +97,10 @@ test("a run is saved, opened where it never was, and refused when it was changed
     await page.getByRole("link", { name: "notes.md" }).click();
     expect((await readFile(await (await taking).path())).toString()).toContain("# Notes");
 
+    const runs = page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Runs" });
+    await expect(runs).toHaveAttribute("aria-current", "page");
     await open(page, `${empty.url}/capsules`);
+    await expect(runs).toHaveAttribute("aria-current", "page");
     await expect(page.getByRole("link", { name })).toBeVisible();
     if (isScripted()) await expectAccessible(page);
     await page.setViewportSize({ width: 360, height: 800 });
@@ -125,3 +128,17 @@ async function expectGoodInAllViews(page: Page, address: string): Promise<void> 
   }
   await page.setViewportSize({ width: 1280, height: 720 });
 }
+
+test("a capsule that could not be removed is told of, and one has a way on", async ({ page }) => {
+  // As the form leads back to when the server could not.
+  await open(page, "/capsules?not-removed");
+  await expect(page.getByRole("alert")).toHaveText(
+    "The capsule could not be removed. Try again; the server's log says why it failed.",
+  );
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Capsules");
+  if (isScripted()) await expectAccessible(page);
+  const main = page.getByRole("navigation", { name: "Main" });
+  await expect(main.getByRole("link", { name: "Runs" })).toHaveAttribute("aria-current", "page");
+  await main.getByRole("link", { name: "Home" }).click();
+  await expect(main.getByRole("link", { name: "Runs" })).not.toHaveAttribute("aria-current", "page");
+});

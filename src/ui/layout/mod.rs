@@ -4,6 +4,7 @@ mod panel;
 
 use leptos::prelude::*;
 use leptos_router::components::A;
+use leptos_router::hooks::use_location;
 
 use super::components::ConnectionBadge;
 use super::live::Live;
@@ -28,7 +29,7 @@ pub fn Layout(children: Children) -> impl IntoView {
                     <ul>
                         <li><A href="/" exact=true>"Home"</A></li>
                         <li><A href="/workflows">"Workflows"</A></li>
-                        <li><A href="/runs">"Runs"</A></li>
+                        <li><ToRuns /></li>
                         <li><A href="/approvals">"Approvals" <WaitingCount /></A></li>
                     </ul>
                 </nav>
@@ -44,6 +45,19 @@ pub fn Layout(children: Children) -> impl IntoView {
             <TaskPanel />
         </div>
     }
+}
+
+/// Capsules are runs too, and are found from there.
+#[component]
+fn ToRuns() -> impl IntoView {
+    let path = use_location().pathname;
+    let is_here = Memo::new(move |_| {
+        path.with(|path| {
+            let mut parts = path.split('/');
+            matches!(parts.nth(1), Some("runs" | "capsules"))
+        })
+    });
+    view! { <a href="/runs" aria-current=move || is_here.get().then_some("page")>"Runs"</a> }
 }
 
 /// How many questions wait, beside the way to them.
