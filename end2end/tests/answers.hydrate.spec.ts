@@ -61,6 +61,34 @@ test("one run's page does not take over what was typed on another's", async ({ p
   await expect(page.getByLabel("Comment")).toHaveValue("");
 });
 
+test("the second half of a double click presses nothing that has come into the place of the answer", async ({ page, request, signalbox }) => {
+  const name = `Twice ${test.info().repeatEachIndex}`;
+  const steps = [
+    { id: "first", kind: "human_gate" },
+    { id: "second", kind: "human_gate" },
+  ];
+  const data = { name, steps, edges: [{ from: "first", to: "second" }] };
+  const { slug } = await (await request.post(`${signalbox.url}/api/v1/workflows`, { data })).json();
+  const { run_id } = await (await request.post(`${signalbox.url}/api/v1/runs`, { data: { workflow: slug } })).json();
+  await open(page, `${signalbox.url}/runs/${run_id}`);
+  // A slow double click: the answer has come, and the next question has taken the place of the first, between its halves.
+  const place = (await step(page, "First").getByRole("button", { name: "Approve" }).boundingBox())!;
+  const [x, y] = [place.x + place.width / 2, place.y + place.height / 2];
+  await page.mouse.click(x, y);
+  const approve = step(page, "Second").getByRole("button", { name: "Approve" });
+  await expect(approve).toBeVisible();
+  const there = (await approve.boundingBox())!;
+  await page.mouse.move(there.x + there.width / 2, there.y + there.height / 2);
+  await page.mouse.down({ clickCount: 2 });
+  await page.mouse.up({ clickCount: 2 });
+  const gates = (await (await request.get(`${signalbox.url}/api/v1/gates?run=${run_id}`)).json()).items;
+  expect(gates.map((gate: { step_id: string }) => gate.step_id)).toEqual(["second"]);
+  // A click of its own counts, once the answer has rested.
+  await expect(approve).toBeEnabled();
+  await approve.click();
+  await expect(runStatus(page)).toContainText("Completed");
+});
+
 test("after an answer the focus stays at its step", async ({ page, request, signalbox }) => {
   const run = await start(request, signalbox, "Asks", [{ id: "ask", kind: "human_gate" }]);
   await open(page, run);

@@ -21,6 +21,7 @@ mod timeline;
 mod views;
 
 use leptos::prelude::*;
+use leptos::web_sys::MouseEvent;
 use leptos_meta::Title;
 use serde_json::Value;
 use std::sync::Arc;
@@ -105,6 +106,18 @@ pub struct Forms {
     files: RwSignal<Vec<ArtifactCard>>,
 }
 
+impl Forms {
+    /// The second half of a double click was meant for the answer that the first half has given, not for what has moved
+    /// into its place since.
+    fn keep_off(self, click: &MouseEvent) {
+        let answering = || self.decide.busy() || self.resolve.busy() || self.on_step.busy();
+        if click.detail() > 1 && untrack(answering) {
+            click.prevent_default();
+            click.stop_propagation();
+        }
+    }
+}
+
 #[component]
 pub fn RunPage() -> impl IntoView {
     let id = param("id");
@@ -182,14 +195,16 @@ fn show(view: Result<RunView, PageError>, forms: Forms) -> AnyView {
                 <RunActs viewer forms version=header.version />
             </Show>
         </div>
-        <RefusedElsewhere viewer forms />
-        <Result viewer />
-        <WaitingHere viewer />
-        <Artifacts viewer forms />
-        <Tabs viewer />
-        <Scrubber viewer reel />
-        <Views viewer reel />
-        <Details viewer forms />
+        <div on:click:capture=move |event| forms.keep_off(&event)>
+            <RefusedElsewhere viewer forms />
+            <Result viewer />
+            <WaitingHere viewer />
+            <Artifacts viewer forms />
+            <Tabs viewer />
+            <Scrubber viewer reel />
+            <Views viewer reel />
+            <Details viewer forms />
+        </div>
     }
     .into_any()
 }
