@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::follower::Follower;
+pub use super::notifying::{ask, follow, is_followed, permission, unfollow};
+use super::notifying::{catch_up, hear};
 use super::{Connection, Live};
 use crate::engine::ids::RunId;
 use crate::engine::state::RunStatus;
@@ -104,6 +106,7 @@ async fn talk(live: Live) -> bool {
                     live.connection.set(Connection::Live);
                     // What happened to the lists while nobody listened.
                     live.refresh_lists();
+                    spawn_local(catch_up());
                 }
                 match serde_json::from_str::<Message<IgnoredAny>>(&text) {
                     Ok(message) => live.receive(message, &text),
@@ -213,6 +216,7 @@ impl Live {
     }
 
     fn receive_summaries(self, summaries: Vec<Arc<RunSummary>>) {
+        hear(summaries.iter());
         let moved = self.summaries.with_untracked(|known| {
             let mut news = summaries.iter();
             news.any(|news| has_moved(known.get(&news.header.run_id), news))

@@ -7,6 +7,13 @@ mod browser;
 #[path = "server.rs"]
 mod browser;
 mod follower;
+#[cfg_attr(
+    not(any(target_family = "wasm", test)),
+    expect(dead_code, reason = "only a browser notifies")
+)]
+mod notices;
+#[cfg(feature = "hydrate")]
+mod notifying;
 
 use leptos::prelude::*;
 use std::collections::BTreeMap;
@@ -17,9 +24,10 @@ use crate::engine::stream::Request;
 use crate::engine::summary::RunSummary;
 use crate::engine::time::Timestamp;
 
-pub use browser::local_time;
+pub use browser::{ask, follow, is_followed, local_time, permission, unfollow};
 pub use follower::Follow;
 use follower::Follower;
+pub use notices::standing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use serde_json::Value;
 
+use super::notice::TellMe;
 use super::{Forms, Viewer};
 use crate::engine::event::Resolution;
 use crate::engine::foretold::{Act, foretell};
@@ -73,6 +74,7 @@ pub fn RunActs(viewer: Viewer, forms: Forms, version: u32) -> impl IntoView {
         <div class="run-acts">
             {offers.map(|offer| view! { <RunActForm viewer forms offer /> })}
             <a class="button button-small" href=compare>"Compare…"</a>
+            <TellMe viewer forms />
         </div>
     }
 }

@@ -10,6 +10,7 @@ mod head;
 mod iterations;
 mod list;
 mod logs;
+mod notice;
 mod paging;
 mod place;
 mod reel;
