@@ -47,8 +47,12 @@ async fn a_batch_whose_answer_was_lost_is_stored_once(store: Arc<dyn Store>) {
     assert_eq!(lines_after(&*store, &others).await, [4]);
     // What only looks the same is stored.
     let second = named("second", 1, &["a", "b"]);
-    assert_eq!(lines_after(&*store, &[second.clone()]).await, [6]);
-    assert_eq!(lines_after(&*store, &[second]).await, [6]);
+    for _ in 0..2 {
+        assert_eq!(
+            lines_after(&*store, std::slice::from_ref(&second)).await,
+            [6]
+        );
+    }
 }
 
 async fn batches_that_come_again_one_by_one_are_stored_once(store: Arc<dyn Store>) {
