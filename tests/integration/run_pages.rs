@@ -12,6 +12,7 @@ crate::server::also_on_postgres!(
     a_filter_is_saved_and_found_again,
     runs_are_cancelled_together_once_it_is_told_what_would_become_of_each,
     failed_runs_are_retried_together_and_not_twice,
+    what_an_act_would_do_is_told_on_the_page_and_done_by_a_plain_form,
 );
 
 fn asking(name: &str) -> Value {
@@ -290,4 +291,38 @@ async fn failed_runs_are_retried_together_and_not_twice() {
     let told = page(&browser, &told).await;
     assert!(told.contains("it has gone on since it was shown"), "{told}");
     assert_eq!(server.events(&runs[0]).await.len(), before);
+}
+
+#[tokio::test]
+async fn what_an_act_would_do_is_told_on_the_page_and_done_by_a_plain_form() {
+    let server = Server::start().await;
+    let browser = Browser::at(&server);
+    server.create(asking("Alpha")).await;
+    let run = server.start_run("alpha", json!({})).await;
+    server.gate(&run).await;
+    let address = format!("/runs/{run}");
+    let waits = page(&browser, &address).await;
+    for says in [
+        "Not done any more: “Ask”. What has been done stays done.",
+        "Nothing else starts until the run is resumed.",
+        "Approve: No step follows on that.",
+        "Reject: The step fails, and the run with it.",
+    ] {
+        assert!(waits.contains(says), "{says}: {waits}");
+    }
+    let fields = [
+        ("run_id", run.as_str()),
+        ("act", "cancel"),
+        ("comment", "Not today"),
+    ];
+    browser.send("act_on_run", &fields, &address).await;
+    server.until_run(&run, "cancelled").await;
+    let ended = page(&browser, &address).await;
+    for says in [
+        "Cancelled by local: “Not today”",
+        "A new run of version 1 begins with the same input; people are asked anew.",
+    ] {
+        assert!(ended.contains(says), "{says}: {ended}");
+    }
+    assert!(!ended.contains("Cancel run…"));
 }
