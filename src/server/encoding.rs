@@ -9,7 +9,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 /// What is smaller fits into one packet anyway.
 const SHRUNK_BYTES_MIN: u64 = 1_024;
 
-/// Compresses pages, and data as JSON, for whoever takes gzip: the page of a run is sent in a fifth of its size. Quickly
+/// Compresses pages, and data as JSON, for whoever takes gzip: the page of a run is sent in a quarter of its size. Quickly
 /// rather than well, since each is made for one request. No secret of ours stands in a page beside what others have written, so
 /// its length tells nothing of one. What flows, such as events and logs, goes out as it comes.
 pub fn shrinking() -> CompressionLayer<impl Predicate> {
