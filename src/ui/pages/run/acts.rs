@@ -208,8 +208,52 @@ pub fn StepActsForm(
     let on_step = forms.on_step;
     let subject = step_id.clone();
     let refusal = Signal::derive(move || on_step.refusal_of(&subject));
-    let id = StoredValue::new(format!("act-{step_id}"));
     let step_id = StoredValue::new(step_id);
+    view! {
+        <Refusal error=refusal />
+        <Show when=move || acts.get().skip>
+            <SkipForm viewer forms step_id />
+        </Show>
+        <Show when=move || acts.get().fork>
+            <ForkForm viewer forms step_id />
+        </Show>
+    }
+}
+
+/// What both forms say of where they belong.
+fn about(forms: Forms, step_id: StoredValue<String>) -> impl IntoView {
+    view! {
+        <input type="hidden" name="run_id" value=forms.run_id.get_value() />
+        <input type="hidden" name="step_id" value=step_id.get_value() />
+    }
+}
+
+#[component]
+fn SkipForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl IntoView {
+    let path = step_id.get_value();
+    let (id, hint) = (format!("act-{path}"), format!("skip-{path}"));
+    let skip = Memo::new(move |_| {
+        viewer.state.with(|state| {
+            let found = step_id.with_value(|path| state.find(&StepPath::new(path.as_str())));
+            found.map(|at| outlook(state, Act::Skip(at)))
+        })
+    });
+    let text = move || skip.with(|skip| skip.as_ref().map(Outlook::text));
+    let is_refused = move || skip.with(|skip| skip.as_ref().is_none_or(Outlook::is_refused));
+    view! {
+        <Asking answers=forms.on_step class="step-acts">
+            {about(forms, step_id)}
+            <label for=id.clone()>"Why skip it?"</label>
+            <input id=id name="comment" required maxlength="4000" disabled=is_refused />
+            <button class="button button-small" name="act" value="skip" aria-describedby=hint.clone() disabled=is_refused>"Skip this step"</button>
+            <p class="hint" id=hint>{text}</p>
+        </Asking>
+    }
+}
+
+#[component]
+fn ForkForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl IntoView {
+    let hint = format!("fork-{}", step_id.get_value());
     let opened = RwSignal::new(false);
     let toggled = move |event| opened.set(is_open(&event));
     // Only where it is asked for: an input may be long, and steps are many.
@@ -224,15 +268,6 @@ pub fn StepActsForm(
         told.flatten()
             .unwrap_or_else(|| Outlook(Ok(FORKED.to_owned())))
     });
-    let skip = Memo::new(move |_| {
-        viewer.state.with(|state| {
-            let found = step_id.with_value(|path| state.find(&StepPath::new(path.as_str())));
-            found.map(|at| outlook(state, Act::Skip(at)))
-        })
-    });
-    let skip_text = move || skip.with(|skip| skip.as_ref().map(Outlook::text));
-    let no_skip = move || skip.with(|skip| skip.as_ref().is_none_or(Outlook::is_refused));
-    let hint = move |of: &str| step_id.with_value(|path| format!("{of}-{path}"));
     let input = move || {
         let asked = opened.get() || is_chosen.get();
         asked
@@ -244,38 +279,20 @@ pub fn StepActsForm(
         (!is_chosen.get())
             .then(|| view! { <p class="only-unscripted"><a href=href>"With another input"</a></p> })
     };
-    let hidden = move || {
-        view! {
-            <input type="hidden" name="run_id" value=forms.run_id.get_value() />
-            <input type="hidden" name="step_id" value=step_id.get_value() />
-        }
-    };
     view! {
-        <Refusal error=refusal />
-        <Show when=move || acts.get().skip>
-            <Asking answers=on_step class="step-acts">
-                {hidden()}
-                <label for=id.get_value()>"Why skip it?"</label>
-                <input id=id.get_value() name="comment" required maxlength="4000" disabled=no_skip />
-                <button class="button button-small" name="act" value="skip" aria-describedby=hint("skip") disabled=no_skip>"Skip this step"</button>
-                <p class="hint" id=hint("skip")>{skip_text}</p>
-            </Asking>
-        </Show>
-        <Show when=move || acts.get().fork>
-            <Asking answers=on_step class="step-acts">
-                {hidden()}
-                <input type="hidden" name="comment" value="" />
-                <details class="fork" on:toggle=toggled>
-                    <summary class="button button-small">"Start a new run from here…"</summary>
-                    <p class="hint" id=hint("fork")>{move || fork.with(Outlook::text)}</p>
-                    {input}
-                    {with_input}
-                    <button class="button button-small" name="act" value="fork" aria-describedby=hint("fork") disabled=move || fork.with(Outlook::is_refused)>
-                        "Start the new run"
-                    </button>
-                </details>
-            </Asking>
-        </Show>
+        <Asking answers=forms.on_step class="step-acts">
+            {about(forms, step_id)}
+            <input type="hidden" name="comment" value="" />
+            <details class="fork" on:toggle=toggled>
+                <summary class="button button-small">"Start a new run from here…"</summary>
+                <p class="hint" id=hint.clone()>{move || fork.with(Outlook::text)}</p>
+                {input}
+                {with_input}
+                <button class="button button-small" name="act" value="fork" aria-describedby=hint disabled=move || fork.with(Outlook::is_refused)>
+                    "Start the new run"
+                </button>
+            </details>
+        </Asking>
     }
 }
 
