@@ -28,12 +28,14 @@ impl From<leptos::wasm_split::SplitLoaderError> for NotFetched {
 
 pub type Fetching = Pin<Box<dyn Future<Output = Result<(), NotFetched>>>>;
 
+/// May be asked for again, also after it has failed.
+pub type Fetch = fn() -> Fetching;
+
 /// What draws a view, and may have to be fetched first. `With` is what it is drawn from.
 pub struct Part<With: 'static> {
     /// As the build calls it.
     pub name: &'static str,
-    /// May be asked for again, also after it has failed.
-    pub fetch: fn() -> Fetching,
+    pub fetch: Fetch,
     /// Nothing, while the part is not here.
     pub draw: fn(With) -> Option<AnyView>,
 }

@@ -20,7 +20,7 @@ pub use not_found::NotFoundPage;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use crate::ui::parts::{Fetching, Part, apart};
+use crate::ui::parts::{Fetch, Part, apart};
 
 // Few parts: what several of them need is in a file for each set of those that need it, and such sets become many.
 apart!(home, HOME: () => |()| view! { <home::HomePage /> }.into_any());
@@ -43,7 +43,7 @@ apart!(workflows, VERSIONS: () => |()| view! { <versions::VersionsPage /> }.into
 apart!(builder, BUILDER: () => |()| view! { <builder::BuilderPage /> }.into_any());
 
 /// What may stand on a page and comes in a part of its own. The name is in `data-part` where the server has drawn it.
-pub(in crate::ui) const BESIDE: [(&str, fn() -> Fetching); 2] = [
+pub(in crate::ui) const BESIDE: [(&str, Fetch); 2] = [
     (run::VIEWS.name, run::VIEWS.fetch),
     (run::LOG.name, run::LOG.fetch),
 ];
