@@ -1,13 +1,19 @@
 //! What a browser asks.
 
+use futures::future::{Either, select};
 use gloo_net::http::{Request, Response};
-use leptos::server_fn::ContentType;
+use gloo_timers::future::TimeoutFuture;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use leptos::server_fn::redirect::{REDIRECT_HEADER, call_redirect_hook};
+use leptos::server_fn::{ContentType, Decodes};
 use leptos::task::spawn_local;
+use std::pin::pin;
 
 use crate::rpc::codec::Text;
 use crate::rpc::error::PageError;
+
+/// Longer than the server takes until it begins to answer: who has heard nothing by then is cut off from it.
+const PATIENCE_MS: u32 = 45_000;
 
 /// Posts a form, and tells what became of it. What it leads to is shown.
 pub fn ask(
@@ -16,11 +22,15 @@ pub fn ask(
     told: impl FnOnce(Result<(), PageError>) + 'static,
 ) {
     spawn_local(async move {
-        let answer = answer(address, body).await;
-        let unreachable = |error: gloo_net::Error| ServerFnErrorErr::Request(error.to_string());
-        let answer = answer
-            .map_err(|error| PageError::from_server_fn_error(unreachable(error)))
-            .flatten();
+        let asking = pin!(answer(address, body));
+        let answer = match select(asking, pin!(TimeoutFuture::new(PATIENCE_MS))).await {
+            Either::Left((answer, _)) => answer
+                .map_err(|error| {
+                    PageError::from_server_fn_error(ServerFnErrorErr::Request(error.to_string()))
+                })
+                .flatten(),
+            Either::Right(_) => Err(unanswered()),
+        };
         let (place, answer) =
             answer.map_or_else(|error| (None, Err(error)), |place| (place, Ok(())));
         told(answer);
@@ -46,7 +56,20 @@ async fn answer(
         let error = answer.binary().await?;
         return Ok(Err(PageError::de(error.into())));
     }
-    Ok(Ok(place(&answer)))
+    // What stands between may answer in the server's stead, such as with a page on which one signs in.
+    let body = answer.binary().await?;
+    let said = <Text as Decodes<()>>::decode(body.into());
+    Ok(said.map(|()| place(&answer)).map_err(|_| foreign()))
+}
+
+fn foreign() -> PageError {
+    let message = "Something else than the server has answered. Load the page again, and look whether it was done.";
+    PageError::new(502, "foreign_answer", message)
+}
+
+fn unanswered() -> PageError {
+    let message = "The server has not answered. Look whether it was done before you try again.";
+    PageError::new(504, "unanswered", message)
 }
 
 fn place(answer: &Response) -> Option<String> {
