@@ -80,10 +80,11 @@ test("a run that is followed is told of once, on any page, and no longer when it
   await goOn();
   await other.goOn();
   await expect.poll(() => told.length).toBeGreaterThan(0);
-  expect(told[0]).toEqual({ title: name, body: "“Go on?” waits for you.", tag: run_id });
+  const waits = "“Go on?” waits for you.";
+  expect(told[0]).toEqual({ title: name, body: waits, tag: `${run_id} ${waits}` });
   // Both tabs have heard of it by then; what both showed would stand as one, by its tag.
   await expect(second.getByRole("heading", { name: "Go on?" }).first()).toBeVisible();
-  expect(new Set(told.map((notice) => notice.tag))).toEqual(new Set([run_id]));
+  expect(new Set(told.map((notice) => notice.tag))).toEqual(new Set([`${run_id} ${waits}`]));
 
   // What is so already is not told again by a page that is opened.
   await second.close();
@@ -95,7 +96,8 @@ test("a run that is followed is told of once, on any page, and no longer when it
     const failed = await request.post(last, { data: { outcome: "failed", message: "nobody there" } });
     expect(failed.ok(), await failed.text()).toBeTruthy();
   }).toPass();
-  const end = { title: name, body: "“Last”: nobody there", tag: run_id };
+  const body = "“Last”: nobody there";
+  const end = { title: name, body, tag: `${run_id} ${body}` };
   await expect.poll(() => told.at(-1)).toEqual(end);
   await expect(button(page)).toHaveCount(0);
   expect(await page.evaluate(() => localStorage.getItem("signalbox.followed"))).toBe("");

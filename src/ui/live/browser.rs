@@ -183,6 +183,7 @@ async fn poll_once(live: Live) {
     }
     if live.connection.get_untracked() == Connection::Offline {
         live.refresh_lists();
+        catch_up().await;
     }
 }
 
@@ -210,7 +211,10 @@ impl Live {
         match message {
             Message::Ping | Message::Refused { .. } => {}
             Message::Runs { summaries } => self.receive_summaries(summaries),
-            Message::RunsMissed => self.refresh_lists(),
+            Message::RunsMissed => {
+                self.refresh_lists();
+                spawn_local(catch_up());
+            }
             Message::Events { run_id, .. } => self.receive_events(&run_id, text),
         }
     }

@@ -37,6 +37,12 @@ pub fn standing(status: RunStatus, waiting: u32, current: Option<&str>) -> Strin
     }
 }
 
+/// How many steps waited for a person when the run stood so.
+fn waiting_of(standing: &str) -> u32 {
+    let count = standing.split(' ').next().map(str::parse);
+    count.and_then(Result::ok).unwrap_or(0)
+}
+
 impl Followed {
     pub fn read(text: &str) -> Self {
         let line = |line: &str| {
@@ -83,15 +89,21 @@ impl Followed {
         if known.1 == stands {
             return None;
         }
+        let waiting = run.waiting_for_people;
+        // One of several has been answered: who waits on was told of.
+        let is_left = waiting > 0 && waiting < waiting_of(&known.1);
         let body = match (run.finished_at, run.current.as_deref()) {
             (Some(_), _) => {
                 let ended = format!("The run is {}.", run.status.as_str());
                 run.message.clone().unwrap_or(ended)
             }
+            (None, Some(step)) if waiting > 1 => {
+                format!("“{step}” and {} more wait for you.", waiting - 1)
+            }
             (None, Some(step)) => format!("“{step}” waits for you."),
             (None, None) => "It waits for you.".to_owned(),
         };
-        let is_news = !stands.is_empty();
+        let is_news = !stands.is_empty() && !is_left;
         known.1 = stands;
         let notice = Notice {
             run_id: run_id.to_owned(),
@@ -152,6 +164,19 @@ mod tests {
         assert_eq!(said(&mut followed, &run("failed", 0, None)), failed);
         assert!(!followed.holds("r"), "it has ended");
         assert_eq!(said(&mut followed, &run("failed", 0, None)), None);
+    }
+
+    #[test]
+    fn of_several_that_wait_each_further_one_is_news_and_what_is_left_of_them_is_not() {
+        let mut followed = Followed::default();
+        followed.add("r", String::new());
+        let one = Some("“Ship?” waits for you.".to_owned());
+        assert_eq!(said(&mut followed, &run("waiting", 1, Some("Ship?"))), one);
+        let two = Some("“Ship?” and 1 more wait for you.".to_owned());
+        assert_eq!(said(&mut followed, &run("waiting", 2, Some("Ship?"))), two);
+        assert_eq!(said(&mut followed, &run("waiting", 1, Some("Tell?"))), None);
+        assert_eq!(said(&mut followed, &run("running", 0, None)), None);
+        assert_eq!(said(&mut followed, &run("waiting", 1, Some("Ship?"))), one);
     }
 
     #[test]

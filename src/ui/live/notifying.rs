@@ -1,6 +1,6 @@
 //! Notifications of the desktop: what the browser allows, which runs it follows, and what is shown of them. All tabs of a
-//! browser share the list, so what one has told is known to the others; a tag for each run keeps two from standing side by
-//! side where both were as quick.
+//! browser share the list, so what one has told is known to the others; a tag for each piece of news keeps two from standing
+//! side by side where both were as quick. With one for each run, what comes second would replace the first without a sound.
 
 use gloo_net::http::Request;
 use js_sys::{Array, Function, Object, Promise, Reflect};
@@ -78,7 +78,7 @@ pub(super) fn hear<'a>(summaries: impl Iterator<Item = &'a Arc<RunSummary>>) {
         keep(&runs);
     }
     for notice in news {
-        // A browser that lets nothing be shown says so on the page of the run.
+        // Some browsers allow it and then show none; there is nobody to tell now.
         let _ = show(&notice);
     }
 }
@@ -88,7 +88,8 @@ fn show(notice: &Notice) -> Result<(), JsValue> {
         return Ok(());
     };
     let options = Object::new();
-    for (name, value) in [("body", &notice.body), ("tag", &notice.run_id)] {
+    let tag = format!("{} {}", notice.run_id, notice.body);
+    for (name, value) in [("body", &notice.body), ("tag", &tag)] {
         Reflect::set(&options, &name.into(), &value.into())?;
     }
     let with = Array::of2(&notice.title.as_str().into(), &options);

@@ -11,8 +11,12 @@ pub fn TellMe(viewer: Viewer, forms: Forms) -> impl IntoView {
     let goes_on = Memo::new(move |_| viewer.state.with(|state| state.end.is_none()));
     let followed = RwSignal::new(false);
     let told = RwSignal::new("");
-    // Only the browser knows.
-    Effect::new(move || followed.set(forms.run_id.with_value(|run_id| is_followed(run_id))));
+    // Only the browser knows. A run that has ended is followed no longer, also when it is retried.
+    Effect::new(move || {
+        goes_on.track();
+        told.set("");
+        followed.set(forms.run_id.with_value(|run_id| is_followed(run_id)));
+    });
     let press = move |_| {
         if followed.get_untracked() {
             forms.run_id.with_value(|run_id| unfollow(run_id));
@@ -34,10 +38,18 @@ pub fn TellMe(viewer: Viewer, forms: Forms) -> impl IntoView {
                 return;
             };
             match answer.as_deref() {
+                // It has ended meanwhile.
+                Some("granted") if goes_on.try_get_untracked() != Some(true) => {}
                 Some("granted") => {
-                    forms.run_id.with_value(|run_id| follow(run_id, known));
-                    followed.set(true);
-                    told.set("This browser tells you while a page of Signalbox is open.");
+                    let is_kept = forms.run_id.with_value(|run_id| {
+                        follow(run_id, known);
+                        is_followed(run_id)
+                    });
+                    followed.set(is_kept);
+                    told.set(match is_kept {
+                        true => "This browser tells you while a page of Signalbox is open.",
+                        false => "This browser keeps nothing for this address, so it cannot follow the run.",
+                    });
                 }
                 Some("denied") => told.set("The browser does not allow notifications from here. Allow them in its settings for this site, then press again."),
                 Some(_) => told.set("The browser was not told whether it may. Press again to be asked."),
