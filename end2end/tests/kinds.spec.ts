@@ -110,7 +110,7 @@ test("what failed is retried, skipped, and forked", async ({ page, request }) =>
   await page.getByText("Retry what failed…").click();
   const retry = page.getByRole("button", { name: "Retry what failed" });
   await expect(retry).toHaveAccessibleDescription(
-    "Done again: “The second”. Has not begun, and has its turn after that: “The third”. The one step that is completed stays so.",
+    "Done again: “The second”. Not begun yet, and next in turn: “The third”. The one step that is completed stays so.",
   );
   await retry.click();
   await until(page, step(page, "The second").locator(".badge", { hasText: "Failed, attempt 2" }));

@@ -56,6 +56,8 @@ pub enum Fate {
     Next,
     /// The run goes on there if a condition says so.
     Perhaps,
+    /// What it did may be undone, if its workflow says so.
+    PerhapsUndone,
 }
 
 impl Fate {
@@ -67,11 +69,12 @@ impl Fate {
             Fate::Ended => "Not done any more",
             Fate::InDoubt => "Will stay unknown whether it took effect",
             Fate::Again => "Done again",
-            Fate::Begun => "Has not begun, and has its turn after that",
+            Fate::Begun => "Not begun yet, and next in turn",
             Fate::Asked => "You are asked first whether it took place",
-            Fate::Twice => "Has taken place, and would a second time",
+            Fate::Twice => "Already took place, and would take place again",
             Fate::Next => "The run goes on with",
             Fate::Perhaps => "It may go on with",
+            Fate::PerhapsUndone => "What has been done may be undone",
         }
     }
 }
@@ -163,9 +166,13 @@ pub fn foretell(state: &RunState, act: Act) -> Result<Foretold, String> {
         Act::Resolve(step, resolution) => resolve(state, step, resolution),
         Act::Decide(step, Decision::Approve) => {
             let way = behind(state, step, None, "");
-            Ok(match has_way(&way) {
-                true => way,
-                false => Foretold::of(Vec::new(), "No step follows on that."),
+            Ok(match (has_way(&way), state.steps[step].frame) {
+                (true, _) => way,
+                (false, 0) => Foretold::of(Vec::new(), "Nothing else waits for this answer."),
+                (false, _) => Foretold::of(
+                    Vec::new(),
+                    "That is the end of the item or round that it is in.",
+                ),
             })
         }
         Act::Decide(step, Decision::Reject) => {
@@ -529,17 +536,29 @@ fn fails(state: &RunState, step: usize) -> Foretold {
     let way = match (has_way(&fallback), state.outline.steps[run.shape].goes_on) {
         (true, _) => fallback,
         (false, true) => behind(state, step, None, "The run goes on with what is known."),
-        (false, false) => Foretold::default(),
-    };
-    let first = match (way == Foretold::default(), run.frame) {
-        (false, _) => "The step fails.",
-        (true, 0) => "The step fails, and the run with it.",
-        (true, _) => "The step fails, and with it the item or round that it is in.",
+        (false, false) => {
+            let undone = all(state, can_be_undone);
+            return Foretold {
+                first: match run.frame {
+                    0 => "The step fails, and the run with it.",
+                    _ => "The step fails, and with it the item or round that it is in.",
+                }
+                .to_owned(),
+                ..Foretold::of(vec![(Fate::PerhapsUndone, undone)], "")
+            };
+        }
     };
     Foretold {
-        first: first.to_owned(),
+        first: "The step fails.".to_owned(),
         ..way
     }
+}
+
+/// It is completed, and has a step that undoes it. Whether a run that fails undoes what it did, its workflow says, and not
+/// its outline.
+fn can_be_undone(state: &RunState, step: usize) -> bool {
+    let run = &state.steps[step];
+    run.status == StepStatus::Completed && state.outline.undone_by(run.shape).is_some()
 }
 
 #[cfg(test)]

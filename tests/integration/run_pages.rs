@@ -305,7 +305,7 @@ async fn what_an_act_would_do_is_told_on_the_page_and_done_by_a_plain_form() {
     for says in [
         "Not done any more: “Ask”. What has been done stays done.",
         "Nothing else starts until the run is resumed.",
-        "Approve: No step follows on that.",
+        "Approve: Nothing else waits for this answer.",
         "Reject: The step fails, and the run with it.",
     ] {
         assert!(waits.contains(says), "{says}: {waits}");

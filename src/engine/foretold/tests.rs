@@ -86,7 +86,7 @@ fn a_new_run_tells_what_would_take_place_twice() {
     let state = after(CANCELLED, 18);
     assert_eq!(
         told(&state, Act::Again { version: 3 }),
-        "A new run of version 3 begins with the same input; people are asked anew. Has taken place, and would a second time: “Place the order”."
+        "A new run of version 3 begins with the same input; people are asked anew. Already took place, and would take place again: “Place the order”."
     );
     assert_eq!(
         told(&state, Act::Fork(at(&state, "long"))),
@@ -94,7 +94,7 @@ fn a_new_run_tells_what_would_take_place_twice() {
     );
     assert_eq!(
         told(&state, Act::Fork(at(&state, "order"))),
-        "What 1 step gave is taken over. Done again: “Place the order”, “Long job”. Has taken place, and would a second time: “Place the order”. What comes after this step follows, and people are asked anew."
+        "What 1 step gave is taken over. Done again: “Place the order”, “Long job”. Already took place, and would take place again: “Place the order”. What comes after this step follows, and people are asked anew."
     );
 }
 

@@ -197,6 +197,20 @@ fn check_failed(before: &RunState, step: usize, foretold: &Foretold, turn: &Turn
         };
         assert!(turn.events.iter().any(ends), "{foretold:?}: {turn:?}");
     }
+    let told = foretold.of_fate(Fate::PerhapsUndone);
+    let undone = before.outline.steps.iter().filter_map(|shape| shape.undoes);
+    let undone: Vec<usize> = undone.collect();
+    let is_undone = |step: usize| {
+        let run = &before.steps[step];
+        run.status == StepStatus::Completed && undone.contains(&run.shape)
+    };
+    let compensates = |event: &Event| matches!(event, Event::RunCompensating { .. });
+    if turn.events.iter().any(compensates) {
+        let done: Vec<usize> = (0..before.steps.len())
+            .filter(|&at| is_undone(at))
+            .collect();
+        assert_eq!(told, done, "{foretold:?}: {turn:?}");
+    }
 }
 
 /// The steps that were there before, of the events of that kind.
