@@ -96,7 +96,11 @@ fn waiting(place: Place) -> impl IntoView {
 }
 
 /// What stands where a part would. Fetched anew by the browser itself: after an update the addresses are others.
-fn missing(place: Place) -> impl IntoView {
+fn missing(place: Place) -> AnyView {
+    if place == Place::Within {
+        return view! { <p class="muted">"What belongs here could not be fetched. " <a href="" rel="external">"Load the page again"</a></p> }
+            .into_any();
+    }
     view! {
         {(place == Place::Page).then(|| view! { <Title text="Not loaded" /><h1>"Not loaded"</h1> })}
         <div class="notice notice-failed" role="alert">
@@ -104,6 +108,7 @@ fn missing(place: Place) -> impl IntoView {
             <p><a href="" rel="external">"Try again"</a></p>
         </div>
     }
+    .into_any()
 }
 
 /// Makes a part of a function that draws: `apart!(lists, HOME: () => draw)` is the constant `HOME`, which is in the files

@@ -94,6 +94,7 @@ fn RunActForm(viewer: Viewer, forms: Forms, offer: Offer) -> impl IntoView {
         false => "button",
     };
     let hint_id = StoredValue::new(format!("{word}-outlook"));
+    let is_off = move || forms.act.busy() || outlook.with(Outlook::is_refused);
     let why = move || {
         let (id, label) = (format!("{word}-why"), format!("Why {word}? (optional)"));
         match act {
@@ -116,13 +117,13 @@ fn RunActForm(viewer: Viewer, forms: Forms, offer: Offer) -> impl IntoView {
     };
     view! {
         <Show when=move || stands.get()>
-            <details class="act">
+            <details class="act" name="act">
                 <summary class="button button-small">{label}</summary>
                 <Asking answers=forms.act class="act-form">
                     <input type="hidden" name="run_id" value=forms.run_id.get_value() />
                     <p class="hint" id=hint_id.get_value()>{move || outlook.with(Outlook::text)}</p>
                     {why()}
-                    <button class=class name="act" value=word aria-describedby=hint_id.get_value() disabled=move || outlook.with(Outlook::is_refused)>
+                    <button class=class name="act" value=word aria-describedby=hint_id.get_value() disabled=is_off>
                         {button}
                     </button>
                 </Asking>
@@ -240,12 +241,13 @@ fn SkipForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl 
     });
     let text = move || skip.with(|skip| skip.as_ref().map(Outlook::text));
     let is_refused = move || skip.with(|skip| skip.as_ref().is_none_or(Outlook::is_refused));
+    let is_off = move || forms.on_step.busy() || is_refused();
     view! {
         <Asking answers=forms.on_step class="step-acts">
             {about(forms, step_id)}
             <label for=id.clone()>"Why skip it?"</label>
-            <input id=id name="comment" required maxlength="4000" disabled=is_refused />
-            <button class="button button-small" name="act" value="skip" aria-describedby=hint.clone() disabled=is_refused>"Skip this step"</button>
+            <input id=id name="comment" required maxlength="4000" />
+            <button class="button button-small" name="act" value="skip" aria-describedby=hint.clone() disabled=is_off>"Skip this step"</button>
             <p class="hint" id=hint>{text}</p>
         </Asking>
     }
@@ -288,7 +290,7 @@ fn ForkForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl 
                 <p class="hint" id=hint.clone()>{move || fork.with(Outlook::text)}</p>
                 {input}
                 {with_input}
-                <button class="button button-small" name="act" value="fork" aria-describedby=hint disabled=move || fork.with(Outlook::is_refused)>
+                <button class="button button-small" name="act" value="fork" aria-describedby=hint disabled=move || forms.on_step.busy() || fork.with(Outlook::is_refused)>
                     "Start the new run"
                 </button>
             </details>
