@@ -61,6 +61,21 @@ test("one run's page does not take over what was typed on another's", async ({ p
   await expect(page.getByLabel("Comment")).toHaveValue("");
 });
 
+test("an answer that is not the server's own counts for nothing", async ({ page, request, signalbox }) => {
+  const address = await start(request, signalbox, "Cut off", [{ id: "ask", kind: "human_gate" }]);
+  await open(page, address);
+  // A page on which one signs in anew, such as a proxy has it: all is well with it.
+  await page.route("**/rpc/decide_gate*", (route) => route.fulfill({ contentType: "text/html", body: "<h1>Sign in</h1>" }));
+  await page.getByRole("button", { name: "Approve" }).click();
+  const refused = page.getByText("Something else than the server has answered.");
+  await expect(refused).toBeVisible();
+  await expect(page.getByRole("button", { name: "Approve" })).toBeVisible();
+  await page.unroute("**/rpc/decide_gate*");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await expect(runStatus(page)).toContainText("Completed");
+  await expect(refused).toBeHidden();
+});
+
 test("the second half of a double click presses nothing that has come into the place of the answer", async ({ page, request, signalbox }) => {
   const name = `Twice ${test.info().repeatEachIndex}`;
   const steps = [
