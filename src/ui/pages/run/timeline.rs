@@ -143,7 +143,9 @@ impl Extent {
 fn Axis(extent: Memo<Extent>, zoom: RwSignal<u32>) -> impl IntoView {
     let ticks = move || {
         let count = TICKS * zoom.get();
-        let ticks = (0..count).map(|tick| {
+        // What was decided in one go has one moment: it is told once.
+        let shown = if extent.get().ms() == 0 { 1 } else { count };
+        let ticks = (0..shown).map(|tick| {
             let ms = extent.get().ms() * u64::from(tick) / u64::from(count);
             let x = f64::from(tick) * 100.0 / f64::from(count);
             view! { <text x=format!("{x:.3}%") y="12" dx="3">{format::duration(ms)}</text><line x1=format!("{x:.3}%") x2=format!("{x:.3}%") y1="0" y2="18" /> }
