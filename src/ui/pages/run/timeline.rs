@@ -143,8 +143,9 @@ impl Extent {
 fn Axis(extent: Memo<Extent>, zoom: RwSignal<u32>) -> impl IntoView {
     let ticks = move || {
         let count = TICKS * zoom.get();
-        // What was decided in one go has one moment: it is told once.
-        let shown = if extent.get().ms() == 0 { 1 } else { count };
+        // What was decided in one go is over in less than a tick: the others would say the same.
+        let is_instant = extent.get().ms() < u64::from(count);
+        let shown = if is_instant { 1 } else { count };
         let ticks = (0..shown).map(|tick| {
             let ms = extent.get().ms() * u64::from(tick) / u64::from(count);
             let x = f64::from(tick) * 100.0 / f64::from(count);
