@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::told::named;
 use super::*;
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
