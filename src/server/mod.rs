@@ -189,7 +189,7 @@ fn api_routes(state: &AppState) -> Router<AppState> {
 }
 
 async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
-    telemetry::start(&config.log, config.log_format)?;
+    let log = telemetry::start(&config.log, config.log_format)?;
     config.database.check().map_err(ServeError::Database)?;
     if let Some(file) = config.database.file() {
         make_parent_folder(&file)?;
@@ -228,6 +228,7 @@ async fn serve(config: ServeConfig, site: Site) -> Result<(), ServeError> {
         export_to: config.export_dir.clone(),
     }));
     tokio::spawn(service.keep_indexing());
+    tokio::spawn(log.tell_of_dropped());
     announce(listening, &config);
 
     let served = tokio::select! {

@@ -2,9 +2,11 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::io::Read;
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::server::Server;
+use crate::server::{Server, command};
 
 crate::server::also_on_postgres!(
     a_workflow_that_starts_itself_is_counted_and_waits_for_itself_no_more,
@@ -176,4 +178,33 @@ async fn the_cron_health_check_waits_for_somebody_to_switch_its_schedule_on() {
     let finding = &gate["question"]["shown"][0]["value"][0];
     assert_eq!(finding["what"], "http://127.0.0.1:9/");
     assert_eq!(server.step(&run, "report").await["status"], "completed");
+}
+
+/// A service manager may stop reading for a while: what is said is dropped then, and nothing else waits for it.
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_nothing_up() {
+    /// What a pipe holds on Linux.
+    const PIPE_BYTES: usize = 65_536;
+    /// A request is good for some hundred bytes of it.
+    const REQUESTS: usize = 500;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let database = format!("sqlite:{}", folder.path().join("signalbox.db").display());
+    let mut process = command(&database, 1_000)
+        .args(["--listen", "127.0.0.1:0", "--log", "trace"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let mut log = process.stderr.take().expect("it is piped");
+    let mut server = Server::of(process, &database).await;
+    for _ in 0..REQUESTS {
+        server.get("/workflows").await;
+    }
+    server.kill();
+    let mut said = Vec::new();
+    log.read_to_end(&mut said).expect("it can be read");
+    assert!(
+        said.len() >= PIPE_BYTES / 2,
+        "the pipe was full: {}",
+        said.len()
+    );
 }

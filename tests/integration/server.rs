@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::postgres_server::PostgresServer;
 
 /// The longest that a test waits for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a killed server keeps the next one off a PostgreSQL database.
 const LEASE_MS: u64 = 700;
 
@@ -291,7 +291,12 @@ pub fn workflow(name: &str, steps: Value, edges: &[(&str, &str)]) -> Value {
 fn client() -> Client {
     // Fails when another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().build().expect("a client")
+    Client::builder()
+        .no_proxy()
+        // An answer that never comes fails its test; streams say more often that they are still there.
+        .read_timeout(2 * PATIENCE)
+        .build()
+        .expect("a client")
 }
 
 pub async fn answer(response: Response) -> (StatusCode, Value) {

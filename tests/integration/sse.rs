@@ -4,7 +4,10 @@ use futures::StreamExt;
 use serde_json::Value;
 use std::time::Duration;
 
-use crate::server::Server;
+use crate::server::{Server, now};
+
+/// So long one reading takes at most: a stream on which nothing happens is kept alive for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads the stream behind `last` until `count` numbers have come or it ends. Answers these, and what the server said of
 /// the end where it has.
@@ -21,6 +24,7 @@ pub async fn read_sse(
     if let Some(last) = last {
         request = request.header("last-event-id", last.to_string());
     }
+    let started = now();
     let mut body = request.send().await.expect("it answers").bytes_stream();
     let (mut text, mut ids) = (String::new(), Vec::new());
     while ids.len() < count
@@ -28,6 +32,10 @@ pub async fn read_sse(
             .await
             .expect("in time")
     {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{path}: nothing after {ids:?}"
+        );
         text.push_str(&String::from_utf8_lossy(&chunk.expect("bytes")));
         while let Some(end) = text.find("\n\n") {
             let event: String = text.drain(..end + 2).collect();
