@@ -2,7 +2,9 @@
 
 use super::config::LogFormat;
 use super::problem::RequestId;
+use std::backtrace::Backtrace;
 use std::io::{self, IsTerminal};
+use std::panic;
 use std::time::Duration;
 use tracing::Span;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -38,10 +40,17 @@ pub fn start(filter: &str, format: LogFormat) -> Result<Log, ParseError> {
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     // A second call, as in tests, keeps the first log.
-    let _ = match format {
+    let begun = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+    if begun.is_ok() {
+        // What it says by itself would be written by whoever panics, and wait for the log's reader as well.
+        panic::set_hook(Box::new(|panic| {
+            let backtrace = Backtrace::capture();
+            tracing::error!(%panic, %backtrace, "a fault of Signalbox itself");
+        }));
+    }
     Ok(Log {
         _writing: writing,
         dropped,
@@ -58,9 +67,10 @@ impl Log {
                 tokio::time::sleep(Duration::from_secs(DROPPED_LOOK_S)).await;
                 let lines = dropped.dropped_lines();
                 if lines > told {
+                    // In all: this line may be dropped as well.
                     tracing::warn!(
-                        lines = lines - told,
-                        "lines of this log are missing: they came faster than they were read"
+                        lines,
+                        "lines of this log are missing since it began: they came faster than they were read"
                     );
                     told = lines;
                 }
