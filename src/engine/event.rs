@@ -2,6 +2,7 @@
 //! A variant, once released, keeps its meaning and its JSON for ever: recorded logs are replayed by the tests.
 
 mod reading;
+mod tagged;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -272,7 +273,7 @@ pub enum Resolution {
     Retry,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "because")]
 pub enum SkipReason {
     /// Another branch was taken at this step.
@@ -290,7 +291,7 @@ pub enum SkipReason {
 }
 
 /// Who makes an attempt.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "performer")]
 pub enum Performer {
     #[default]
@@ -308,7 +309,7 @@ impl Performer {
 }
 
 /// What a run goes back to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "because")]
 pub enum Origin {
     /// The same input once more.
@@ -320,16 +321,16 @@ pub enum Origin {
         run_id: RunId,
         step: StepPath,
         depth: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         root: Option<RunId>,
     },
     /// A trigger of its workflow: a schedule, a webhook, the end of another run.
     Trigger {
         name: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         trigger_id: Option<TriggerId>,
         /// Counts the runs before it, each started by the end of the one before.
-        #[serde(default, skip_serializing_if = "is_zero")]
+        #[serde(skip_serializing_if = "is_zero")]
         depth: u32,
     },
 }

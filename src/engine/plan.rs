@@ -113,11 +113,11 @@ impl Outline {
     }
 
     pub fn new(steps: Vec<OutlineStep>, edges: Vec<OutlineEdge>) -> Self {
-        let index = steps
-            .iter()
-            .enumerate()
-            .map(|(at, step)| (step.id.clone(), at))
-            .collect();
+        // One by one: to be collected they would have to be sorted, with all that sorts.
+        let mut index = BTreeMap::new();
+        for (at, step) in steps.iter().enumerate() {
+            index.insert(step.id.clone(), at);
+        }
         let (mut bodies, places) = bodies_of(&steps);
         let mut incoming = vec![Vec::new(); steps.len()];
         let mut outgoing = vec![Vec::new(); steps.len()];

@@ -184,9 +184,12 @@ impl RunState {
         if let Some(taken) = taken {
             let outline = Arc::clone(&self.outline);
             // In a set: one step may lead to ten thousand.
-            let taken: BTreeSet<usize> = taken.into_iter().collect();
+            let mut ways = BTreeSet::new();
+            for edge in taken {
+                ways.insert(edge);
+            }
             for &edge in outline.outgoing(shape) {
-                let state = if taken.contains(&edge) {
+                let state = if ways.contains(&edge) {
                     EdgeState::Taken
                 } else {
                     EdgeState::NotTaken
