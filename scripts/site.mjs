@@ -11,16 +11,20 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, extname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { transformSync } from "esbuild";
 import { bundle } from "lightningcss";
 import { packing } from "./packs.mjs";
 
 const LOADER = "__wasm_split.js"; // As `wasm-split-cli` calls what it writes.
+// What stands on pages of another part: what that has need not come again. Elsewhere it is fetched one by one.
+const HOST = { acts: "run", gate: "run", log: "run" };
 const HASH_DIGITS = 16; // The server takes a name with this many hexadecimal digits as immutable.
 const BROTLI_QUALITY = 11;
 const GZIP_LEVEL = 9;
 const LARGE_BYTES = 50_000;
 const COMPRESSIBLE = new Set([".css", ".js", ".json", ".pack", ".svg", ".txt", ".wasm", ".webmanifest"]);
 // Browsers in which the client's WASM and the styles' nesting work; older ones get no translation.
+const SCRIPTS = "es2022"; // What those browsers read.
 const BROWSERS = { chrome: 120 << 16, firefox: 120 << 16, safari: (17 << 16) | (4 << 8) };
 
 const [clientFolder, siteFolder] = process.argv.slice(2);
@@ -50,7 +54,7 @@ report();
 function client() {
   const loader = join(clientFolder, LOADER);
   const wasm = keep("signalbox.wasm", readFileSync(join(clientFolder, "signalbox_bg.wasm")));
-  let script = readFileSync(join(clientFolder, "signalbox.js"), "utf8");
+  let script = minified(readFileSync(join(clientFolder, "signalbox.js"), "utf8"));
   if (!existsSync(loader)) return { script: keep("signalbox.js", script), wasm };
 
   let load = readFileSync(loader, "utf8");
@@ -60,7 +64,7 @@ function client() {
     return JSON.stringify(`./${basename(kept.get(name))}`);
   });
   const [parts, packs] = packed(filesOfParts(load));
-  load = packing(load, Object.fromEntries([...parts].map((path) => [basename(path), sizes(path)])), packs);
+  load = minified(packing(load, Object.fromEntries([...parts].map((path) => [basename(path), sizes(path)])), packs));
   const hash = hashOf(script + load);
   // Where they are imported from; the WASM knows the loader by the name that it was linked with.
   script = imported(script, LOADER, `parts.${hash}.js`);
@@ -75,8 +79,9 @@ function client() {
 function packed(files) {
   const packs = {};
   for (const [part, paths] of Object.entries(files)) {
-    const pack = keep(`part_${part}.pack`, Buffer.concat(paths.map((path) => readFileSync(join(siteFolder, path)))));
-    packs[part] = [basename(pack), sizes(pack)[1], paths.map((path) => basename(path))];
+    const own = paths.filter((path) => !files[HOST[part]]?.includes(path));
+    const pack = keep(`part_${part}.pack`, Buffer.concat(own.map((path) => readFileSync(join(siteFolder, path)))));
+    packs[part] = [basename(pack), sizes(pack)[1], own.map((path) => basename(path))];
   }
   return [new Set(Object.values(files).flat()), packs];
 }
@@ -88,8 +93,12 @@ function sizes(path) {
 }
 
 function imported(text, from, to) {
-  if (!text.includes(`from "./${from}"`)) throw new Error(`${from} is not imported as it was`);
-  return text.replaceAll(`from "./${from}"`, `from "./${to}"`);
+  if (!text.includes(`from"./${from}"`)) throw new Error(`${from} is not imported as it was`);
+  return text.replaceAll(`from"./${from}"`, `from"./${to}"`);
+}
+
+function minified(script) {
+  return transformSync(script, { minify: true, format: "esm", target: SCRIPTS }).code;
 }
 
 /** From the loader: the files of each part, those that it shares with others first. */
@@ -112,7 +121,7 @@ function filesOfParts(load) {
 
 /** The worker's script, which names its own two files; their names carry a hash too. */
 function workbenchScript() {
-  const glue = keep("workbench_glue.js", readFileSync(join(clientFolder, "workbench.js")));
+  const glue = keep("workbench_glue.js", minified(readFileSync(join(clientFolder, "workbench.js"), "utf8")));
   const wasm = keep("workbench.wasm", readFileSync(join(clientFolder, "workbench_bg.wasm")));
   return readFileSync("src/workbench/worker.js", "utf8")
     .replace("workbench_glue.js", basename(glue))
