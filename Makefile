@@ -146,11 +146,13 @@ $(WORKBENCH): FORCE | wasm-target
 # Who made a part and for which machine is of no use to a browser: it is in each of them.
 SHRUNK := --strip-producers --strip-target-features
 
-# First divided, then bound: what binds it looks at what every page needs only.
-$(CLIENT)/.bound: $(WASM) $(WORKBENCH) Cargo.lock Makefile node_modules/.installed | wasm-bindgen wasm-split
+# First without what is never called, then divided, then bound: what binds it looks at what every page needs only.
+$(CLIENT)/.bound: $(WASM) $(WORKBENCH) scripts/unused.mjs Cargo.lock Makefile node_modules/.installed | wasm-bindgen wasm-split
 	$(SAY) 'Dividing and shrinking the client'
 	@rm -rf $(CLIENT) && mkdir -p $(CLIENT)
-	@wasm-split-cli $(WASM) $(CLIENT) --out-name signalbox
+	@node scripts/unused.mjs $(WASM) $(CLIENT)/linked.wasm
+	@wasm-split-cli $(CLIENT)/linked.wasm $(CLIENT) --out-name signalbox
+	@rm $(CLIENT)/linked.wasm
 	@wasm-bindgen --target web --no-typescript --keep-lld-exports --out-dir $(CLIENT) --out-name signalbox $(CLIENT)/signalbox.wasm
 	@rm $(CLIENT)/signalbox.wasm
 	@wasm-bindgen --target web --no-typescript --out-dir $(CLIENT) --out-name workbench $(WORKBENCH)
