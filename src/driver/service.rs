@@ -39,10 +39,11 @@ use super::{Committed, Driver, RunNews, SubmitError};
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::event::Recorded;
 use crate::engine::fork::ForkError;
-use crate::engine::ids::{RunId, VersionId};
+use crate::engine::ids::{RunId, StepPath, VersionId};
 use crate::engine::input::{FieldError, on_server};
 use crate::engine::large::lean;
 use crate::engine::plan::Outline;
+use crate::engine::sources::{Source, sources};
 use crate::engine::state::RunState;
 use crate::engine::summary::{RunHeader, RunSummary};
 use crate::engine::tasks::TaskList;
@@ -162,6 +163,17 @@ impl Service {
 
     pub async fn outline(&self, version_id: &VersionId) -> Result<Arc<Outline>, ServiceError> {
         Ok(self.driver.outline(version_id).await?)
+    }
+
+    /// Where what goes into the step comes from, as that version of its workflow says it.
+    pub async fn sources(
+        &self,
+        version_id: &VersionId,
+        step: &StepPath,
+    ) -> Result<Vec<Source>, ServiceError> {
+        let plan = self.driver.plan(version_id).await?;
+        let step = plan.outline.shape_of(step);
+        Ok(sources(&plan, step.ok_or(ServiceError::NotFound("step"))?))
     }
 
     /// The schema of the workflow's input, with this server's address where a default names it.

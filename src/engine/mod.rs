@@ -52,6 +52,7 @@ pub mod rehearse;
 pub mod reliability;
 pub mod rename;
 pub mod retry;
+pub mod sources;
 mod spelling;
 pub mod state;
 pub mod stream;

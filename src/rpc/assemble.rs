@@ -9,10 +9,11 @@ use super::views::{
 use crate::driver::service::{RunRecord, Service, ServiceError};
 use crate::engine::contrast::Contrast;
 use crate::engine::event::{Event, Origin};
-use crate::engine::ids::{ArtifactId, RunId};
+use crate::engine::ids::{ArtifactId, RunId, StepPath};
 use crate::engine::large::lean;
 use crate::engine::layout::{Graph, Picture, SIZES, layout};
 use crate::engine::plan::Outline;
+use crate::engine::sources::Source;
 use crate::engine::state::RunStatus;
 use crate::engine::summary::RunSummary;
 use crate::engine::tasks::TaskList;
@@ -204,6 +205,15 @@ pub(super) async fn run_picture(
     let run = service.run_summary(run_id).await?;
     let outline = service.outline(&run.header.version_id).await?;
     drawn(outline).await
+}
+
+pub(super) async fn step_sources(
+    service: &Service,
+    run_id: &RunId,
+    step: &StepPath,
+) -> Result<Vec<Source>, PageError> {
+    let run = service.run_summary(run_id).await?;
+    Ok(service.sources(&run.header.version_id, step).await?)
 }
 
 /// None where there are too many steps. Beside the runtime: a large one takes a while.

@@ -8,6 +8,7 @@ use super::views::{
     ActiveRunView, ApprovalsView, ArtifactCard, ArtifactView, HomeView, LogView, PairView, RunView,
 };
 use crate::engine::layout::Picture;
+use crate::engine::sources::Source;
 
 #[server(prefix = "/rpc", endpoint = "home", output = Told)]
 pub async fn home() -> Result<HomeView, PageError> {
@@ -36,6 +37,13 @@ pub async fn run_pair(run_id: String, with: String) -> Result<PairView, PageErro
 #[server(prefix = "/rpc", endpoint = "run_files", output = Told)]
 pub async fn run_files(run_id: String) -> Result<Vec<ArtifactCard>, PageError> {
     super::respond(super::assemble::run_files(&super::service()?, &run_id.as_str().into()).await)
+}
+
+/// Where what goes into a step comes from.
+#[server(prefix = "/rpc", endpoint = "step_sources", output = Told)]
+pub async fn step_sources(run_id: String, step: String) -> Result<Vec<Source>, PageError> {
+    let (run_id, step) = (run_id.as_str().into(), step.as_str().into());
+    super::respond(super::assemble::step_sources(&super::service()?, &run_id, &step).await)
 }
 
 /// The last lines of a log behind `after` that had arrived by `until`, in microseconds; only those that say what is to be
