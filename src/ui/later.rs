@@ -43,11 +43,11 @@ impl Later {
 const PICTURES: u32 = 30;
 
 /// Does it with the element of that id, as soon as it is there: a list that is turned has its rows a moment later.
-pub fn once_there(id: String, what: fn(&Element)) {
-    look_for(id, what, PICTURES);
+pub fn once_there(id: String, what: impl Fn(&Element) + 'static) {
+    look_for(id, Box::new(what), PICTURES);
 }
 
-fn look_for(id: String, what: fn(&Element), left: u32) {
+fn look_for(id: String, what: Box<dyn Fn(&Element)>, left: u32) {
     request_animation_frame(move || match document().get_element_by_id(&id) {
         Some(element) => what(&element),
         None if left > 0 => look_for(id, what, left - 1),

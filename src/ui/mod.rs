@@ -2,10 +2,12 @@
 
 mod asking;
 pub mod components;
+mod folding;
 pub mod format;
 mod later;
 mod layout;
 pub mod live;
+mod markup;
 pub mod news;
 mod pages;
 mod parts;
@@ -16,7 +18,7 @@ use futures::future::try_join_all;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::SsrMode;
-use leptos_router::components::{Route, Router, Routes};
+use leptos_router::components::{FlatRoutes, Route, Router};
 use leptos_router::path;
 
 use layout::Layout;
@@ -38,7 +40,7 @@ pub fn App() -> impl IntoView {
         } />
         <Router>
             <Layout>
-                <Routes fallback=NotFoundPage>
+                <FlatRoutes fallback=NotFoundPage>
                     <Route path=path!("/") view=|| pages::HOME.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/workflows") view=|| pages::WORKFLOWS.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/workflows/new") view=|| pages::BUILDER.show((), Place::Page) ssr=SsrMode::Async />
@@ -53,7 +55,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/capsules") view=|| pages::CAPSULES.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/capsules/:id") view=|| pages::CAPSULE.show((), Place::Page) ssr=SsrMode::Async />
                     <Route path=path!("/approvals") view=|| pages::APPROVALS.show((), Place::Page) ssr=SsrMode::Async />
-                </Routes>
+                </FlatRoutes>
             </Layout>
         </Router>
     }

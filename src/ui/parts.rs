@@ -96,9 +96,9 @@ fn waiting(place: Place) -> impl IntoView {
 }
 
 /// What stands where a part would. Fetched anew by the browser itself: after an update the addresses are others.
-fn missing(place: Place) -> AnyView {
+pub fn missing(place: Place) -> AnyView {
     if place == Place::Within {
-        return view! { <p class="muted">"What belongs here could not be fetched. " <a href="" rel="external">"Load the page again"</a></p> }
+        return view! { <p class="muted" role="status">"What belongs here could not be fetched. " <a href="" rel="external">"Load the page again"</a></p> }
             .into_any();
     }
     view! {

@@ -105,6 +105,39 @@ fn no_file_outgrows_its_room() {
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
 }
 
+/// The functions with which pages would be taken over piece by piece are taken out of the client (`scripts/unused.mjs`).
+#[test]
+fn pages_are_taken_over_in_one_go() {
+    for file in sources("src") {
+        let text = read(&file);
+        for piecewise in ["hydrate_lazy", "hydrate_islands", "hydrate_async"] {
+            assert!(!text.contains(piecewise), "{}: {piecewise}", file.display());
+        }
+    }
+}
+
+/// What the server has drawn has to be in the client before the page comes to life.
+#[test]
+fn whatever_is_drawn_as_a_part_is_known_to_stand_on_pages() {
+    let pages = read(Path::new("src/ui/pages/mod.rs"));
+    let mut found = 0;
+    for file in sources("src/ui") {
+        let text = read(&file);
+        for (at, mark) in text.match_indices("data-part=") {
+            let name = text[at + mark.len()..].split(".name").next();
+            let name = name.filter(|name| name.chars().all(|c| c.is_ascii_uppercase()));
+            let Some(name) = name else { continue };
+            found += 1;
+            assert!(
+                pages.contains(&format!("::{name}.fetch),")),
+                "{}: enter {name} in BESIDE",
+                file.display()
+            );
+        }
+    }
+    assert!(found >= 5, "{found}");
+}
+
 #[test]
 fn features_are_told_apart_only_where_modules_are_listed() {
     let mut broken = Vec::new();

@@ -233,9 +233,27 @@ async fn nothing_that_somebody_wrote_becomes_markup() {
     let (_, created) = server.post("/workflows", document).await;
     let slug = created["slug"].as_str().expect("a slug").to_owned();
     let run = server.start_run(&slug, json!({})).await;
+    let ends = json!({ "name": "Ends", "inputs": { "type": "object" },
+        "steps": [{ "id": "made", "kind": "transform", "name": MARKUP, "set": { "all": "$input.text" } }] });
+    let ended = server
+        .start_run(&server.create(ends).await, json!({ "text": MARKUP }))
+        .await;
+    server.until_run(&ended, "completed").await;
     let browser = Browser::at(&server);
     let (_, draft) = server.post("/drafts", json!({ "workflow": slug })).await;
+    let again = format!("/runs/{ended}?step=made");
+    let (_, page) = browser.page(&again).await;
+    assert!(
+        page.contains("fork-input-made"),
+        "a new run can have another input"
+    );
     let pages = [
+        again,
+        format!("/runs/{ended}?only=completed"),
+        format!("/runs/{ended}?view=graph&step=made"),
+        format!("/runs/{ended}?view=timeline"),
+        format!("/runs/{ended}?view=events"),
+        format!("/runs/{ended}/compare"),
         "/".to_owned(),
         "/workflows".to_owned(),
         "/workflows?q=%3Cx-mark%3E&tag=%3Cx-mark%3E".to_owned(),

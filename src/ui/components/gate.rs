@@ -15,6 +15,9 @@ pub fn GateForm(
     plan_hash: String,
     /// Kept by the page, so that the answer to a refused decision survives the form.
     decide: Answers,
+    /// The id of what says where each answer leads.
+    #[prop(optional, into)]
+    described_by: Option<String>,
 ) -> impl IntoView {
     let comment_id = format!("comment-{gate_id}");
     let subject = gate_id.clone();
@@ -31,10 +34,10 @@ pub fn GateForm(
                 <textarea id=comment_id name="comment" rows="2" maxlength="4000"></textarea>
                 <Refusal error=refusal />
                 <div class="gate-answers">
-                    <button class="button button-approve" name="decision" value="approve" disabled=move || decide.busy()>
+                    <button class="button button-approve" name="decision" value="approve" aria-describedby=described_by.clone() disabled=move || decide.busy()>
                         "Approve"
                     </button>
-                    <button class="button button-reject" name="decision" value="reject" disabled=move || decide.busy()>
+                    <button class="button button-reject" name="decision" value="reject" aria-describedby=described_by disabled=move || decide.busy()>
                         "Reject"
                     </button>
                     <span class="muted hash" title="Your answer is kept together with exactly what is shown here; this is its fingerprint.">

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::large::{Place, StandIn};
 use crate::ui::format;
+use crate::ui::markup::Markup;
 
 /// Rows of a table that are shown; the rest is counted.
 const ROWS_MAX: usize = 50;
@@ -22,68 +23,95 @@ pub fn ValueView(
     #[prop(optional)]
     watched: bool,
 ) -> impl IntoView {
-    show(value, 0, watched)
+    let mut markup = Markup::default();
+    let source = match (watched, use_context()) {
+        (false, _) => Source::Said,
+        (true, None) => Source::Run,
+        (true, Some(ValuesAt(base))) => Source::At(base),
+    };
+    show(&mut markup, &value, 0, &source);
+    markup.draw()
 }
 
-fn show(value: Value, depth: usize, watched: bool) -> AnyView {
-    if watched && let Some(place) = StandIn::of(&value) {
-        return large(&place);
+/// Where what is shown comes from.
+enum Source {
+    /// Somebody has said it, as it is.
+    Said,
+    /// The events of the run that a stand-in names.
+    Run,
+    /// Events that are had from this address.
+    At(String),
+}
+
+const MUTED: &[(&str, &str)] = &[("class", "muted")];
+
+fn show(to: &mut Markup, value: &Value, depth: usize, source: &Source) {
+    if let Source::Run | Source::At(_) = source
+        && let Some(place) = StandIn::of(value)
+    {
+        return large(to, &place, source);
     }
+    let plain = |item: &Value| !item.is_object() && !item.is_array();
     match value {
-        Value::Null => view! { <span class="muted">"–"</span> }.into_any(),
-        Value::Bool(truth) => (if truth { "yes" } else { "no" }).into_any(),
-        Value::Number(number) => number.to_string().into_any(),
-        Value::String(text) => view! { <span class="text">{text}</span> }.into_any(),
-        Value::Array(items) if items.is_empty() => {
-            view! { <span class="muted">"none"</span> }.into_any()
-        }
+        Value::Null => to.words("span", MUTED, "–"),
+        Value::Bool(truth) => to.text(if *truth { "yes" } else { "no" }),
+        Value::Number(number) => to.text(&number.to_string()),
+        Value::String(text) => to.words("span", &[("class", "text")], text),
+        Value::Array(items) if items.is_empty() => to.words("span", MUTED, "none"),
         Value::Array(items) if depth == 0 && items.iter().all(Value::is_object) => {
-            table(items, watched)
+            table(to, items, source);
         }
-        Value::Object(fields) if depth < 2 && !fields.is_empty() => record(fields, depth, watched),
-        Value::Array(items)
-            if items
-                .iter()
-                .all(|item| !item.is_object() && !item.is_array()) =>
-        {
-            list(items, depth, watched)
+        Value::Object(fields) if depth < 2 && !fields.is_empty() => {
+            record(to, fields, depth, source);
         }
-        other => view! { <pre class="json" tabindex="0">{format::pretty(&other)}</pre> }.into_any(),
+        Value::Array(items) if items.iter().all(plain) => list(to, items, depth, source),
+        Value::Array(_) | Value::Object(_) => {
+            let attributes = [("class", "json"), ("tabindex", "0")];
+            to.words("pre", &attributes, &format::pretty(value));
+        }
     }
 }
 
 /// What is not shown before somebody asks for it.
-fn large(place: &Place) -> AnyView {
+fn large(to: &mut Markup, place: &Place, source: &Source) {
     let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
-    let base = match use_context::<ValuesAt>() {
-        Some(ValuesAt(base)) => base,
-        None => format!("/api/v1/runs/{}", encoded(place.run.as_str())),
+    let base = match source {
+        Source::At(base) => base.clone(),
+        Source::Said | Source::Run => format!("/api/v1/runs/{}", encoded(place.run.as_str())),
     };
     let (event, at) = (place.event, encoded(&place.at));
     let href = format!("{base}/events/{event}/value?at={at}");
     let size = format::bytes(place.bytes);
-    view! { <span class="large-value"><span class="muted">{size}" of data, not shown here. "</span><a href=href rel="external" target="_blank">"Open it"</a></span> }
-        .into_any()
+    to.element("span", &[("class", "large-value")], &mut |to| {
+        to.words("span", MUTED, &format!("{size} of data, not shown here. "));
+        let link = [
+            ("href", href.as_str()),
+            ("rel", "external"),
+            ("target", "_blank"),
+        ];
+        to.words("a", &link, "Open it");
+    });
 }
 
-fn record(fields: Map<String, Value>, depth: usize, watched: bool) -> AnyView {
-    let rows: Vec<_> = fields
-        .into_iter()
-        .map(|(name, value)| {
+fn record(to: &mut Markup, fields: &Map<String, Value>, depth: usize, source: &Source) {
+    to.element("dl", &[("class", "record")], &mut |to| {
+        for (name, value) in fields {
             // A list of records inside a record is a table all the same.
             let inner = if value.is_array() { 0 } else { depth + 1 };
-            view! { <div><dt>{format::in_words(&name)}</dt><dd>{show(value, inner, watched)}</dd></div> }
-        })
-        .collect();
-    view! { <dl class="record">{rows}</dl> }.into_any()
+            to.element("div", &[], &mut |to| {
+                to.words("dt", &[], &format::in_words(name));
+                to.element("dd", &[], &mut |to| show(to, value, inner, source));
+            });
+        }
+    });
 }
 
-fn list(items: Vec<Value>, depth: usize, watched: bool) -> AnyView {
-    let items: Vec<_> = items
-        .into_iter()
-        .map(|item| view! { <li>{show(item, depth + 1, watched)}</li> })
-        .collect();
-    view! { <ul class="values">{items}</ul> }.into_any()
+fn list(to: &mut Markup, items: &[Value], depth: usize, source: &Source) {
+    to.element("ul", &[("class", "values")], &mut |to| {
+        for item in items {
+            to.element("li", &[], &mut |to| show(to, item, depth + 1, source));
+        }
+    });
 }
 
 /// The last place: long texts, which need room.
@@ -98,43 +126,59 @@ fn column_place(name: &str) -> u8 {
     }
 }
 
-fn table(items: Vec<Value>, watched: bool) -> AnyView {
-    let mut columns: Vec<String> = Vec::new();
+fn table(to: &mut Markup, items: &[Value], source: &Source) {
+    let mut columns: Vec<&str> = Vec::new();
     for name in items
         .iter()
         .filter_map(Value::as_object)
         .flat_map(Map::keys)
     {
-        if !columns.contains(name) {
-            columns.push(name.clone());
+        if !columns.contains(&name.as_str()) {
+            columns.push(name);
         }
     }
     columns.sort_by_key(|name| column_place(name));
     let hidden = items.len().saturating_sub(ROWS_MAX);
-    let head: Vec<_> = columns
-        .iter()
-        .map(|name| view! { <th scope="col">{format::in_words(name)}</th> })
-        .collect();
-    let rows: Vec<_> = items
-        .into_iter()
-        .take(ROWS_MAX)
-        .map(|item| {
-            let cells: Vec<_> = columns
-                .iter()
-                .map(|name| {
-                    let prose = column_place(name) == PROSE;
-                    let label = format::in_words(name);
-                    view! { <td class:prose=prose data-label=label>{show(item.get(name).cloned().unwrap_or_default(), 1, watched)}</td> }
-                })
-                .collect();
-            view! { <tr>{cells}</tr> }
-        })
-        .collect();
-    view! {
-        <div class="table-scroll" tabindex="0" role="group" aria-label="Table">
-            <table class="records"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>
-            {(hidden > 0).then(|| view! { <p class="muted">{format!("and {hidden} more")}</p> })}
-        </div>
+    let frame = [
+        ("class", "table-scroll"),
+        ("tabindex", "0"),
+        ("role", "group"),
+        ("aria-label", "Table"),
+    ];
+    to.element("div", &frame, &mut |to| {
+        to.element("table", &[("class", "records")], &mut |to| {
+            to.element("thead", &[], &mut |to| {
+                to.element("tr", &[], &mut |to| {
+                    for name in &columns {
+                        to.words("th", &[("scope", "col")], &format::in_words(name));
+                    }
+                });
+            });
+            to.element("tbody", &[], &mut |to| {
+                for item in items.iter().take(ROWS_MAX) {
+                    to.element("tr", &[], &mut |to| row(to, item, &columns, source));
+                }
+            });
+        });
+        if hidden > 0 {
+            to.words("p", MUTED, &format!("and {hidden} more"));
+        }
+    });
+}
+
+fn row(to: &mut Markup, item: &Value, columns: &[&str], source: &Source) {
+    for &name in columns {
+        let class = match column_place(name) {
+            PROSE => "prose",
+            _ => "",
+        };
+        let label = format::in_words(name);
+        to.element(
+            "td",
+            &[("class", class), ("data-label", &label)],
+            &mut |to| {
+                show(to, item.get(name).unwrap_or(&Value::Null), 1, source);
+            },
+        );
     }
-    .into_any()
 }

@@ -42,10 +42,14 @@ apart!(workflows, VERSIONS: () => |()| view! { <versions::VersionsPage /> }.into
 // Where workflows are made.
 apart!(builder, BUILDER: () => |()| view! { <builder::BuilderPage /> }.into_any());
 
-/// What may stand on a page and comes in a part of its own. The name is in `data-part` where the server has drawn it.
-pub(in crate::ui) const BESIDE: [(&str, Fetch); 2] = [
+/// What may stand on a page and comes in a part of its own. The name is in `data-part` where the server has drawn it. Each
+/// function is fetched for itself, also where several are in one part.
+pub(in crate::ui) const BESIDE: [(&str, Fetch); 5] = [
     (run::VIEWS.name, run::VIEWS.fetch),
+    (run::FOUND.name, run::FOUND.fetch),
     (run::LOG.name, run::LOG.fetch),
+    (run::GATE.name, run::GATE.fetch),
+    (run::OUTCOME.name, run::OUTCOME.fetch),
 ];
 
 /// The page at the path of an address; `App` has the same in its routes.

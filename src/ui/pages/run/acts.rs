@@ -14,11 +14,14 @@ use crate::engine::state::{RunState, RunStatus, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
 use crate::ui::asking::{Asking, Refusal};
 use crate::ui::components::{ValueView, is_open};
+use crate::ui::folding::Fold;
 use crate::ui::format;
+use crate::ui::markup::as_written;
+use crate::ui::parts::apart;
 
 /// An act on the whole run, as it is offered.
 #[derive(Clone, Copy)]
-struct Offer {
+pub struct Offer {
     act: Act,
     /// As the server knows it.
     word: &'static str,
@@ -43,6 +46,8 @@ impl Offer {
         }
     }
 }
+
+apart!(acts, ACT: (Viewer, Forms, Offer) => |(viewer, forms, offer)| act_form(viewer, forms, offer));
 
 /// What can be done to the whole run as it stands.
 #[component]
@@ -81,55 +86,56 @@ pub fn RunActs(viewer: Viewer, forms: Forms, version: u32) -> impl IntoView {
 
 #[component]
 fn RunActForm(viewer: Viewer, forms: Forms, offer: Offer) -> impl IntoView {
-    let Offer {
-        act,
-        word,
-        label,
-        button,
-    } = offer;
     let stands = Memo::new(move |_| viewer.state.with(|state| offer.stands(state)));
+    let details = move || {
+        let fold = Fold::new(ACT.fetch);
+        let inside = fold.inside(ACT, (viewer, forms, offer));
+        view! {
+            <details class="act" name="act" node_ref=fold.details on:toggle=move |event| fold.toggled(&event)>
+                <summary class="button button-small">{offer.label}</summary>
+                {inside}
+            </details>
+        }
+    };
+    move || stands.get().then(details)
+}
+
+fn act_form(viewer: Viewer, forms: Forms, offer: Offer) -> AnyView {
+    let Offer {
+        act, word, button, ..
+    } = offer;
     let outlook = Memo::new(move |_| viewer.state.with(|state| outlook(state, act)));
     let class = match act == Act::Cancel {
         true => "button button-reject",
         false => "button",
     };
-    let hint_id = StoredValue::new(format!("{word}-outlook"));
+    let hint = format!("{word}-outlook");
     let is_off = move || forms.act.busy() || outlook.with(Outlook::is_refused);
-    let why = move || {
-        let (id, label) = (format!("{word}-why"), format!("Why {word}? (optional)"));
-        match act {
-            Act::Again { .. } => {
-                view! { <input type="hidden" name="comment" value="" /> }.into_any()
-            }
-            Act::Pause
-            | Act::Resume
-            | Act::Cancel
-            | Act::Retry
-            | Act::Skip(_)
-            | Act::Fork(_)
-            | Act::Resolve(..)
-            | Act::Decide(..) => view! {
-                <label for=id.clone()>{label}</label>
-                <input id=id name="comment" maxlength="4000" />
-            }
-            .into_any(),
+    let (id, label) = (format!("{word}-why"), format!("Why {word}? (optional)"));
+    let why = match act {
+        Act::Again { .. } => view! { <input type="hidden" name="comment" value="" /> }.into_any(),
+        Act::Pause
+        | Act::Resume
+        | Act::Cancel
+        | Act::Retry
+        | Act::Skip(_)
+        | Act::Fork(_)
+        | Act::Resolve(..)
+        | Act::Decide(..) => view! {
+            <label for=id.clone()>{label}</label>
+            <input id=id name="comment" maxlength="4000" />
         }
+        .into_any(),
     };
     view! {
-        <Show when=move || stands.get()>
-            <details class="act" name="act">
-                <summary class="button button-small">{label}</summary>
-                <Asking answers=forms.act class="act-form">
-                    <input type="hidden" name="run_id" value=forms.run_id.get_value() />
-                    <p class="hint" id=hint_id.get_value()>{move || outlook.with(Outlook::text)}</p>
-                    {why()}
-                    <button class=class name="act" value=word aria-describedby=hint_id.get_value() disabled=is_off>
-                        {button}
-                    </button>
-                </Asking>
-            </details>
-        </Show>
+        <Asking answers=forms.act class="act-form">
+            <input type="hidden" name="run_id" value=forms.run_id.get_value() />
+            <p class="hint" id=hint.clone()>{move || outlook.with(Outlook::text)}</p>
+            {why}
+            <button class=class name="act" value=word aria-describedby=hint disabled=is_off>{button}</button>
+        </Asking>
     }
+    .into_any()
 }
 
 /// What an act would do, or why it is refused.
@@ -256,6 +262,7 @@ fn SkipForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl 
 #[component]
 fn ForkForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl IntoView {
     let hint = format!("fork-{}", step_id.get_value());
+    let fold = format!("fork-fold-{}", step_id.get_value());
     let opened = RwSignal::new(false);
     let toggled = move |event| opened.set(is_open(&event));
     // Only where it is asked for: an input may be long, and steps are many.
@@ -285,7 +292,7 @@ fn ForkForm(viewer: Viewer, forms: Forms, step_id: StoredValue<String>) -> impl 
         <Asking answers=forms.on_step class="step-acts">
             {about(forms, step_id)}
             <input type="hidden" name="comment" value="" />
-            <details class="fork" on:toggle=toggled>
+            <details class="fork" id=fold on:toggle=toggled>
                 <summary class="button button-small">"Start a new run from here…"</summary>
                 <p class="hint" id=hint.clone()>{move || fork.with(Outlook::text)}</p>
                 {input}
@@ -319,10 +326,11 @@ fn other_input(viewer: Viewer, path: &str) -> Option<AnyView> {
     }
     let id = format!("fork-input-{path}");
     let rows = input.lines().count().clamp(3, 12).to_string();
+    let written = as_written(&input);
     Some(
         view! {
             <label for=id.clone()>"Input of the new run"</label>
-            <textarea id=id name="input" class="code" rows=rows spellcheck="false">{input}</textarea>
+            <textarea id=id name="input" class="code" rows=rows spellcheck="false" inner_html=written prop:defaultValue=input></textarea>
         }
         .into_any(),
     )

@@ -10,16 +10,19 @@ use super::step::{Stands, StepRow};
 use super::{Steps, Viewer};
 use crate::engine::state::RunState;
 use crate::ui::later::a_moment_later;
+use crate::ui::parts::{Place, apart};
 
 /// Steps of one kind shown at once: each has all there is to say of it.
 const PAGE: usize = 50;
+
+apart!(views, FOUND: (Viewer, Only) => |(viewer, only)| view! { <div data-part=FOUND.name><Found viewer only /></div> }.into_any());
 
 #[component]
 pub fn StepsView(viewer: Viewer) -> impl IntoView {
     let only = a_moment_later(viewer.looked.only);
     let list = move || match only.get() {
         None => view! { <Steps viewer frame=0 /> }.into_any(),
-        Some(only) => view! { <Found viewer only /> }.into_any(),
+        Some(only) => FOUND.show((viewer, only), Place::Beside),
     };
     view! {
         <section class="run-steps" id="steps" aria-labelledby="steps-title">

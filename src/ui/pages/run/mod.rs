@@ -7,12 +7,15 @@ mod events;
 mod files;
 mod graph;
 mod head;
+mod inside;
 mod iterations;
 mod list;
 mod logs;
 mod notice;
+mod origins;
 mod paging;
 mod place;
+mod question;
 mod reel;
 mod scrubber;
 mod seeking;
@@ -37,25 +40,31 @@ use crate::rpc::pages::run;
 use crate::rpc::views::{ArtifactCard, RunView};
 use crate::ui::asking::{Answers, Refusal};
 use crate::ui::components::{Failure, ValueView};
+use crate::ui::folding::Fold;
 use crate::ui::format;
 use crate::ui::later::a_moment_later;
 use crate::ui::live::Live;
+use crate::ui::parts::apart;
 use acts::RunActs;
 pub use capsule::CapsulePage;
 use files::Artifacts;
 use head::Origin;
 pub(super) use head::{Head, Result};
 pub(super) use iterations::Steps;
+pub(in crate::ui) use list::FOUND;
 pub(in crate::ui) use logs::LOG;
 use logs::Logs;
 pub(super) use paging::{PageLink, Pager, page as page_of};
 pub(super) use place::{Looked, Place};
+pub(in crate::ui) use question::{GATE, OUTCOME};
 use reel::Reel;
 use scrubber::Scrubber;
 use seeking::WaitingHere;
 pub(super) use seeking::follow;
 pub(in crate::ui) use views::VIEWS;
 use views::{Tabs, Views};
+
+apart!(acts, INPUT: Viewer => |viewer| given(viewer));
 
 /// What the parts of the viewer share.
 #[derive(Clone, Copy)]
@@ -263,19 +272,24 @@ fn Details(viewer: Viewer, forms: Forms) -> impl IntoView {
 }
 
 fn input(viewer: Viewer) -> AnyView {
+    let fold = Fold::new(INPUT.fetch);
+    let inside = fold.inside(INPUT, viewer);
+    view! {
+        <details class="more" node_ref=fold.details on:toggle=move |event| fold.toggled(&event)>
+            <summary>"Input"</summary>
+            {inside}
+        </details>
+    }
+    .into_any()
+}
+
+fn given(viewer: Viewer) -> AnyView {
     let input = viewer
         .state
         .with_untracked(|state| Value::clone(&state.input));
     let text = format::pretty(&input);
-    let input = match text.contains("$large") {
+    match text.contains("$large") {
         true => view! { <ValueView value=input watched=true /> }.into_any(),
         false => view! { <pre class="json" tabindex="0">{text}</pre> }.into_any(),
-    };
-    view! {
-        <details class="more">
-            <summary>"Input"</summary>
-            {input}
-        </details>
     }
-    .into_any()
 }

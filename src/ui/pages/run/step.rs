@@ -1,26 +1,21 @@
 //! One step of the run: how it stands, why, what went in and what came out.
 
 use leptos::prelude::*;
-use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlElement;
 use serde_json::Value;
 use std::sync::Arc;
 
-use super::acts::{OutcomeForm, StepActs, StepActsForm, outlook};
+use super::acts::StepActs;
+use super::inside::{INSIDE, tells_something};
 use super::iterations::Iterations;
-use super::{Asks, Forms, Viewer, files};
-use crate::engine::event::{Decision, Performer};
+use super::question::Question;
+use super::{Asks, Viewer};
 use crate::engine::failure::StepError;
-use crate::engine::foretold::Act;
 use crate::engine::ids::StepPath;
 use crate::engine::plan::Outline;
-use crate::engine::state::{
-    Attempt, AttemptOutcome, EdgeState, Gate, RunState, StepRun, StepStatus,
-};
+use crate::engine::state::{EdgeState, RunState, StepRun, StepStatus};
 use crate::engine::workflow::StepKind;
-use crate::ui::components::{
-    Bar, Elapsed, GateForm, GateQuestion, Moment, StepBadge, ValueView, branch_labels, is_open,
-};
+use crate::ui::components::{Bar, Elapsed, Moment, StepBadge, branch_labels};
+use crate::ui::folding::Fold;
 use crate::ui::format;
 use crate::ui::theme;
 
@@ -75,25 +70,22 @@ pub fn StepRow(viewer: Viewer, at: usize, stands: Stands) -> impl IntoView {
     let since =
         Signal::derive(move || step.with(|step| step.started_at.filter(|_| takes_time(step))));
     let until = Signal::derive(move || step.with(|step| step.finished_at));
-    let question = match viewer.asks {
-        Asks::Server(forms) => {
-            let (forms, step_id) = (forms.get_value(), path.clone());
-            view! { <Question viewer forms at step step_id /> }.into_any()
-        }
-        Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
-        Asks::Nobody(_) => {
-            let asked = Memo::new(move |_| step.with(waits));
-            (move || asked.get().map(was_asked)).into_any()
-        }
-    };
-    let log = match viewer.asks {
-        Asks::Server(forms) => {
-            let (forms, path, name) = (forms.get_value(), path.clone(), name.clone());
-            Some(forms.logs.draw(viewer, forms, step, path, name))
-        }
-        // A rehearsal calls nothing, and a capsule holds no logs.
+    let forms = match viewer.asks {
+        Asks::Server(forms) => Some(forms.get_value()),
         Asks::Rehearser(_) | Asks::Nobody(_) => None,
     };
+    let question = match viewer.asks {
+        Asks::Rehearser(ask) => ask.run(StepPath::new(path.as_str())),
+        Asks::Server(_) | Asks::Nobody(_) => {
+            let step_id = path.clone();
+            view! { <Question viewer forms at step step_id /> }.into_any()
+        }
+    };
+    // A rehearsal calls nothing, and a capsule holds no logs.
+    let log = forms.map(|forms| {
+        let (path, name) = (path.clone(), name.clone());
+        forms.logs.draw(viewer, forms, step, path, name)
+    });
     view! {
         <li class=move || format!("step is-{}", look.get().class) id=landing tabindex="-1">
             <div class="step-head">
@@ -231,107 +223,6 @@ fn reason(step: &StepRun, outline: &Outline) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-/// What waits for a person here.
-#[component]
-fn Question(
-    viewer: Viewer,
-    forms: Forms,
-    at: usize,
-    step: Memo<Arc<StepRun>>,
-    step_id: String,
-) -> impl IntoView {
-    let is_past = Memo::new(move |_| viewer.moment().is_some());
-    let waits = Memo::new(move |_| step.with(waits));
-    let landing = format!("step-{step_id}");
-    Effect::new(move |asked: Option<Option<String>>| {
-        // Whoever goes through time answers nothing.
-        if is_past.get() {
-            return None;
-        }
-        let asks = waits.with(|waits| match waits {
-            Some(Waits::Gate(gate)) => Some(gate.id.to_string()),
-            Some(Waits::Outcome { .. }) | None => None,
-        });
-        // The form that had the focus is gone; the reader stays where the answer is.
-        if asks.is_none()
-            && let Some(Some(gate)) = asked
-            && forms.decide.was_about(&gate)
-            && let Some(step) = document().get_element_by_id(&landing)
-        {
-            let _ = step.unchecked_into::<HtmlElement>().focus();
-        }
-        asks
-    });
-    move || {
-        match (waits.get()?, is_past.get()) {
-        // It can be answered now only.
-        (waits, true) => Some(was_asked(waits)),
-        (Waits::Gate(gate), false) => Some(
-            view! {
-                <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash decide=forms.decide />
-                {answers_lead(viewer, at)}
-            }
-            .into_any(),
-        ),
-        (Waits::Outcome { message, asked }, false) => Some(view! { <OutcomeForm viewer forms step_id=step_id.clone() message asked /> }.into_any()),
-    }
-    }
-}
-
-/// Where each answer to the gate leads.
-fn answers_lead(viewer: Viewer, at: usize) -> impl IntoView {
-    let lead = |decision| {
-        viewer
-            .state
-            .with_untracked(|state| outlook(state, Act::Decide(at, decision)).text())
-    };
-    let (approve, reject) = (lead(Decision::Approve), lead(Decision::Reject));
-    view! { <p class="hint">{format!("Approve: {approve}")} <br /> {format!("Reject: {reject}")}</p> }
-}
-
-/// What a step waits for that a person has to say.
-fn waits(step: &Arc<StepRun>) -> Option<Waits> {
-    match step.status {
-        StepStatus::WaitingForApproval => step.gate.clone().map(Box::new).map(Waits::Gate),
-        StepStatus::OutcomeUnknown => {
-            let asked = step.attempts.last().map(|attempt| attempt.input.clone());
-            Some(Waits::Outcome {
-                message: step.unknown.clone().unwrap_or_default(),
-                asked: asked.filter(tells_something),
-            })
-        }
-        StepStatus::Pending
-        | StepStatus::Queued
-        | StepStatus::InProgress
-        | StepStatus::Retrying
-        | StepStatus::WaitingForTimer
-        | StepStatus::WaitingForExternal
-        | StepStatus::Completed
-        | StepStatus::Failed
-        | StepStatus::Skipped
-        | StepStatus::Cancelled => None,
-    }
-}
-
-/// For whoever cannot answer it.
-fn was_asked(waits: Waits) -> AnyView {
-    match waits {
-        Waits::Gate(gate) => {
-            view! { <div class="gate"><GateQuestion question=gate.question /></div> }.into_any()
-        }
-        Waits::Outcome { message, .. } => view! { <p class="muted">{message}</p> }.into_any(),
-    }
-}
-
-#[derive(Clone, PartialEq)]
-enum Waits {
-    Gate(Box<Gate>),
-    Outcome {
-        message: String,
-        asked: Option<Value>,
-    },
-}
-
 /// Who answered, and what they said.
 fn decision(step: &StepRun) -> Option<impl IntoView + use<>> {
     let decided = step.gate.as_ref()?.decided.clone()?;
@@ -353,8 +244,6 @@ fn Details(
     #[prop(into)] name: String,
     #[prop(into)] path: String,
 ) -> impl IntoView {
-    let attempts = Memo::new(move |_| step.with(|step| step.attempts.clone()));
-    let output = Memo::new(move |_| step.with(|step| step.output.clone().filter(tells_something)));
     let acts = Memo::new(move |_| match (viewer.asks, viewer.reel) {
         // In the past only a new run can be begun.
         (Asks::Server(_), Some(reel)) if viewer.moment().is_some() => reel.with(|film| {
@@ -367,107 +256,21 @@ fn Details(
         (Asks::Server(_), _) => viewer.state.with(|state| StepActs::of(state, &step.get())),
         (Asks::Rehearser(_) | Asks::Nobody(_), _) => StepActs::default(),
     });
-    let path = StoredValue::new(path);
-    let files = move || match viewer.asks {
-        Asks::Server(forms) => attempts.with(|list| {
-            let path = StepPath::new(path.get_value());
-            files::of_step(
-                forms.get_value(),
-                &path,
-                list.last().map(|made| &made.input),
-            )
-        }),
-        Asks::Rehearser(_) | Asks::Nobody(_) => None,
-    };
-    // A file that has just been left is found when somebody looks.
-    let look_for_files = move |event| {
-        if let (Asks::Server(forms), true) = (viewer.asks, is_open(&event)) {
-            files::fetch(viewer, forms.get_value());
-        }
-    };
     let has_more = Memo::new(move |_| {
-        attempts.with(|list| !list.is_empty())
-            || output.with(Option::is_some)
-            || acts.get() != StepActs::default()
+        let tells = |step: &Arc<StepRun>| {
+            !step.attempts.is_empty() || step.output.as_ref().is_some_and(tells_something)
+        };
+        step.with(tells) || acts.get() != StepActs::default()
     });
-    let is_live = matches!(viewer.asks, Asks::Server(_));
-    let acts_form = move || match viewer.asks {
-        Asks::Server(forms) => {
-            let forms = forms.get_value();
-            Some(view! { <StepActsForm viewer forms acts step_id=path.get_value() /> }.into_any())
-        }
-        Asks::Rehearser(_) | Asks::Nobody(_) => None,
-    };
-    let made = move || {
-        attempts.with(|list| {
-            let log = |made: &Attempt| match viewer.asks {
-                // That of the last one stands above.
-                Asks::Server(forms) if list.len() > 1 => {
-                    let forms = forms.get_value();
-                    let (run_id, path) = (forms.run_id.get_value(), path.get_value());
-                    forms.logs.download(&run_id, &path, made)
-                }
-                Asks::Server(_) | Asks::Rehearser(_) | Asks::Nobody(_) => None,
-            };
-            let row = |made| attempt_row(made, is_live, log(made));
-            let rows: Vec<_> = list.iter().map(row).collect();
-            (!rows.is_empty())
-                .then(|| view! { <h4>"Attempts"</h4><ol class="attempts">{rows}</ol> })
-        })
-    };
-    let input =
-        Memo::new(move |_| attempts.with(|list| list.last().map(|attempt| attempt.input.clone())));
-    let input = move || {
-        let input = input.get().filter(tells_something)?;
-        Some(view! { <h4>"Input"</h4><ValueView value=input watched=true /> })
-    };
-    let output = move || {
-        let output = output.get()?;
-        Some(view! { <h4>"Output"</h4><ValueView value=output watched=true /> })
-    };
-    view! {
-        <Show when=move || has_more.get()>
-            <details class="more step-more" on:toggle=look_for_files>
+    let details = move || {
+        let fold = Fold::new(INSIDE.fetch);
+        let inside = fold.inside(INSIDE, (viewer, step, acts, path.clone(), fold.is_open()));
+        view! {
+            <details class="more step-more" node_ref=fold.details on:toggle=move |event| fold.toggled(&event)>
                 <summary>"Details"<span class="visually-hidden">{format!(" of {name}")}</span></summary>
-                {made}
-                {input}
-                {output}
-                {files}
-                {acts_form()}
+                {inside}
             </details>
-        </Show>
-    }
-}
-
-/// An empty record tells nobody anything.
-fn tells_something(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Object(fields) => !fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => true,
-    }
-}
-
-fn attempt_row(attempt: &Attempt, is_live: bool, log: Option<String>) -> impl IntoView + use<> {
-    let outcome = match &attempt.outcome {
-        AttemptOutcome::Running => "running".to_owned(),
-        AttemptOutcome::Succeeded => "succeeded".to_owned(),
-        AttemptOutcome::Failed { error } => format!("failed: {}", error.message),
-        AttemptOutcome::Interrupted => "interrupted: the server stopped; made again".to_owned(),
-        AttemptOutcome::Unknown { message } => format!("outcome unknown: {message}"),
-        AttemptOutcome::Missed { error: None } => "not yet what it waits for".to_owned(),
-        AttemptOutcome::Missed { error: Some(error) } => format!("no answer: {}", error.message),
-        AttemptOutcome::Stopped => "stopped".to_owned(),
-    };
-    let took = attempt
-        .finished_at
-        .map(|at| format::duration(at.ms_since(attempt.started_at)));
-    let run = match &attempt.by {
-        Performer::Run { run_id } if is_live => {
-            Some(view! { " " <a href=format!("/runs/{run_id}")>"Its run"</a> })
         }
-        Performer::Run { .. } | Performer::Tool | Performer::Outside => None,
     };
-    let log = log.map(|href| view! { " " <a href=href rel="external" download="">"Its log"</a> });
-    view! { <li>{outcome} " " <span class="muted">{took}</span> {run} {log}</li> }
+    move || has_more.get().then(&details)
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::input::{Field, FieldKind, TextFormat, initial_text};
 use crate::rpc::views::RefusedStart;
+use crate::ui::markup::as_written;
 
 /// Where ways from other pages lead.
 pub(super) const ANCHOR: &str = "start";
@@ -88,9 +89,8 @@ pub(in crate::ui::pages) fn FormField(
     let required = field.required;
     let control = match field.kind {
         FieldKind::Text { format: TextFormat::Multiline } | FieldKind::Lines { .. } | FieldKind::Json => {
-            // The library writes what stands in a text area as it is, and a text with `</textarea>` in it would go on as
-            // markup. The first line break belongs to the tag. What was typed before the page came to life stays.
-            let written = format!("\n{}", html_escape::encode_text(&text));
+            // What was typed before the page came to life stays.
+            let written = as_written(&text);
             view! {
                 <textarea id=id.clone() name=name rows="4" required=required aria-describedby=described aria-invalid=invalid
                     inner_html=written prop:defaultValue=text></textarea>
