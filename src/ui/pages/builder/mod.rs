@@ -194,7 +194,7 @@ fn StepActs(editor: Editor, id: StepId) -> impl IntoView {
         }
     };
     view! {
-        <div class="step-acts">
+        <div class="builder-acts">
             <button type="button" class="button button-small" on:click=copy>"Duplicate"</button>
             <button type="button" class="button button-small" on:click=move |_| outline::remove(editor, &gone)>"Remove"</button>
         </div>

@@ -109,12 +109,15 @@ fn gate_form(viewer: Viewer, forms: Forms, at: usize, gate: Gate) -> AnyView {
             })
     };
     let leads = Memo::new(move |_| [lead(Decision::Approve), lead(Decision::Reject)]);
-    let [approve, reject] = [0, 1].map(|at| move || leads.with(|leads| leads[at].clone()));
+    let told = |word: &'static str, at: usize| {
+        move || leads.with(|leads| format!("{word}: {}", leads[at]))
+    };
+    let (approve, reject) = (told("Approve", 0), told("Reject", 1));
     let hint = format!("leads-{}", gate.id);
     view! {
         <GateForm question=gate.question run_id=forms.run_id.get_value() gate_id=gate.id.to_string() plan_hash=gate.plan_hash
             decide=forms.decide described_by=hint.clone() />
-        <p class="hint" id=hint>"Approve: " {approve} <br /> "Reject: " {reject}</p>
+        <p class="hint" id=hint>{approve} <br /> {reject}</p>
     }
     .into_any()
 }
