@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::wasm_bindgen::JsCast;
-use leptos::web_sys::HtmlElement;
+use leptos::web_sys::{Element, HtmlElement};
 
 use super::Viewer;
 use super::iterations::iteration_of;
@@ -28,9 +28,17 @@ pub fn ToStep(
     view! { <a class=class href=href data-noscroll="" on:click=move |_| looked.ask()>{children()}</a> }
 }
 
-/// Gives the focus to the row of the step that is looked for, once it is there.
+/// Gives the focus to the row of the step that is looked for, once it is there. Not to somebody who has turned to something
+/// else meanwhile.
 pub fn follow(viewer: Viewer) {
-    Effect::new(move || {
+    let rests = |asked: &Option<Element>| {
+        let focus = document().active_element();
+        let is_nowhere = focus
+            .as_ref()
+            .is_none_or(|focus| focus.tag_name() == "BODY");
+        is_nowhere || focus == *asked
+    };
+    Effect::new(move |before: Option<()>| {
         let Some(path) = viewer.looked.step() else {
             return;
         };
@@ -38,8 +46,12 @@ pub fn follow(viewer: Viewer) {
         if viewer.looked.view.get_untracked() != View::Steps {
             return;
         }
-        once_there(format!("step-{path}"), |row| {
-            if let Some(row) = row.dyn_ref::<HtmlElement>() {
+        // Nobody has asked for it from here when the page has only just come to life.
+        let asked = before.and_then(|()| document().active_element());
+        once_there(format!("step-{path}"), move |row| {
+            if let Some(row) = row.dyn_ref::<HtmlElement>()
+                && rests(&asked)
+            {
                 row.scroll_into_view();
                 let _ = row.focus();
             }
